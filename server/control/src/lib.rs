@@ -1,0 +1,3 @@
+//! The shell: sockets, TLS, SQL, HTTP, timers; the only composition root.
+
+pub mod relay;
