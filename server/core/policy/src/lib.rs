@@ -1,1 +1,23 @@
-//! policy
+//! The access policy: what it says, and who may see, reach, tag and route what.
+//!
+//! Enters: the policy's text (HuJSON) and, per node, a [`Subject`]. Leaves: a [`Policy`], its [`Compiled`] form and answers.
+//! Must not know: storage, sockets, the wire's JSON, which nodes exist. The same input gives the same output.
+
+mod alias;
+mod compiled;
+mod destination;
+mod error;
+mod parse;
+mod policy;
+mod port;
+mod protocol;
+mod source;
+mod subject;
+
+pub use compiled::{Access, Compiled, Reach, ReachLine, ReachedLine, Rule, Signature};
+pub use destination::{Destination, Target, internet};
+pub use error::{PolicyError, PolicyErrors};
+pub use policy::{MAX_BYTES, MAX_DEPTH, MAX_RULES, Policy};
+pub use port::PortRange;
+pub use source::{SourceRange, SourceSet};
+pub use subject::Subject;

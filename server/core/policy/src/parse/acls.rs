@@ -1,0 +1,146 @@
+//! `acls`: the rules.
+
+use jsonc_parser::{
+    ast::{Object, Value},
+    common::Ranged,
+};
+
+use crate::{
+    MAX_RULES, PortRange,
+    alias::{Alias, Mistake, Named, Names, Side, mistake, nearest, not_yet},
+    parse::hujson::Report,
+    policy::Acl,
+    protocol,
+};
+
+const KEYS: [&str; 4] = ["action", "src", "dst", "proto"];
+
+/// The rules in their order.
+pub(crate) fn read(value: &Value, names: &Names, report: &mut Report) -> Vec<Acl> {
+    let Value::Array(list) = value else {
+        report.say(value.start(), "acls must be a list of rules", None);
+        return Vec::new();
+    };
+    if list.elements.len() > MAX_RULES {
+        report.say(value.start(), format!("a policy has at most {MAX_RULES} rules"), None);
+        return Vec::new();
+    }
+    let mut rules = Vec::new();
+    for element in &list.elements {
+        match element {
+            Value::Object(object) => rules.push(rule(object, names, report)),
+            other => report.say(other.start(), "a rule is an object with action, src and dst", None),
+        }
+    }
+    rules
+}
+
+fn rule(object: &Object, names: &Names, report: &mut Report) -> Acl {
+    let fields = fields(object, report);
+    let field = |name| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    action(object, field("action"), report);
+    let protocols: Vec<i32> = field("proto").and_then(|value| protocol(value, report)).into_iter().collect();
+    let mut sources = Vec::new();
+    for (at, text) in list(object, "src", field("src"), report) {
+        match Alias::parse(text, Side::Source, names) {
+            Ok(alias) => sources.push(Named { alias, text: text.to_owned() }),
+            Err(mistake) => report.say(at, side("src", &mistake), mistake.hint),
+        }
+    }
+    let mut destinations = Vec::new();
+    for (at, text) in list(object, "dst", field("dst"), report) {
+        match destination(text, &protocols, names) {
+            Ok(found) => destinations.push(found),
+            Err(mistake) => report.mistake(at, mistake),
+        }
+    }
+    Acl { line: report.place(object.start()).0, protocols, sources, destinations }
+}
+
+/// The members of a rule. A key that begins with `#` is a remark of the tool that wrote the policy.
+fn fields<'v, 'a>(object: &'v Object<'a>, report: &mut Report) -> Vec<(&'static str, &'v Value<'a>)> {
+    let mut fields = Vec::new();
+    for member in report.fields_of(object) {
+        let name = member.name.as_str();
+        if name.starts_with('#') {
+            continue;
+        }
+        if let Some(known) = KEYS.into_iter().find(|known| known.eq_ignore_ascii_case(name)) {
+            fields.push((known, &member.value));
+        } else if name.eq_ignore_ascii_case("srcPosture") {
+            report.mistake(member.start(), not_yet("srcPosture"));
+        } else {
+            let hint =
+                nearest(name, KEYS).or_else(|| Some("its keys are action, src, dst and proto".to_owned()));
+            report.say(member.start(), format!("a rule has no key {name:?}"), hint);
+        }
+    }
+    fields
+}
+
+fn action(object: &Object, value: Option<&Value>, report: &mut Report) {
+    let accept = || Some("the only action is accept; what no rule accepts is denied".to_owned());
+    match value {
+        None => report.say(object.start(), "action must be specified", accept()),
+        Some(Value::StringLit(text)) if text.value == "accept" => {}
+        Some(Value::StringLit(text)) => {
+            report.say(text.range.start, format!("{:?} is not a valid action", text.value), accept());
+        }
+        Some(other) => report.say(other.start(), "action: a text in quotes was expected", accept()),
+    }
+}
+
+fn list<'v>(
+    object: &Object,
+    key: &str,
+    value: Option<&'v Value>,
+    report: &mut Report,
+) -> Vec<(usize, &'v str)> {
+    let Some(value) = value else {
+        report.say(object.start(), format!("a rule needs {key}"), None);
+        return Vec::new();
+    };
+    report.texts(value, key)
+}
+
+fn protocol(value: &Value, report: &mut Report) -> Option<i32> {
+    let text = report.text_of(value, "proto")?;
+    let number = protocol::parse(text);
+    if number.is_none() {
+        let hint = nearest(text, protocol::names())
+            .or_else(|| Some("a name such as tcp, udp or icmp, or a number from 1 to 255".to_owned()));
+        report.say(value.start(), format!("proto {text:?}: unknown protocol"), hint);
+    }
+    number
+}
+
+/// Reads `alias:ports`; the last colon divides, so that IPv6 needs no brackets, though they are taken.
+fn destination(text: &str, protocols: &[i32], names: &Names) -> Result<(Named, Vec<PortRange>), Mistake> {
+    let Some((alias_text, ports)) = text.rsplit_once(':') else {
+        return Err(mistake(
+            format!("dst={text:?}: no ports"),
+            "write alias:ports, such as tag:server:22 or *:*",
+        ));
+    };
+    let bare = alias_text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(alias_text);
+    let ports = PortRange::parse_list(ports).map_err(|what| {
+        mistake(
+            format!("dst={text:?}: {what}"),
+            "ports are *, 22, 80-443 or a list of these behind the last colon",
+        )
+    })?;
+    let alias = Alias::parse(bare, Side::Destination, names).map_err(|wrong| Mistake {
+        message: format!("dst={alias_text:?}: {}", wrong.message),
+        hint: wrong.hint,
+    })?;
+    let portless = protocols.iter().find(|number| !protocol::has_ports(**number));
+    if let Some(number) = portless.filter(|_| ports != [PortRange::ALL]) {
+        let name = protocol::name(&[*number]);
+        return Err(mistake(format!("dst={text:?}: {name} has no ports"), "write * for the ports"));
+    }
+    Ok((Named { alias, text: alias_text.to_owned() }, ports))
+}
+
+fn side(key: &str, mistake: &Mistake) -> String {
+    format!("{key}={}", mistake.message)
+}

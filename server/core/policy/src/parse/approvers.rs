@@ -1,0 +1,54 @@
+//! `autoApprovers`: whose advertised routes and exit nodes need nobody's approval.
+
+use ipnet::IpNet;
+use jsonc_parser::{ast::Value, common::Ranged};
+
+use crate::{
+    alias::{Alias, Names, Side, network, not_yet},
+    parse::hujson::Report,
+};
+
+const KEYS: [&str; 3] = ["routes", "exitNode", "services"];
+
+type Routes = Vec<(IpNet, Vec<Alias>)>;
+
+/// Approvers by prefix, and those of exit nodes.
+pub(crate) fn read(value: &Value, names: &Names, report: &mut Report) -> (Routes, Vec<Alias>) {
+    let Value::Object(object) = value else {
+        report.say(value.start(), "autoApprovers must be an object", None);
+        return Default::default();
+    };
+    let (mut routes, mut exit) = (Vec::new(), Vec::new());
+    for (key, value) in report.fields(object, &KEYS, "autoApprovers") {
+        match key {
+            "routes" => routes = prefixes(value, names, report),
+            "exitNode" => exit = aliases(value, "autoApprovers.exitNode", names, report),
+            _ => report.mistake(value.start(), not_yet("autoApprovers.services")),
+        }
+    }
+    (routes, exit)
+}
+
+fn prefixes(value: &Value, names: &Names, report: &mut Report) -> Routes {
+    let mut routes = Vec::new();
+    for member in report.members(value, "autoApprovers.routes") {
+        let what = format!("autoApprovers.routes[{:?}]", member.name.as_str());
+        let approvers = aliases(&member.value, &what, names, report);
+        match network(member.name.as_str()) {
+            Ok(net) => routes.push((net, approvers)),
+            Err(mistake) => report.say(member.start(), format!("{what}: {}", mistake.message), mistake.hint),
+        }
+    }
+    routes
+}
+
+fn aliases(value: &Value, what: &str, names: &Names, report: &mut Report) -> Vec<Alias> {
+    let mut aliases = Vec::new();
+    for (at, text) in report.texts(value, what) {
+        match Alias::parse(text, Side::Approver, names) {
+            Ok(alias) => aliases.push(alias),
+            Err(mistake) => report.say(at, format!("{what}: {}", mistake.message), mistake.hint),
+        }
+    }
+    aliases
+}

@@ -1,0 +1,212 @@
+//! Small random worlds: a few names, so that rules and nodes meet often.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use ident::Tag;
+use ipnet::IpNet;
+use policy::Subject;
+use proptest::{prelude::*, sample::select};
+
+pub const USERS: [(&str, &str); 3] =
+    [("alice", "alice@"), ("bob@example.com", "Bob@example.com"), ("carol", "carol@")];
+pub const TAGS: [&str; 3] = ["tag:a", "tag:b", "tag:c"];
+/// The third is empty.
+pub const GROUPS: [(&str, &[usize]); 3] = [("group:x", &[0, 1]), ("group:y", &[1]), ("group:z", &[])];
+/// Literals of rules; the fifth is written as a host.
+const NETS: [&str; 8] = [
+    "10.0.0.0/8",
+    "10.1.0.0/16",
+    "10.1.2.3/32",
+    "192.168.1.0/24",
+    "172.16.0.0/24",
+    "100.64.0.0/30",
+    "fd7a:115c:a1e0::2/128",
+    "0.0.0.0/0",
+];
+const ROUTES: [&str; 8] = [
+    "10.0.0.0/8",
+    "10.1.2.0/24",
+    "10.1.2.3/32",
+    "10.2.0.0/16",
+    "192.168.0.0/16",
+    "fd00:1::/64",
+    "0.0.0.0/0",
+    "::/0",
+];
+const PORTS: [&str; 4] = ["*", "22", "80-443", "22,8080"];
+const PROTOCOLS: [(&str, i32); 2] = [("tcp", 6), ("icmp", 1)];
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Who {
+    Any,
+    User(usize),
+    Group(usize),
+    Tag(usize),
+    Net(usize),
+    Member,
+    Tagged,
+    Internet,
+}
+
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub from: Vec<Who>,
+    pub to: Vec<(Who, usize)>,
+    pub protocol: Option<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Node {
+    pub tags: Vec<Tag>,
+    pub user: Option<usize>,
+    pub v4: Ipv4Addr,
+    pub v6: Ipv6Addr,
+    pub routes: Vec<IpNet>,
+}
+
+#[derive(Debug, Clone)]
+pub struct World {
+    pub rules: Vec<Rule>,
+    pub nodes: Vec<Node>,
+}
+
+impl Who {
+    pub fn net(self) -> Option<IpNet> {
+        let Self::Net(at) = self else { return None };
+        Some(NETS[at].parse().unwrap())
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Any => "*",
+            Self::User(at) => USERS[*at].1,
+            Self::Group(at) => GROUPS[*at].0,
+            Self::Tag(at) => TAGS[*at],
+            Self::Net(4) => "office",
+            Self::Net(at) => NETS[*at],
+            Self::Member => "autogroup:member",
+            Self::Tagged => "autogroup:tagged",
+            Self::Internet => "autogroup:internet",
+        })
+    }
+}
+
+impl Rule {
+    pub fn ports(&self, destination: usize) -> Vec<(u16, u16)> {
+        let number = |text: &str| text.parse::<u16>().unwrap();
+        let range = |text: &str| match text.split_once('-') {
+            _ if text == "*" => (0, u16::MAX),
+            Some((first, last)) => (number(first), number(last)),
+            None => (number(text), number(text)),
+        };
+        PORTS[self.to[destination].1].split(',').map(range).collect()
+    }
+
+    pub fn protocols(&self) -> Vec<i32> {
+        self.protocol.map_or(vec![6, 17, 1, 58], |at| vec![PROTOCOLS[at].1])
+    }
+}
+
+impl Node {
+    pub fn subject(&self) -> Subject<'_> {
+        let login = self.user.map(|at| USERS[at].0);
+        Subject { tags: &self.tags, login, v4: self.v4, v6: self.v6, routes: &self.routes }
+    }
+
+    pub fn addresses(&self) -> [IpAddr; 2] {
+        [self.v4.into(), self.v6.into()]
+    }
+}
+
+impl World {
+    /// The policy, as somebody would write it.
+    pub fn text(&self) -> String {
+        let quoted =
+            |names: Vec<String>| names.iter().map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", ");
+        let groups = GROUPS.map(|(name, members)| {
+            format!("{name:?}: [{}]", quoted(members.iter().map(|at| USERS[*at].1.to_owned()).collect()))
+        });
+        let tags = TAGS.map(|tag| format!("{tag:?}: []"));
+        let rules = self.rules.iter().map(|rule| {
+            let from = quoted(rule.from.iter().map(Who::to_string).collect());
+            let to = quoted(rule.to.iter().map(|(who, ports)| format!("{who}:{}", PORTS[*ports])).collect());
+            let proto =
+                rule.protocol.map_or(String::new(), |at| format!(", \"proto\": {:?}", PROTOCOLS[at].0));
+            format!("    {{\"action\": \"accept\", \"src\": [{from}], \"dst\": [{to}]{proto}}}, // a rule\n")
+        });
+        format!(
+            "{{\n  \"groups\": {{{}}},\n  \"hosts\": {{\"office\": {:?}}},\n  \"tagOwners\": {{{}}},\n  \"acls\": [\n{}  ],\n}}\n",
+            groups.join(", "),
+            NETS[4],
+            tags.join(", "),
+            rules.collect::<String>()
+        )
+    }
+
+    /// Whether a rule names one of the node's addresses by a literal.
+    pub fn names_address_of(&self, node: &Node) -> bool {
+        let named =
+            self.rules.iter().flat_map(|rule| rule.from.iter().chain(rule.to.iter().map(|(who, _)| who)));
+        named
+            .filter_map(|who| who.net())
+            .any(|net| node.addresses().iter().any(|address| net.contains(address)))
+    }
+
+    /// Every address that can make a difference: literals and routes begin there.
+    pub fn points(&self) -> Vec<IpAddr> {
+        let nets = NETS.iter().chain(&ROUTES).map(|text| text.parse::<IpNet>().unwrap());
+        nets.filter(|net| net.prefix_len() > 0).map(|net| net.addr()).collect()
+    }
+}
+
+fn who() -> impl Strategy<Value = Who> {
+    prop_oneof![
+        1 => Just(Who::Any),
+        2 => (0..USERS.len()).prop_map(Who::User),
+        2 => (0..GROUPS.len()).prop_map(Who::Group),
+        3 => (0..TAGS.len()).prop_map(Who::Tag),
+        4 => (0..NETS.len()).prop_map(Who::Net),
+        1 => Just(Who::Member),
+        1 => Just(Who::Tagged),
+    ]
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    let target = prop_oneof![8 => who(), 1 => Just(Who::Internet)];
+    let to = proptest::collection::vec((target, 0..PORTS.len()), 0..3);
+    let protocol = proptest::option::weighted(0.3, 0..PROTOCOLS.len());
+    (proptest::collection::vec(who(), 0..3), to, protocol).prop_map(|(from, mut to, protocol)| {
+        if protocol == Some(1) {
+            to.iter_mut().for_each(|destination| destination.1 = 0);
+        }
+        Rule { from, to, protocol }
+    })
+}
+
+fn node() -> impl Strategy<Value = (Vec<Tag>, Option<usize>, Vec<IpNet>)> {
+    let tags = prop_oneof![Just(vec![]), proptest::sample::subsequence(TAGS.to_vec(), 1..=2)];
+    let user = proptest::option::of(0..USERS.len());
+    let routes =
+        prop_oneof![2 => Just(vec![]), 1 => proptest::collection::vec(select(ROUTES.to_vec()), 0..3)];
+    (tags, user, routes).prop_map(|(tags, user, routes)| {
+        let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
+        (tags, user, routes.iter().map(|route| route.parse().unwrap()).collect())
+    })
+}
+
+pub fn world() -> impl Strategy<Value = World> {
+    let rules = proptest::collection::vec(rule(), 0..4);
+    (rules, proptest::collection::vec(node(), 2..5)).prop_map(|(rules, nodes)| {
+        let numbered = nodes.into_iter().zip(2u8..);
+        let nodes = numbered.map(|((tags, user, routes), number)| {
+            let v6 = Ipv6Addr::new(0xfd7a, 0x115c, 0xa1e0, 0, 0, 0, 0, number.into());
+            Node { tags, user, v4: Ipv4Addr::new(100, 64, 0, number), v6, routes }
+        });
+        World { rules, nodes: nodes.collect() }
+    })
+}
