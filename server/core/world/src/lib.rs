@@ -1,1 +1,32 @@
-//! world
+//! One tailnet as an immutable value, the commands that may change it and the events that do.
+//!
+//! Enters: a [`World`], a [`Command`], a [`Context`]. Leaves: events and an answer, or a [`Refusal`]; the next World.
+//! Must not know: connections, SQL, HTTP, secrets.
+
+mod apply;
+mod class;
+mod command;
+mod decide;
+mod describe;
+mod draft;
+mod event;
+mod invariant;
+mod load;
+mod noun;
+mod refusal;
+mod roster;
+mod state;
+
+pub use class::{ClassId, Classes};
+pub use command::{Answer, Command, Context, KeyProof, NodeReport, Registration, Registered};
+pub use decide::decide;
+pub use describe::Description;
+pub use draft::{Change, Draft, Fields, Step};
+pub use event::{DurableEvent, Event, Prepared, VolatileEvent};
+pub use load::Rows;
+pub use noun::{
+    ApiKey, AuthKey, KeyDefaults, Lifecycle, Live, Node, NonEmpty, Owner, Presence, Role, Settings, User, Verifier,
+};
+pub use refusal::Refusal;
+pub use roster::Roster;
+pub use state::{NextIds, World};

@@ -1,0 +1,157 @@
+//! What may be asked of a World, and what is answered. Nothing here carries a secret.
+
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+
+use ident::{ApiKeyId, AuthKeyId, DiscoKey, MachineKey, NodeId, NodeKey, Tag, UserId};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use wire::Hostinfo;
+
+use crate::{Prepared, Role, Verifier};
+
+/// What a decision may know of the world outside.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// The time of the batch.
+    pub now: Timestamp,
+}
+
+/// A presented key, reduced at the door to an id and a digest.
+#[derive(Debug, Clone)]
+pub struct KeyProof {
+    /// Which key it claims to be.
+    pub id: AuthKeyId,
+    /// What its secret hashes to.
+    pub verifier: Verifier,
+}
+
+/// A device that wants in, as its Noise session and its request say.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    /// The caller, proved by the Noise handshake.
+    pub machine: MachineKey,
+    /// The key to register.
+    pub node_key: NodeKey,
+    /// The key before, on rotation.
+    pub old_node_key: Option<NodeKey>,
+    /// The presented key, if any.
+    pub proof: Option<KeyProof>,
+    /// What the device says of itself, cleaned.
+    pub hostinfo: Arc<Hostinfo>,
+    /// Whether the device asks to be forgotten when it goes away.
+    pub ephemeral: bool,
+    /// An earlier expiry that the device asks for.
+    pub expiry: Option<Timestamp>,
+    /// Capability version.
+    pub capver: u32,
+}
+
+/// What a device reports while it is registered.
+#[derive(Debug, Clone)]
+pub struct NodeReport {
+    /// The caller, proved by the Noise handshake.
+    pub machine: MachineKey,
+    /// The node it speaks for.
+    pub node_key: NodeKey,
+    /// None when the request leaves it as it was.
+    pub hostinfo: Option<Arc<Hostinfo>>,
+    /// None when the request leaves them as they were; otherwise sorted, without duplicates.
+    pub endpoints: Option<Vec<SocketAddr>>,
+    /// None when the request leaves it as it was.
+    pub disco: Option<DiscoKey>,
+    /// None when the request leaves it as it was.
+    pub home_derp: Option<u16>,
+    /// Capability version.
+    pub capver: u32,
+}
+
+/// A wish.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// A device wants in, or asks whether it still is.
+    Register(Registration),
+    /// A device leaves.
+    Logout { machine: MachineKey, node_key: NodeKey },
+    /// A device says what has changed about it.
+    Report(NodeReport),
+    /// A map stream has opened.
+    StreamOpened { node: NodeId, instance: u64, epoch: u64 },
+    /// A map stream has ended.
+    StreamClosed { node: NodeId, instance: u64, epoch: u64 },
+    /// After a start: nodes that were connected when the server stopped are given until then to come back.
+    ExpectReturn { nodes: Vec<NodeId>, until: Timestamp },
+    /// A deadline of [`crate::World::next_deadline`] may have passed.
+    Tick,
+
+    /// Make a person known.
+    CreateUser { login: String, display_name: String },
+    /// Give a person another login.
+    RenameUser { id: UserId, login: String },
+    /// Forget a person who owns nothing.
+    DeleteUser { id: UserId },
+
+    /// Give a node another name.
+    RenameNode { id: NodeId, name: String },
+    /// Give a node other tags.
+    TagNode { id: NodeId, tags: Vec<Tag> },
+    /// Stop accepting a node's key from now on.
+    ExpireNode { id: NodeId },
+    /// Forget a node.
+    DeleteNode { id: NodeId },
+    /// Say which of a node's routes may be used: all that it names, and no others.
+    ApproveRoutes { id: NodeId, routes: BTreeSet<IpNet> },
+
+    /// Make or change a role.
+    SetRole { role: Role },
+    /// Forget a role; its keys stay.
+    DeleteRole { name: String },
+    /// Make or change all of these roles, or none; with `prune`, forget every other.
+    ApplyRoles { roles: Vec<Role>, prune: bool },
+    /// Make a pre-auth key.
+    CreateAuthKey {
+        role: String,
+        user: Option<UserId>,
+        verifier: Verifier,
+        expires: Option<Timestamp>,
+        reusable: Option<bool>,
+        ephemeral: Option<bool>,
+        allow_no_access: bool,
+    },
+    /// Void a pre-auth key; devices that it let in stay.
+    RevokeAuthKey { id: AuthKeyId },
+    /// Make a credential of the admin API.
+    CreateApiKey { description: String, verifier: Verifier, expires: Timestamp },
+    /// Void a credential of the admin API.
+    RevokeApiKey { id: ApiKeyId },
+    /// A credential of the admin API opened a call.
+    UsedApiKey { id: ApiKeyId },
+
+    /// Put a policy in force.
+    SetPolicy { prepared: Prepared },
+}
+
+/// How a device's request to register ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// It is in.
+    Active(NodeId),
+    /// Its key is no longer accepted; it must come with a new one.
+    KeyExpired,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Done, or there was nothing to do.
+    Done,
+    /// A registration was decided.
+    Registered(Registered),
+    /// This node is meant.
+    Node(NodeId),
+    /// This person is meant.
+    User(UserId),
+    /// This pre-auth key is meant.
+    AuthKey(AuthKeyId),
+    /// This API key is meant.
+    ApiKey(ApiKeyId),
+}

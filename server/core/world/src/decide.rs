@@ -1,0 +1,66 @@
+//! What may happen: a World and a command give events and an answer, or a refusal. Changes nothing.
+
+mod access;
+mod expiry;
+mod name;
+mod node;
+mod person;
+mod presence;
+mod register;
+mod report;
+mod route;
+
+pub(crate) use route::settle;
+
+use crate::{Answer, Command, Context, Event, Refusal, World};
+
+/// Events in the order in which they apply, and the answer once they are stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// None when there is nothing to do.
+    pub events: Vec<Event>,
+    /// For the caller.
+    pub answer: Answer,
+}
+
+impl Decision {
+    fn nothing(answer: Answer) -> Self {
+        Self { events: Vec::new(), answer }
+    }
+    fn one(event: impl Into<Event>, answer: Answer) -> Self {
+        Self { events: vec![event.into()], answer }
+    }
+}
+
+/// Decides one command against one World.
+pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision, Refusal> {
+    use Command as C;
+    match command {
+        C::Register(registration) => register::register(world, registration, ctx),
+        C::Logout { machine, node_key } => register::logout(world, *machine, *node_key),
+        C::Report(report) => report::report(world, report),
+        C::StreamOpened { node, instance, epoch } => presence::opened(world, *node, *instance, *epoch),
+        C::StreamClosed { node, instance, epoch } => presence::closed(world, *node, *instance, *epoch, ctx),
+        C::ExpectReturn { nodes, until } => Ok(presence::expect_return(world, nodes, *until)),
+        C::Tick => Ok(expiry::tick(world, ctx)),
+        C::CreateUser { login, display_name } => person::create(world, login, display_name, ctx),
+        C::RenameUser { id, login } => person::rename(world, *id, login),
+        C::DeleteUser { id } => person::delete(world, *id),
+        C::RenameNode { id, name } => node::rename(world, *id, name),
+        C::TagNode { id, tags } => node::tag(world, *id, tags),
+        C::ExpireNode { id } => node::expire(world, *id, ctx),
+        C::DeleteNode { id } => node::delete(world, *id),
+        C::ApproveRoutes { id, routes } => route::approve(world, *id, routes),
+        C::SetRole { role } => access::set_role(world, role),
+        C::DeleteRole { name } => access::delete_role(world, name),
+        C::ApplyRoles { roles, prune } => access::apply_roles(world, roles, *prune),
+        C::CreateAuthKey { .. } => access::create_auth_key(world, command, ctx),
+        C::RevokeAuthKey { id } => access::revoke_auth_key(world, *id, ctx),
+        C::CreateApiKey { description, verifier, expires } => {
+            access::create_api_key(world, description, verifier, *expires, ctx)
+        }
+        C::RevokeApiKey { id } => access::revoke_api_key(world, *id, ctx),
+        C::UsedApiKey { id } => access::used_api_key(world, *id, ctx),
+        C::SetPolicy { prepared } => access::set_policy(world, prepared),
+    }
+}

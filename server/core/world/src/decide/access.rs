@@ -1,0 +1,167 @@
+//! Who may let whom in: roles, pre-auth keys, API keys and the policy.
+
+use ident::{ApiKeyId, AuthKeyId};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Decision, name, person, route};
+use crate::{
+    Answer, ApiKey, AuthKey, Command, Context, DurableEvent, Event, Prepared, Refusal, Role, Verifier, VolatileEvent, World,
+};
+
+const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 366);
+
+pub(super) fn set_role(world: &World, role: &Role) -> Result<Decision, Refusal> {
+    name::check_label("role", &role.name)?;
+    if let Some(tag) = role.tags.as_slice().iter().find(|t| !world.policy.policy.defines_tag(t)) {
+        return Err(Refusal::UnknownTag { tag: tag.clone() });
+    }
+    let longest = LONGEST.as_secs().unsigned_abs();
+    if !(60..=longest).contains(&role.key.expiry_seconds) {
+        return Err(Refusal::OutOfRange { what: "key.expiry", rule: "from 60s to 366d" });
+    }
+    if role.description.len() > 500 {
+        return Err(Refusal::OutOfRange { what: "description", rule: "at most 500 bytes" });
+    }
+    if world.roles.get(&role.name).is_some_and(|old| **old == *role) {
+        return Ok(Decision::nothing(Answer::Done));
+    }
+    Ok(Decision::one(DurableEvent::RoleSet { role: role.clone() }, Answer::Done))
+}
+
+pub(super) fn delete_role(world: &World, name: &str) -> Result<Decision, Refusal> {
+    find_role(world, name)?;
+    Ok(Decision::one(DurableEvent::RoleDeleted { name: name.to_owned() }, Answer::Done))
+}
+
+pub(super) fn apply_roles(world: &World, roles: &[Role], prune: bool) -> Result<Decision, Refusal> {
+    let mut events = Vec::new();
+    for role in roles {
+        events.extend(set_role(world, role)?.events);
+    }
+    let kept = |name: &String| roles.iter().any(|r| r.name == *name);
+    let gone = world.roles.keys().filter(|name| prune && !kept(name));
+    events.extend(gone.map(|name| DurableEvent::RoleDeleted { name: name.clone() }.into()));
+    Ok(Decision { events, answer: Answer::Done })
+}
+
+pub(super) fn create_auth_key(world: &World, command: &Command, ctx: Context) -> Result<Decision, Refusal> {
+    let Command::CreateAuthKey { role, user, verifier, expires, reusable, ephemeral, allow_no_access } = command else {
+        return Ok(Decision::nothing(Answer::Done));
+    };
+    let role = find_role(world, role)?;
+    if let Some(user) = user {
+        person::find(world, *user)?;
+    }
+    if !allow_no_access && world.classes.compiled().opens(role.tags.as_slice()).is_nothing() {
+        return Err(Refusal::OpensNothing { role: role.name.clone() });
+    }
+    let wider = |what| Refusal::WiderThanRole { role: role.name.clone(), what };
+    let latest = role_expiry(role, ctx.now);
+    let expires = expires.unwrap_or(latest);
+    if expires > latest {
+        return Err(wider("the expiry"));
+    }
+    if expires <= ctx.now {
+        return Err(Refusal::OutOfRange { what: "expires", rule: "in the future" });
+    }
+    if *reusable == Some(true) && !role.key.reusable {
+        return Err(wider("a reusable key"));
+    }
+    if *ephemeral == Some(false) && role.key.ephemeral {
+        return Err(wider("a key whose devices stay"));
+    }
+    let id = world.next_ids().auth_key;
+    let key = AuthKey {
+        id,
+        role: role.name.clone(),
+        tags: role.tags.clone(),
+        user: *user,
+        verifier: verifier.clone(),
+        created: ctx.now,
+        expires,
+        reusable: reusable.unwrap_or(role.key.reusable),
+        ephemeral: ephemeral.unwrap_or(role.key.ephemeral),
+        used: 0,
+        last_used: None,
+        revoked: None,
+    };
+    Ok(Decision::one(DurableEvent::AuthKeyCreated { key }, Answer::AuthKey(id)))
+}
+
+pub(super) fn revoke_auth_key(world: &World, id: AuthKeyId, ctx: Context) -> Result<Decision, Refusal> {
+    let key = world.auth_keys.get(&id).ok_or_else(|| Refusal::NotFound { noun: "key", name: id.to_string() })?;
+    if key.revoked.is_some() {
+        return Ok(Decision::nothing(Answer::AuthKey(id)));
+    }
+    Ok(Decision::one(DurableEvent::AuthKeyRevoked { key: id, at: ctx.now }, Answer::AuthKey(id)))
+}
+
+pub(super) fn create_api_key(
+    world: &World,
+    description: &str,
+    verifier: &Verifier,
+    expires: Timestamp,
+    ctx: Context,
+) -> Result<Decision, Refusal> {
+    if expires <= ctx.now || expires > ctx.now.checked_add(LONGEST).unwrap_or(Timestamp::MAX) {
+        return Err(Refusal::OutOfRange { what: "expires", rule: "in the future and at most 366d away" });
+    }
+    let id = world.next_ids().api_key;
+    let key = ApiKey {
+        id,
+        description: wire::plain(description),
+        verifier: verifier.clone(),
+        created: ctx.now,
+        expires,
+        last_used: None,
+        revoked: None,
+    };
+    Ok(Decision::one(DurableEvent::ApiKeyCreated { key }, Answer::ApiKey(id)))
+}
+
+pub(super) fn revoke_api_key(world: &World, id: ApiKeyId, ctx: Context) -> Result<Decision, Refusal> {
+    let key = world.api_keys.get(&id).ok_or_else(|| Refusal::NotFound { noun: "API key", name: id.to_string() })?;
+    if key.revoked.is_some() {
+        return Ok(Decision::nothing(Answer::ApiKey(id)));
+    }
+    Ok(Decision::one(DurableEvent::ApiKeyRevoked { key: id, at: ctx.now }, Answer::ApiKey(id)))
+}
+
+pub(super) fn used_api_key(world: &World, id: ApiKeyId, ctx: Context) -> Result<Decision, Refusal> {
+    if !world.api_keys.contains_key(&id) {
+        return Err(Refusal::NotFound { noun: "API key", name: id.to_string() });
+    }
+    Ok(Decision::one(VolatileEvent::ApiKeyUsed { key: id, at: ctx.now }, Answer::ApiKey(id)))
+}
+
+/// A policy may not take away a tag that a role gives; routes that it approves by itself are approved with it.
+pub(super) fn set_policy(world: &World, prepared: &Prepared) -> Result<Decision, Refusal> {
+    if world.policy == *prepared {
+        return Ok(Decision::nothing(Answer::Done));
+    }
+    for role in world.roles.values() {
+        if let Some(tag) = role.tags.as_slice().iter().find(|t| !prepared.policy.defines_tag(t)) {
+            let by = format!("role {}", role.name);
+            return Err(Refusal::InUse { noun: "tag", name: tag.to_string(), by });
+        }
+    }
+    let mut events: Vec<Event> = vec![DurableEvent::PolicySet { policy: prepared.clone() }.into()];
+    let mut after = world.clone();
+    after.classes = crate::Classes::new(world.classes.epoch() + 1, prepared.compiled.clone());
+    for node in world.nodes.iter().filter(|n| !n.hostinfo.routable_ips.is_empty()) {
+        let routes = route::auto_approved(&after, node);
+        if routes != node.approved_routes {
+            events.push(DurableEvent::NodeRoutesApproved { node: node.id, routes }.into());
+        }
+    }
+    Ok(Decision { events, answer: Answer::Done })
+}
+
+fn find_role<'a>(world: &'a World, name: &str) -> Result<&'a Role, Refusal> {
+    world.roles.get(name).map(AsRef::as_ref).ok_or_else(|| Refusal::NotFound { noun: "role", name: name.to_owned() })
+}
+
+fn role_expiry(role: &Role, now: Timestamp) -> Timestamp {
+    let seconds = i64::try_from(role.key.expiry_seconds).unwrap_or(i64::MAX);
+    now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,66 @@
+//! Names: what a device is called in MagicDNS, what people and roles may be called.
+
+use ident::NodeId;
+
+use crate::{Refusal, World};
+
+const LABEL: &str = "lower-case letters, digits and hyphens, at most 63, no hyphen at either end";
+
+/// A MagicDNS label out of whatever a device calls itself.
+pub(super) fn label(hostname: &str) -> String {
+    let first = hostname.split('.').next().unwrap_or_default();
+    let mapped: String =
+        first.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(63).collect();
+    let mut label = String::new();
+    for c in mapped.trim_matches('-').chars() {
+        if c != '-' || !label.ends_with('-') {
+            label.push(c);
+        }
+    }
+    if label.is_empty() { "node".into() } else { label }
+}
+
+/// The label itself, or with `-1`, `-2`… behind it when others have it.
+pub(super) fn unique(world: &World, label: &str, own: Option<NodeId>) -> String {
+    let free = |name: &str| world.nodes.by_name(name).is_none_or(|n| Some(n.id) == own);
+    if free(label) {
+        return label.to_owned();
+    }
+    let numbered = |i: usize| {
+        let suffix = format!("-{i}");
+        let kept: String = label.chars().take(63 - suffix.len()).collect();
+        format!("{kept}{suffix}")
+    };
+    (1..=world.nodes.len() + 1).map(numbered).find(|name| free(name)).unwrap_or_else(|| numbered(world.nodes.len() + 2))
+}
+
+/// Whether an operator may call a node or a role this.
+pub(super) fn check_label(noun: &'static str, name: &str) -> Result<(), Refusal> {
+    let inner = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if name.is_empty() || name.len() > 63 || !inner || name.starts_with('-') || name.ends_with('-') {
+        return Err(Refusal::BadName { noun, name: name.to_owned(), rule: LABEL });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn device_names_become_labels() {
+        for (from, to) in
+            [("Alice's MacBook", "alice-s-macbook"), ("web01.example.com", "web01"), ("", "node"), ("---", "node"), ("日本", "node")]
+        {
+            assert_eq!(label(from), to);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_device_name_gives_a_valid_label(s in ".{0,300}") {
+            prop_assert!(check_label("node", &label(&s)).is_ok(), "{}", label(&s));
+        }
+    }
+}

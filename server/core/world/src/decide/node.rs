@@ -1,0 +1,63 @@
+//! What an operator does to a node.
+
+use std::sync::Arc;
+
+use ident::{NodeId, Tag};
+
+use super::{Decision, name, route};
+use crate::{Answer, Context, DurableEvent, Event, Node, NonEmpty, Owner, Refusal, World};
+
+pub(super) fn rename(world: &World, id: NodeId, to: &str) -> Result<Decision, Refusal> {
+    let node = find(world, id)?;
+    name::check_label("node", to)?;
+    if node.name == to && node.renamed {
+        return Ok(Decision::nothing(Answer::Node(id)));
+    }
+    if world.nodes.by_name(to).is_some_and(|other| other.id != id) {
+        return Err(Refusal::Exists { noun: "node", name: to.to_owned() });
+    }
+    Ok(Decision::one(DurableEvent::NodeRenamed { node: id, name: to.to_owned() }, Answer::Node(id)))
+}
+
+pub(super) fn tag(world: &World, id: NodeId, tags: &[Tag]) -> Result<Decision, Refusal> {
+    let node = find(world, id)?;
+    if let Some(tag) = tags.iter().find(|t| !world.policy.policy.defines_tag(t)) {
+        return Err(Refusal::UnknownTag { tag: tag.clone() });
+    }
+    let tags = NonEmpty::new(tags.to_vec()).ok_or(Refusal::OutOfRange { what: "tags", rule: "at least one tag" })?;
+    if node.owner == Owner::Tags(tags.clone()) {
+        return Ok(Decision::nothing(Answer::Node(id)));
+    }
+    let taken = world.nodes.by_slot(node.machine, None).filter(|other| other.id != id);
+    if let Some(other) = taken {
+        return Err(Refusal::Exists { noun: "tagged node of this machine", name: other.name.clone() });
+    }
+    let changed = Node { owner: Owner::Tags(tags.clone()), ..(**node).clone() };
+    let mut events: Vec<Event> = vec![DurableEvent::NodeTagged { node: id, tags }.into()];
+    let routes = route::auto_approved(world, &changed);
+    if routes != node.approved_routes {
+        events.push(DurableEvent::NodeRoutesApproved { node: id, routes }.into());
+    }
+    Ok(Decision { events, answer: Answer::Node(id) })
+}
+
+pub(super) fn expire(world: &World, id: NodeId, ctx: Context) -> Result<Decision, Refusal> {
+    let node = find(world, id)?;
+    if node.expired {
+        return Ok(Decision::nothing(Answer::Node(id)));
+    }
+    let events = vec![
+        DurableEvent::NodeKeyExpirySet { node: id, expiry: Some(ctx.now) }.into(),
+        crate::VolatileEvent::KeyExpired { node: id }.into(),
+    ];
+    Ok(Decision { events, answer: Answer::Node(id) })
+}
+
+pub(super) fn delete(world: &World, id: NodeId) -> Result<Decision, Refusal> {
+    find(world, id)?;
+    Ok(Decision::one(DurableEvent::NodeDeleted { node: id }, Answer::Done))
+}
+
+pub(super) fn find(world: &World, id: NodeId) -> Result<&Arc<Node>, Refusal> {
+    world.nodes.get(id).ok_or_else(|| Refusal::NotFound { noun: "node", name: id.to_string() })
+}

@@ -1,0 +1,177 @@
+//! Joining, coming back and leaving. A node is its machine key and its owner; a node key belongs to one machine for good.
+
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
+
+use ident::{MachineKey, NodeId, NodeKey};
+use jiff::Timestamp;
+
+use super::{Decision, name, route};
+use crate::{
+    Answer, AuthKey, Context, DurableEvent, Event, Lifecycle, Live, Node, Owner, Refusal, Registered, Registration, World,
+};
+
+pub(super) fn register(world: &World, r: &Registration, ctx: Context) -> Result<Decision, Refusal> {
+    let known = known_node(world, r)?;
+    match (&r.proof, known) {
+        (None, Some(node)) => Ok(restarted(world, r, node)),
+        (None, None) => Err(Refusal::AuthRequired),
+        (Some(_), Some(node)) if paid_already(r, node) && proves(world, r) => {
+            Ok(with_hostinfo(world, r, node, Answer::Registered(Registered::Active(node.id))))
+        }
+        (Some(_), _) => with_key(world, r, ctx),
+    }
+}
+
+pub(super) fn logout(world: &World, machine: MachineKey, node_key: NodeKey) -> Result<Decision, Refusal> {
+    let node = world.nodes.by_node_key(&node_key).filter(|n| n.machine == machine).ok_or(Refusal::NotYourNode)?;
+    let answer = Answer::Registered(Registered::KeyExpired);
+    if node.ephemeral {
+        return Ok(Decision::one(DurableEvent::NodeDeleted { node: node.id }, answer));
+    }
+    if node.lifecycle == Lifecycle::LoggedOut {
+        return Ok(Decision::nothing(answer));
+    }
+    Ok(Decision::one(DurableEvent::NodeLoggedOut { node: node.id }, answer))
+}
+
+/// The node that has the key to register, which must be the caller's.
+fn known_node<'a>(world: &'a World, r: &Registration) -> Result<Option<&'a Arc<Node>>, Refusal> {
+    match world.nodes.by_node_key(&r.node_key) {
+        Some(node) if node.machine != r.machine => Err(Refusal::NodeKeyTaken),
+        found => Ok(found),
+    }
+}
+
+/// No key, known node: it is in, or its key is no longer accepted.
+fn restarted(world: &World, r: &Registration, node: &Node) -> Decision {
+    if node.accepted() {
+        return with_hostinfo(world, r, node, Answer::Registered(Registered::Active(node.id)));
+    }
+    Decision::nothing(Answer::Registered(Registered::KeyExpired))
+}
+
+/// The same request again: the reply was lost, or the client restarted with its spent key still configured.
+fn paid_already(r: &Registration, node: &Node) -> bool {
+    node.accepted() && node.auth_key.is_some() && node.auth_key == r.proof.as_ref().map(|p| p.id)
+}
+
+fn proves(world: &World, r: &Registration) -> bool {
+    r.proof.as_ref().is_some_and(|p| world.auth_keys.get(&p.id).is_some_and(|k| k.verifier.matches(&p.verifier)))
+}
+
+fn with_hostinfo(world: &World, r: &Registration, node: &Node, answer: Answer) -> Decision {
+    let events = super::report::hostinfo_events(world, node, &r.hostinfo);
+    Decision { events, answer }
+}
+
+fn with_key(world: &World, r: &Registration, ctx: Context) -> Result<Decision, Refusal> {
+    let key = valid_key(world, r, ctx)?;
+    permitted_tags(&r.hostinfo.request_tags, key)?;
+    match world.nodes.by_slot(r.machine, None) {
+        Some(node) => Ok(reauthenticated(world, r, node, key, ctx)),
+        None => joined(world, r, key, ctx),
+    }
+}
+
+fn valid_key<'a>(world: &'a World, r: &Registration, ctx: Context) -> Result<&'a AuthKey, Refusal> {
+    let unknown = Refusal::AuthKey("unknown or mistyped");
+    let Some(proof) = &r.proof else { return Err(Refusal::AuthRequired) };
+    let key = world.auth_keys.get(&proof.id).ok_or(unknown.clone())?;
+    if !key.verifier.matches(&proof.verifier) {
+        return Err(unknown);
+    }
+    if key.revoked.is_some() {
+        return Err(Refusal::AuthKey("revoked"));
+    }
+    if key.expires <= ctx.now {
+        return Err(Refusal::AuthKey("expired"));
+    }
+    if !key.reusable && key.used > 0 {
+        return Err(Refusal::AuthKey("single-use and already used"));
+    }
+    Ok(key)
+}
+
+fn permitted_tags(requested: &[String], key: &AuthKey) -> Result<(), Refusal> {
+    let permitted = |t: &&String| t.parse().is_ok_and(|tag| key.tags.contains(&tag));
+    let refused: Vec<_> = requested.iter().filter(|t| !permitted(t)).map(|t| wire::plain(t)).collect();
+    if refused.is_empty() { Ok(()) } else { Err(Refusal::TagsNotPermitted(refused.join(", "))) }
+}
+
+fn reauthenticated(world: &World, r: &Registration, node: &Node, key: &AuthKey, ctx: Context) -> Decision {
+    let mut events: Vec<Event> = vec![
+        DurableEvent::AuthKeyUsed { key: key.id, node: node.id, at: ctx.now }.into(),
+        DurableEvent::NodeReauthenticated {
+            node: node.id,
+            node_key: r.node_key,
+            tags: key.tags.clone(),
+            responsible: key.user,
+            auth_key: key.id,
+            ephemeral: key.ephemeral || r.ephemeral,
+        }
+        .into(),
+    ];
+    let changed = Node { owner: Owner::Tags(key.tags.clone()), ..node.clone() };
+    events.extend(super::report::hostinfo_events(world, &changed, &r.hostinfo));
+    Decision { events, answer: Answer::Registered(Registered::Active(node.id)) }
+}
+
+fn joined(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> Result<Decision, Refusal> {
+    let id = world.next_ids().node;
+    let (v4, v6) = addresses(world, id)?;
+    let label = name::label(&r.hostinfo.hostname);
+    let mut node = Node {
+        id,
+        machine: r.machine,
+        node_key: r.node_key,
+        name: name::unique(world, &label, None),
+        renamed: false,
+        owner: Owner::Tags(key.tags.clone()),
+        responsible: key.user,
+        auth_key: Some(key.id),
+        v4,
+        v6,
+        created: ctx.now,
+        key_expiry: earlier(r.expiry, ctx.now),
+        ephemeral: key.ephemeral || r.ephemeral,
+        lifecycle: Lifecycle::Active,
+        approved_routes: BTreeSet::new(),
+        hostinfo: r.hostinfo.clone(),
+        live: Live { capver: r.capver, ..Live::default() },
+        class: None,
+        expired: false,
+        rev: 0,
+    };
+    node.approved_routes = route::auto_approved(world, &node);
+    let events = vec![
+        DurableEvent::AuthKeyUsed { key: key.id, node: id, at: ctx.now }.into(),
+        DurableEvent::NodeRegistered { node: Box::new(node) }.into(),
+    ];
+    Ok(Decision { events, answer: Answer::Registered(Registered::Active(id)) })
+}
+
+/// A device may ask for an earlier expiry of its key, never for a later one; a tagged device has none of its own.
+fn earlier(asked: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    asked.filter(|at| *at > now)
+}
+
+/// Addresses follow the id, which is never used again; behind the end of the pool the first free one is taken.
+fn addresses(world: &World, id: NodeId) -> Result<(Ipv4Addr, Ipv6Addr), Refusal> {
+    const POOL: u64 = 1 << 22;
+    const TRIES: u64 = 1 << 16;
+    let v6 = Ipv6Addr::from(0xfd7a_115c_a1e0_0000_0000_0000_0000_0000_u128 + 0x1_0000 + u128::from(id.get()));
+    let candidate = |n: u64| Ipv4Addr::from(0x6440_0000_u32 + (n % POOL) as u32);
+    let free = |a: &Ipv4Addr| !reserved(*a) && world.nodes.by_address((*a).into()).is_none();
+    let v4 = (0..TRIES).map(|i| candidate(id.get() + i)).find(free).ok_or(Refusal::PoolExhausted)?;
+    Ok((v4, v6))
+}
+
+/// Used by clients and platforms themselves: 100.100.0.0/24, 100.100.100.0/24, 100.115.92.0/23, and the ends of the range.
+fn reserved(a: Ipv4Addr) -> bool {
+    let o = a.octets();
+    matches!((o[1], o[2], o[3]), (100, 0 | 100, _) | (115, 92 | 93, _) | (64, 0, 0) | (127, 255, 255))
+}

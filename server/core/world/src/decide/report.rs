@@ -1,0 +1,47 @@
+//! What a registered device says of itself.
+
+use std::sync::Arc;
+
+use wire::Hostinfo;
+
+use super::{Decision, name, route};
+use crate::{Answer, DurableEvent, Event, Node, NodeReport, Refusal, VolatileEvent, World};
+
+pub(super) fn report(world: &World, r: &NodeReport) -> Result<Decision, Refusal> {
+    let node = world
+        .nodes
+        .by_node_key(&r.node_key)
+        .filter(|n| n.machine == r.machine)
+        .ok_or(Refusal::NotYourNode)?;
+    let mut events = Vec::new();
+    if let Some(hostinfo) = &r.hostinfo {
+        events.extend(hostinfo_events(world, node, hostinfo));
+    }
+    let live = &node.live;
+    let endpoints = r.endpoints.clone().unwrap_or_else(|| live.endpoints.clone());
+    let disco = r.disco.or(live.disco);
+    let home_derp = r.home_derp.filter(|d| *d != 0).unwrap_or(live.home_derp);
+    let capver = r.capver;
+    if (&endpoints, disco, home_derp, capver) != (&live.endpoints, live.disco, live.home_derp, live.capver) {
+        events.push(VolatileEvent::Reported { node: node.id, endpoints, disco, home_derp, capver }.into());
+    }
+    Ok(Decision { events, answer: Answer::Node(node.id) })
+}
+
+/// What changes when the device describes itself like this: its description, its name, its approved routes.
+pub(super) fn hostinfo_events(world: &World, node: &Node, hostinfo: &Arc<Hostinfo>) -> Vec<Event> {
+    let mut events = Vec::new();
+    if node.hostinfo == *hostinfo {
+        return events;
+    }
+    let renames = !node.renamed && node.hostinfo.hostname != hostinfo.hostname;
+    let name =
+        if renames { name::unique(world, &name::label(&hostinfo.hostname), Some(node.id)) } else { node.name.clone() };
+    let changed = Node { hostinfo: hostinfo.clone(), ..node.clone() };
+    events.push(DurableEvent::NodeHostinfoChanged { node: node.id, name, hostinfo: hostinfo.clone() }.into());
+    let routes = route::auto_approved(world, &changed);
+    if routes != node.approved_routes {
+        events.push(DurableEvent::NodeRoutesApproved { node: node.id, routes }.into());
+    }
+    events
+}

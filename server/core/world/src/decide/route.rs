@@ -1,0 +1,83 @@
+//! Routes: who may serve them, and which of those who may does.
+
+use std::collections::BTreeSet;
+
+use ident::NodeId;
+use ipnet::IpNet;
+
+use super::{Decision, node};
+use crate::{Answer, Change, DurableEvent, Event, Fields, Node, Refusal, VolatileEvent, World, class::subject};
+
+pub(super) fn approve(world: &World, id: NodeId, routes: &BTreeSet<IpNet>) -> Result<Decision, Refusal> {
+    let node = node::find(world, id)?;
+    let known = |r: &&IpNet| node.hostinfo.routable_ips.contains(r) || node.approved_routes.contains(*r);
+    if let Some(route) = routes.iter().find(|r| !known(r)) {
+        return Err(Refusal::NotAdvertised { node: node.name.clone(), route: route.to_string() });
+    }
+    let routes = with_both_families(node, routes);
+    if routes == node.approved_routes {
+        return Ok(Decision::nothing(Answer::Node(id)));
+    }
+    Ok(Decision::one(DurableEvent::NodeRoutesApproved { node: id, routes }, Answer::Node(id)))
+}
+
+/// An exit node that serves only one family leaks the other: what is approved for one is for both.
+fn with_both_families(node: &Node, routes: &BTreeSet<IpNet>) -> BTreeSet<IpNet> {
+    let mut all = routes.clone();
+    if routes.iter().any(|r| r.prefix_len() == 0) {
+        all.extend(node.hostinfo.routable_ips.iter().filter(|r| r.prefix_len() == 0));
+    }
+    all
+}
+
+/// What is approved already and what the policy approves by itself of the routes that the node advertises.
+pub(super) fn auto_approved(world: &World, node: &Node) -> BTreeSet<IpNet> {
+    let subject = subject(node, world.login_of(node), &[]);
+    let compiled = world.classes.compiled();
+    let advertised = node.hostinfo.routable_ips.iter();
+    let approved = advertised.filter(|r| compiled.auto_approves(&subject, r)).copied();
+    node.approved_routes.iter().copied().chain(approved).collect()
+}
+
+/// After a batch of changes: every subnet route that one of the changed nodes serves or served has the right primary.
+/// The primary stays while it is able; then the able node with the lowest id takes over; with none the route is unmapped.
+pub(crate) fn settle(world: &World, changes: &[Change]) -> Vec<Event> {
+    let affected = affected_prefixes(world, changes);
+    if affected.is_empty() {
+        return Vec::new();
+    }
+    let routers: Vec<_> = world.nodes.iter().filter(|n| !n.hostinfo.routable_ips.is_empty()).collect();
+    let able = |n: &Node, p: &IpNet| n.accepted() && n.online() && n.subnet_routes().any(|r| r == *p);
+    let mut events = Vec::new();
+    for prefix in affected {
+        let now = world.primaries.get(&prefix).copied();
+        let stays = now.filter(|id| world.nodes.get(*id).is_some_and(|n| able(n, &prefix)));
+        let next = stays.or_else(|| routers.iter().find(|n| able(n, &prefix)).map(|n| n.id));
+        if next != now {
+            events.push(VolatileEvent::RoutePrimary { prefix, node: next }.into());
+        }
+    }
+    events
+}
+
+fn affected_prefixes(world: &World, changes: &[Change]) -> BTreeSet<IpNet> {
+    let mut affected = BTreeSet::new();
+    let mut touched = BTreeSet::new();
+    for change in changes {
+        match change {
+            Change::Node { id, fields, .. } if fields.intersects(Fields::WHOLE | Fields::ONLINE) => {
+                touched.insert(*id);
+            }
+            Change::Policy => touched.extend(world.nodes.iter().map(|n| n.id)),
+            Change::Node { .. } | Change::Sources { .. } | Change::User { .. } => {}
+        }
+    }
+    if touched.is_empty() {
+        return affected;
+    }
+    affected.extend(world.primaries.iter().filter(|(_, id)| touched.contains(id)).map(|(p, _)| *p));
+    for node in touched.iter().filter_map(|id| world.nodes.get(*id)) {
+        affected.extend(node.subnet_routes());
+    }
+    affected
+}

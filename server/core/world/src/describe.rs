@@ -1,0 +1,42 @@
+//! What the log says of an event beside the event itself.
+
+use crate::DurableEvent;
+
+/// The columns `kind` and `subject` of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// The event's stable name.
+    pub kind: &'static str,
+    /// What it is about: `node:5`, `user:1`, `key:3`, `apikey:2`, `role:server`, `policy`.
+    pub subject: String,
+}
+
+impl DurableEvent {
+    /// Names the event and its subject.
+    pub fn describe(&self) -> Description {
+        use DurableEvent as E;
+        let (kind, subject) = match self {
+            E::NodeRegistered { node } => ("node_registered", format!("node:{}", node.id)),
+            E::NodeReauthenticated { node, .. } => ("node_reauthenticated", format!("node:{node}")),
+            E::NodeLoggedOut { node } => ("node_logged_out", format!("node:{node}")),
+            E::NodeKeyExpirySet { node, .. } => ("node_key_expiry_set", format!("node:{node}")),
+            E::NodeHostinfoChanged { node, .. } => ("node_hostinfo_changed", format!("node:{node}")),
+            E::NodeRenamed { node, .. } => ("node_renamed", format!("node:{node}")),
+            E::NodeTagged { node, .. } => ("node_tagged", format!("node:{node}")),
+            E::NodeRoutesApproved { node, .. } => ("node_routes_approved", format!("node:{node}")),
+            E::NodeDeleted { node } => ("node_deleted", format!("node:{node}")),
+            E::UserCreated { user } => ("user_created", format!("user:{}", user.id)),
+            E::UserRenamed { user, .. } => ("user_renamed", format!("user:{user}")),
+            E::UserDeleted { user } => ("user_deleted", format!("user:{user}")),
+            E::RoleSet { role } => ("role_set", format!("role:{}", role.name)),
+            E::RoleDeleted { name } => ("role_deleted", format!("role:{name}")),
+            E::AuthKeyCreated { key } => ("auth_key_created", format!("key:{}", key.id)),
+            E::AuthKeyUsed { key, .. } => ("auth_key_used", format!("key:{key}")),
+            E::AuthKeyRevoked { key, .. } => ("auth_key_revoked", format!("key:{key}")),
+            E::ApiKeyCreated { key } => ("api_key_created", format!("apikey:{}", key.id)),
+            E::ApiKeyRevoked { key, .. } => ("api_key_revoked", format!("apikey:{key}")),
+            E::PolicySet { .. } => ("policy_set", "policy".to_owned()),
+        };
+        Description { kind, subject }
+    }
+}

@@ -1,0 +1,153 @@
+//! What has happened. Durable events are stored with the rows they change and form the log;
+//! volatile ones are last-value fields that the next report of a client rebuilds.
+
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+
+use ident::{ApiKeyId, AuthKeyId, DiscoKey, NodeId, NodeKey, Tag, UserId};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use policy::{Compiled, Policy};
+use serde::{Deserialize, Serialize};
+use wire::Hostinfo;
+
+use crate::{ApiKey, AuthKey, Node, NonEmpty, Presence, Role, User};
+
+/// A policy with what was compiled from it outside the writer. Equality is equality of the text.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// As the operator wrote it.
+    pub policy: Arc<Policy>,
+    /// What the engine uses.
+    pub compiled: Arc<Compiled>,
+}
+
+impl Prepared {
+    /// Parses and compiles.
+    pub fn parse(text: &str) -> Result<Self, policy::PolicyErrors> {
+        Ok(Self::compile(Policy::parse(text)?))
+    }
+    /// Nothing reaches anything.
+    pub fn deny_all() -> Self {
+        Self::compile(Policy::deny_all())
+    }
+    fn compile(policy: Policy) -> Self {
+        let compiled = Arc::new(Compiled::compile(&policy));
+        Self { policy: Arc::new(policy), compiled }
+    }
+}
+
+impl PartialEq for Prepared {
+    fn eq(&self, other: &Self) -> bool {
+        self.policy.text() == other.policy.text()
+    }
+}
+
+impl Serialize for Prepared {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.policy.text())
+    }
+}
+
+impl<'de> Deserialize<'de> for Prepared {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        Prepared::parse(&text).map_err(|_| serde::de::Error::custom("the stored policy is not valid"))
+    }
+}
+
+/// Stored before it is answered; `kind` names it in the log for good.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DurableEvent {
+    /// A device joined.
+    NodeRegistered { node: Box<Node> },
+    /// A known device came back with a key: same id, same addresses.
+    NodeReauthenticated {
+        node: NodeId,
+        node_key: NodeKey,
+        tags: NonEmpty<Tag>,
+        responsible: Option<UserId>,
+        auth_key: AuthKeyId,
+        ephemeral: bool,
+    },
+    /// A device left of its own accord.
+    NodeLoggedOut { node: NodeId },
+    /// Its key is accepted until then.
+    NodeKeyExpirySet { node: NodeId, expiry: Option<Timestamp> },
+    /// A device's description of itself changed.
+    NodeHostinfoChanged { node: NodeId, name: String, hostinfo: Arc<Hostinfo> },
+    /// An operator named a node.
+    NodeRenamed { node: NodeId, name: String },
+    /// An operator tagged a node.
+    NodeTagged { node: NodeId, tags: NonEmpty<Tag> },
+    /// The approved routes of a node.
+    NodeRoutesApproved { node: NodeId, routes: BTreeSet<IpNet> },
+    /// A node is forgotten.
+    NodeDeleted { node: NodeId },
+
+    /// A person is known.
+    UserCreated { user: User },
+    /// A person has another login.
+    UserRenamed { user: UserId, login: String },
+    /// A person is forgotten.
+    UserDeleted { user: UserId },
+
+    /// A role is in force.
+    RoleSet { role: Role },
+    /// A role is forgotten.
+    RoleDeleted { name: String },
+    /// A pre-auth key was made.
+    AuthKeyCreated { key: AuthKey },
+    /// A pre-auth key paid for a registration.
+    AuthKeyUsed { key: AuthKeyId, node: NodeId, at: Timestamp },
+    /// A pre-auth key is void.
+    AuthKeyRevoked { key: AuthKeyId, at: Timestamp },
+    /// A credential of the admin API was made.
+    ApiKeyCreated { key: ApiKey },
+    /// A credential of the admin API is void.
+    ApiKeyRevoked { key: ApiKeyId, at: Timestamp },
+
+    /// A policy is in force.
+    PolicySet { policy: Prepared },
+}
+
+/// Told to those whom it concerns, stored as a last value some seconds later.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VolatileEvent {
+    /// A node reported.
+    Reported {
+        node: NodeId,
+        endpoints: Vec<SocketAddr>,
+        disco: Option<DiscoKey>,
+        home_derp: u16,
+        capver: u32,
+    },
+    /// A stream opened, ended, or has been gone for long enough.
+    PresenceChanged { node: NodeId, presence: Presence, last_seen: Option<Timestamp> },
+    /// The clock has passed a node's key expiry.
+    KeyExpired { node: NodeId },
+    /// Which node serves a subnet route.
+    RoutePrimary { prefix: IpNet, node: Option<NodeId> },
+    /// An API key opened a call.
+    ApiKeyUsed { key: ApiKeyId, at: Timestamp },
+}
+
+/// What a decision states.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Goes into the log.
+    Durable(DurableEvent),
+    /// Does not.
+    Volatile(VolatileEvent),
+}
+
+impl From<DurableEvent> for Event {
+    fn from(e: DurableEvent) -> Self {
+        Event::Durable(e)
+    }
+}
+impl From<VolatileEvent> for Event {
+    fn from(e: VolatileEvent) -> Self {
+        Event::Volatile(e)
+    }
+}

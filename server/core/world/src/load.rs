@@ -1,0 +1,51 @@
+//! Rows to a World, at a start.
+
+use std::sync::Arc;
+
+use ident::NodeId;
+use ipnet::IpNet;
+
+use crate::{ApiKey, AuthKey, Classes, Draft, Node, Prepared, Role, Settings, User, World, state::NextIds};
+
+/// Everything that a store keeps of a tailnet.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// People.
+    pub users: Vec<User>,
+    /// Roles.
+    pub roles: Vec<Role>,
+    /// Pre-auth keys.
+    pub auth_keys: Vec<AuthKey>,
+    /// Credentials of the admin API.
+    pub api_keys: Vec<ApiKey>,
+    /// Devices with their last values, all offline.
+    pub nodes: Vec<Node>,
+    /// Which node served each route.
+    pub primaries: Vec<(IpNet, NodeId)>,
+    /// The policy in force.
+    pub policy: Prepared,
+    /// The ids to give next.
+    pub next: NextIds,
+}
+
+impl World {
+    /// The World that these rows describe.
+    pub fn load(settings: Settings, rows: Rows) -> World {
+        let mut world = World::empty(settings);
+        world.classes = Classes::new(1, rows.policy.compiled.clone());
+        world.policy = rows.policy;
+        world.users = rows.users.into_iter().map(|u| (u.id, Arc::new(u))).collect();
+        world.roles = rows.roles.into_iter().map(|r| (r.name.clone(), Arc::new(r))).collect();
+        world.auth_keys = rows.auth_keys.into_iter().map(|k| (k.id, Arc::new(k))).collect();
+        world.api_keys = rows.api_keys.into_iter().map(|k| (k.id, Arc::new(k))).collect();
+        let mut draft = Draft { world, changes: Vec::new() };
+        for node in rows.nodes {
+            draft.join(node);
+        }
+        let mut world = draft.world;
+        let serves = |(p, id): &(IpNet, NodeId)| world.nodes.get(*id).is_some_and(|n| n.subnet_routes().any(|r| r == *p));
+        world.primaries = rows.primaries.iter().filter(|row| serves(row)).copied().collect();
+        world.next = rows.next;
+        world
+    }
+}

@@ -1,0 +1,24 @@
+//! What the configuration fixes for a tailnet; it is not stored with it.
+
+use std::time::Duration;
+
+/// Fixed for the life of the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// MagicDNS suffix without a trailing dot, for example `mesh.internal`.
+    pub domain: String,
+    /// How long a node stays online after its stream ended.
+    pub leaving_grace: Duration,
+    /// How long an ephemeral node may be without a stream before it is deleted.
+    pub ephemeral_grace: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            domain: "mesh.internal".into(),
+            leaving_grace: Duration::from_secs(10),
+            ephemeral_grace: Duration::from_secs(30 * 60),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Why a command is refused: the caller's fault, a stable code, words for people.
+
+use ident::Tag;
+
+/// A refusal. [`Refusal::code`] is part of the API; the text is not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such thing.
+    #[error("there is no {noun} {name}")]
+    NotFound {
+        /// user, node, key, API key, role.
+        noun: &'static str,
+        /// What was asked for.
+        name: String,
+    },
+    /// The name is in use.
+    #[error("the {noun} {name} exists already")]
+    Exists {
+        /// user, node, role.
+        noun: &'static str,
+        /// What was asked for.
+        name: String,
+    },
+    /// The text is no name.
+    #[error("{name:?} is no {noun} name: {rule}")]
+    BadName {
+        /// user, node, role.
+        noun: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What a name may be.
+        rule: &'static str,
+    },
+    /// Unknown, revoked, expired or spent: the caller is told no more than that it does not work.
+    #[error("this auth key is not valid: {0}")]
+    AuthKey(&'static str),
+    /// A device without a key.
+    #[error("this device is not registered here and brought no auth key")]
+    AuthRequired,
+    /// The node key belongs to another machine.
+    #[error("this node key belongs to another machine")]
+    NodeKeyTaken,
+    /// The node named is not the caller's.
+    #[error("no such node")]
+    NotYourNode,
+    /// Tags that the key does not carry.
+    #[error("requested tags [{0}] are invalid or not permitted")]
+    TagsNotPermitted(String),
+    /// A tag that the policy in force does not define.
+    #[error("{tag} is not in tagOwners of the policy in force")]
+    UnknownTag {
+        /// The tag.
+        tag: Tag,
+    },
+    /// The role's tags open nothing.
+    #[error("a device with role {role} could reach nothing, and nothing could reach it")]
+    OpensNothing {
+        /// The role.
+        role: String,
+    },
+    /// Wider than the role allows.
+    #[error("{what} is wider than role {role} allows")]
+    WiderThanRole {
+        /// The role.
+        role: String,
+        /// expiry, reusable, not ephemeral.
+        what: &'static str,
+    },
+    /// Something still needs it.
+    #[error("{noun} {name} is still used by {by}")]
+    InUse {
+        /// user, tag.
+        noun: &'static str,
+        /// Which one.
+        name: String,
+        /// By what.
+        by: String,
+    },
+    /// A route that the node does not advertise.
+    #[error("node {node} does not advertise {route}")]
+    NotAdvertised {
+        /// The node's name.
+        node: String,
+        /// The prefix.
+        route: String,
+    },
+    /// No address is left.
+    #[error("the address pool is exhausted")]
+    PoolExhausted,
+    /// The policy text is not a policy.
+    #[error("the policy is not valid")]
+    Policy(policy::PolicyErrors),
+    /// A value out of its range.
+    #[error("{what}: {rule}")]
+    OutOfRange {
+        /// Which value.
+        what: &'static str,
+        /// What it may be.
+        rule: &'static str,
+    },
+}
+
+impl Refusal {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::NotFound { .. } => "not_found",
+            Refusal::Exists { .. } => "exists",
+            Refusal::BadName { .. } => "bad_name",
+            Refusal::AuthKey(_) => "auth_key_invalid",
+            Refusal::AuthRequired => "auth_required",
+            Refusal::NodeKeyTaken => "node_key_taken",
+            Refusal::NotYourNode => "not_your_node",
+            Refusal::TagsNotPermitted(_) => "tags_not_permitted",
+            Refusal::UnknownTag { .. } => "unknown_tag",
+            Refusal::OpensNothing { .. } => "opens_nothing",
+            Refusal::WiderThanRole { .. } => "wider_than_role",
+            Refusal::InUse { .. } => "in_use",
+            Refusal::NotAdvertised { .. } => "not_advertised",
+            Refusal::PoolExhausted => "pool_exhausted",
+            Refusal::Policy(_) => "policy_invalid",
+            Refusal::OutOfRange { .. } => "out_of_range",
+        }
+    }
+    /// What to do next, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Refusal::NotFound { noun, .. } => format!("`meshctl {} list` shows what there is", noun.replace("API key", "apikey")),
+            Refusal::AuthKey(_) => "make a fresh one with `meshctl key create --role ROLE`".into(),
+            Refusal::AuthRequired => {
+                "make one with `meshctl key create --role ROLE` and pass it with `tailscale up --auth-key=…`".into()
+            }
+            Refusal::UnknownTag { tag } => format!("add \"{tag}\": [] to tagOwners, then `meshctl policy set FILE`"),
+            Refusal::OpensNothing { .. } => "add a rule for its tags to the policy, or pass --allow-no-access".into(),
+            Refusal::WiderThanRole { role, .. } => format!("`meshctl role show {role}` shows its limits"),
+            Refusal::InUse { noun: "tag", .. } => "change or delete the role first".into(),
+            Refusal::InUse { .. } => "move or delete what uses it first".into(),
+            _ => return None,
+        })
+    }
+}
