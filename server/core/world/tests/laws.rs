@@ -1,6 +1,8 @@
 //! Laws of the World over random histories of commands: invariants hold after every step, the same history gives the
 //! same World twice, and rows that are written and loaded give the World that events gave.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use ident::{AuthKeyId, MachineKey, NodeId, NodeKey};
