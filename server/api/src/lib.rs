@@ -1,1 +1,21 @@
-//! api
+//! The admin contract: what may be called, what goes in, what comes out, and what a refusal looks like.
+//!
+//! Enters and leaves: JSON, the same types on both ends. Must not know: how any of it is fulfilled.
+
+pub mod apikey;
+pub mod event;
+pub mod key;
+pub mod node;
+mod operation;
+pub mod policy;
+mod problem;
+pub mod role;
+pub mod route;
+pub mod server;
+pub mod user;
+
+pub use operation::{Changed, CheckQuery, Declared, Empty, Method, OPERATIONS, Operation, escape};
+pub use problem::{Mistake, Problem, code};
+
+/// The tailnet that is there from the start.
+pub const DEFAULT_TAILNET: &str = "default";

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ident::NodeId;
 
 use crate::{
-    Change, Classes, Draft, DurableEvent, Event, Fields, Lifecycle, Node, Owner, Prepared, Presence, VolatileEvent,
+    Change, Classes, Draft, DurableEvent, Event, Fields, Lifecycle, Node, Owner, Prepared, Presence,
+    VolatileEvent,
 };
 
 impl Draft {
@@ -37,10 +38,12 @@ impl Draft {
                 n.lifecycle = Lifecycle::LoggedOut;
                 n.live.presence = Presence::Offline;
             }),
-            E::NodeKeyExpirySet { node, expiry } => self.change(*node, Fields::KEY_EXPIRY | Fields::WHOLE, |n| {
-                n.key_expiry = *expiry;
-                n.expired = false;
-            }),
+            E::NodeKeyExpirySet { node, expiry } => {
+                self.change(*node, Fields::KEY_EXPIRY | Fields::WHOLE, |n| {
+                    n.key_expiry = *expiry;
+                    n.expired = false;
+                })
+            }
             E::NodeHostinfoChanged { node, name, hostinfo } => self.change(*node, Fields::WHOLE, |n| {
                 n.name.clone_from(name);
                 n.hostinfo = hostinfo.clone();
@@ -104,7 +107,8 @@ impl Draft {
             E::PresenceChanged { node, presence, last_seen } => {
                 let Some(old) = self.world.nodes.get(*node) else { return };
                 let online = !matches!(presence, Presence::Offline);
-                let fields = if old.online() == online { Fields::NONE } else { Fields::ONLINE | Fields::LAST_SEEN };
+                let fields =
+                    if old.online() == online { Fields::NONE } else { Fields::ONLINE | Fields::LAST_SEEN };
                 self.change(*node, fields, |n| {
                     n.live.presence = *presence;
                     n.live.last_seen = *last_seen;
@@ -181,12 +185,20 @@ impl Draft {
         node.class = seen.then(|| self.world.classes.class_of(node, login.as_deref()));
     }
 
-    fn note(&mut self, id: NodeId, fields: Fields, before: Option<crate::ClassId>, after: Option<crate::ClassId>) {
+    fn note(
+        &mut self,
+        id: NodeId,
+        fields: Fields,
+        before: Option<crate::ClassId>,
+        after: Option<crate::ClassId>,
+    ) {
         self.changes.push(Change::Node { id, fields, before, after });
         if before == after {
             return;
         }
-        let from = |class: Option<crate::ClassId>| class.map(|c| self.world.classes.rules_from(c)).unwrap_or_default();
+        let from = |class: Option<crate::ClassId>| {
+            class.map(|c| self.world.classes.rules_from(c)).unwrap_or_default()
+        };
         let (old, new) = (from(before), from(after));
         for rule in old.iter().filter(|r| !new.contains(r)).chain(new.iter().filter(|r| !old.contains(r))) {
             self.sources_changed(*rule);
@@ -221,7 +233,8 @@ impl Draft {
         let user = crate::User { login: login.to_owned(), ..(**old).clone() };
         self.world.users.insert(id, Arc::new(user));
         self.changes.push(Change::User { id });
-        let owned: Vec<_> = self.world.nodes.iter().filter(|n| n.owner.user() == Some(id)).map(|n| n.id).collect();
+        let owned: Vec<_> =
+            self.world.nodes.iter().filter(|n| n.owner.user() == Some(id)).map(|n| n.id).collect();
         for node in owned {
             self.change(node, Fields::WHOLE, |_| {});
         }

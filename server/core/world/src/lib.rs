@@ -18,14 +18,15 @@ mod roster;
 mod state;
 
 pub use class::{ClassId, Classes};
-pub use command::{Answer, Command, Context, KeyProof, NodeReport, Registration, Registered};
+pub use command::{Answer, Command, Context, KeyProof, NodeReport, Registered, Registration};
 pub use decide::decide;
 pub use describe::Description;
 pub use draft::{Change, Draft, Fields, Step};
 pub use event::{DurableEvent, Event, Prepared, VolatileEvent};
 pub use load::Rows;
 pub use noun::{
-    ApiKey, AuthKey, KeyDefaults, Lifecycle, Live, Node, NonEmpty, Owner, Presence, Role, Settings, User, Verifier,
+    ApiKey, AuthKey, KeyDefaults, Lifecycle, Live, Node, NonEmpty, Owner, Presence, Role, Settings, User,
+    Verifier,
 };
 pub use refusal::Refusal;
 pub use roster::Roster;

@@ -43,7 +43,9 @@ impl World {
             draft.join(node);
         }
         let mut world = draft.world;
-        let serves = |(p, id): &(IpNet, NodeId)| world.nodes.get(*id).is_some_and(|n| n.subnet_routes().any(|r| r == *p));
+        let serves = |(p, id): &(IpNet, NodeId)| {
+            world.nodes.get(*id).is_some_and(|n| n.subnet_routes().any(|r| r == *p))
+        };
         world.primaries = rows.primaries.iter().filter(|row| serves(row)).copied().collect();
         world.next = rows.next;
         world

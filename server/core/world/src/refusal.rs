@@ -125,13 +125,20 @@ impl Refusal {
     /// What to do next, where there is something.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Refusal::NotFound { noun, .. } => format!("`meshctl {} list` shows what there is", noun.replace("API key", "apikey")),
+            Refusal::NotFound { noun, .. } => {
+                format!("`meshctl {} list` shows what there is", noun.replace("API key", "apikey"))
+            }
             Refusal::AuthKey(_) => "make a fresh one with `meshctl key create --role ROLE`".into(),
             Refusal::AuthRequired => {
-                "make one with `meshctl key create --role ROLE` and pass it with `tailscale up --auth-key=…`".into()
+                "make one with `meshctl key create --role ROLE` and pass it with `tailscale up --auth-key=…`"
+                    .into()
             }
-            Refusal::UnknownTag { tag } => format!("add \"{tag}\": [] to tagOwners, then `meshctl policy set FILE`"),
-            Refusal::OpensNothing { .. } => "add a rule for its tags to the policy, or pass --allow-no-access".into(),
+            Refusal::UnknownTag { tag } => {
+                format!("add \"{tag}\": [] to tagOwners, then `meshctl policy set FILE`")
+            }
+            Refusal::OpensNothing { .. } => {
+                "add a rule for its tags to the policy, or pass --allow-no-access".into()
+            }
             Refusal::WiderThanRole { role, .. } => format!("`meshctl role show {role}` shows its limits"),
             Refusal::InUse { noun: "tag", .. } => "change or delete the role first".into(),
             Refusal::InUse { .. } => "move or delete what uses it first".into(),

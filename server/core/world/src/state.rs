@@ -51,7 +51,12 @@ pub struct NextIds {
 
 impl Default for NextIds {
     fn default() -> Self {
-        Self { node: NodeId::FIRST, user: UserId::FIRST, auth_key: AuthKeyId::FIRST, api_key: ApiKeyId::FIRST }
+        Self {
+            node: NodeId::FIRST,
+            user: UserId::FIRST,
+            auth_key: AuthKeyId::FIRST,
+            api_key: ApiKeyId::FIRST,
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use wire::Hostinfo;
 use world::{
-    Command, Context, Draft, KeyDefaults, KeyProof, NodeReport, NonEmpty, Prepared, Registration, Role, Rows, Settings,
-    Verifier, World,
+    Command, Context, Draft, KeyDefaults, KeyProof, NodeReport, NonEmpty, Prepared, Registration, Role, Rows,
+    Settings, Verifier, World,
 };
 
 const POLICIES: [&str; 3] = [
@@ -78,14 +78,18 @@ fn command(wish: &Wish) -> Command {
             machine: machine(*m),
             node_key: node_key(*key),
             old_node_key: None,
-            proof: (*auth > 0)
-                .then(|| KeyProof { id: AuthKeyId::new(u64::from(*auth)).unwrap(), verifier: verifier(*auth) }),
+            proof: (*auth > 0).then(|| KeyProof {
+                id: AuthKeyId::new(u64::from(*auth)).unwrap(),
+                verifier: verifier(*auth),
+            }),
             hostinfo: hostinfo(*hostname, *route),
             ephemeral: *key == 5,
             expiry: None,
             capver: 130,
         }),
-        Wish::Logout { machine: m, key } => Command::Logout { machine: machine(*m), node_key: node_key(*key) },
+        Wish::Logout { machine: m, key } => {
+            Command::Logout { machine: machine(*m), node_key: node_key(*key) }
+        }
         Wish::Report { machine: m, key, home, route } => Command::Report(NodeReport {
             machine: machine(*m),
             node_key: node_key(*key),
@@ -103,10 +107,13 @@ fn command(wish: &Wish) -> Command {
         }
         Wish::Delete { node } => Command::DeleteNode { id: id(*node) },
         Wish::Rename { node, name } => Command::RenameNode { id: id(*node), name: format!("web-{name}") },
-        Wish::Tag { node, tag } => {
-            Command::TagNode { id: id(*node), tags: vec![["tag:a", "tag:b", "tag:none"][usize::from(*tag)].parse().unwrap()] }
+        Wish::Tag { node, tag } => Command::TagNode {
+            id: id(*node),
+            tags: vec![["tag:a", "tag:b", "tag:none"][usize::from(*tag)].parse().unwrap()],
+        },
+        Wish::Approve { node, route: r } => {
+            Command::ApproveRoutes { id: id(*node), routes: BTreeSet::from([route(*r)]) }
         }
-        Wish::Approve { node, route: r } => Command::ApproveRoutes { id: id(*node), routes: BTreeSet::from([route(*r)]) },
         Wish::Policy { which } => {
             Command::SetPolicy { prepared: Prepared::parse(POLICIES[usize::from(*which)]).unwrap() }
         }
@@ -141,8 +148,14 @@ fn beginning(now: Timestamp) -> World {
 fn durable(world: &World) -> String {
     let nodes: Vec<_> = world.nodes.iter().map(|n| serde_json::to_string(&**n).unwrap()).collect();
     let keys: Vec<_> = world.auth_keys.values().map(|k| serde_json::to_string(&**k).unwrap()).collect();
-    let classes: Vec<_> = world.nodes.iter().map(|n| n.class.map(|c| world.classes.signature(c).cloned())).collect();
-    format!("{nodes:?} {keys:?} {classes:?} {:?} {:?} {:?}", world.roles, world.policy.policy.text(), world.next_ids())
+    let classes: Vec<_> =
+        world.nodes.iter().map(|n| n.class.map(|c| world.classes.signature(c).cloned())).collect();
+    format!(
+        "{nodes:?} {keys:?} {classes:?} {:?} {:?} {:?}",
+        world.roles,
+        world.policy.policy.text(),
+        world.next_ids()
+    )
 }
 
 fn reloaded(world: &World) -> World {
@@ -172,7 +185,9 @@ fn live(wishes: &[Wish]) -> World {
         let mut draft = Draft::new(&world);
         let before = durable(&draft.world);
         match draft.step(&command(wish), Context { now }) {
-            Ok(step) => assert!(step.changed() || durable(&draft.world) == before, "silent change by {wish:?}"),
+            Ok(step) => {
+                assert!(step.changed() || durable(&draft.world) == before, "silent change by {wish:?}")
+            }
             Err(_) => assert_eq!(durable(&draft.world), before, "a refused {wish:?} changed something"),
         }
         draft.world.check_invariants().unwrap_or_else(|law| panic!("{law} after {wish:?}"));

@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Decision, name, person, route};
 use crate::{
-    Answer, ApiKey, AuthKey, Command, Context, DurableEvent, Event, Prepared, Refusal, Role, Verifier, VolatileEvent, World,
+    Answer, ApiKey, AuthKey, Command, Context, DurableEvent, Event, Prepared, Refusal, Role, Verifier,
+    VolatileEvent, World,
 };
 
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 366);
@@ -45,7 +46,9 @@ pub(super) fn apply_roles(world: &World, roles: &[Role], prune: bool) -> Result<
 }
 
 pub(super) fn create_auth_key(world: &World, command: &Command, ctx: Context) -> Result<Decision, Refusal> {
-    let Command::CreateAuthKey { role, user, verifier, expires, reusable, ephemeral, allow_no_access } = command else {
+    let Command::CreateAuthKey { role, user, verifier, expires, reusable, ephemeral, allow_no_access } =
+        command
+    else {
         return Ok(Decision::nothing(Answer::Done));
     };
     let role = find_role(world, role)?;
@@ -89,7 +92,8 @@ pub(super) fn create_auth_key(world: &World, command: &Command, ctx: Context) ->
 }
 
 pub(super) fn revoke_auth_key(world: &World, id: AuthKeyId, ctx: Context) -> Result<Decision, Refusal> {
-    let key = world.auth_keys.get(&id).ok_or_else(|| Refusal::NotFound { noun: "key", name: id.to_string() })?;
+    let key =
+        world.auth_keys.get(&id).ok_or_else(|| Refusal::NotFound { noun: "key", name: id.to_string() })?;
     if key.revoked.is_some() {
         return Ok(Decision::nothing(Answer::AuthKey(id)));
     }
@@ -120,7 +124,8 @@ pub(super) fn create_api_key(
 }
 
 pub(super) fn revoke_api_key(world: &World, id: ApiKeyId, ctx: Context) -> Result<Decision, Refusal> {
-    let key = world.api_keys.get(&id).ok_or_else(|| Refusal::NotFound { noun: "API key", name: id.to_string() })?;
+    let key =
+        world.api_keys.get(&id).ok_or_else(|| Refusal::NotFound { noun: "API key", name: id.to_string() })?;
     if key.revoked.is_some() {
         return Ok(Decision::nothing(Answer::ApiKey(id)));
     }
@@ -158,7 +163,11 @@ pub(super) fn set_policy(world: &World, prepared: &Prepared) -> Result<Decision,
 }
 
 fn find_role<'a>(world: &'a World, name: &str) -> Result<&'a Role, Refusal> {
-    world.roles.get(name).map(AsRef::as_ref).ok_or_else(|| Refusal::NotFound { noun: "role", name: name.to_owned() })
+    world
+        .roles
+        .get(name)
+        .map(AsRef::as_ref)
+        .ok_or_else(|| Refusal::NotFound { noun: "role", name: name.to_owned() })
 }
 
 fn role_expiry(role: &Role, now: Timestamp) -> Timestamp {

@@ -9,8 +9,12 @@ const LABEL: &str = "lower-case letters, digits and hyphens, at most 63, no hyph
 /// A MagicDNS label out of whatever a device calls itself.
 pub(super) fn label(hostname: &str) -> String {
     let first = hostname.split('.').next().unwrap_or_default();
-    let mapped: String =
-        first.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(63).collect();
+    let mapped: String = first
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(63)
+        .collect();
     let mut label = String::new();
     for c in mapped.trim_matches('-').chars() {
         if c != '-' || !label.ends_with('-') {
@@ -31,7 +35,10 @@ pub(super) fn unique(world: &World, label: &str, own: Option<NodeId>) -> String 
         let kept: String = label.chars().take(63 - suffix.len()).collect();
         format!("{kept}{suffix}")
     };
-    (1..=world.nodes.len() + 1).map(numbered).find(|name| free(name)).unwrap_or_else(|| numbered(world.nodes.len() + 2))
+    (1..=world.nodes.len() + 1)
+        .map(numbered)
+        .find(|name| free(name))
+        .unwrap_or_else(|| numbered(world.nodes.len() + 2))
 }
 
 /// Whether an operator may call a node or a role this.
@@ -50,9 +57,13 @@ mod tests {
 
     #[test]
     fn device_names_become_labels() {
-        for (from, to) in
-            [("Alice's MacBook", "alice-s-macbook"), ("web01.example.com", "web01"), ("", "node"), ("---", "node"), ("日本", "node")]
-        {
+        for (from, to) in [
+            ("Alice's MacBook", "alice-s-macbook"),
+            ("web01.example.com", "web01"),
+            ("", "node"),
+            ("---", "node"),
+            ("日本", "node"),
+        ] {
             assert_eq!(label(from), to);
         }
     }

@@ -24,7 +24,8 @@ pub(super) fn tag(world: &World, id: NodeId, tags: &[Tag]) -> Result<Decision, R
     if let Some(tag) = tags.iter().find(|t| !world.policy.policy.defines_tag(t)) {
         return Err(Refusal::UnknownTag { tag: tag.clone() });
     }
-    let tags = NonEmpty::new(tags.to_vec()).ok_or(Refusal::OutOfRange { what: "tags", rule: "at least one tag" })?;
+    let tags =
+        NonEmpty::new(tags.to_vec()).ok_or(Refusal::OutOfRange { what: "tags", rule: "at least one tag" })?;
     if node.owner == Owner::Tags(tags.clone()) {
         return Ok(Decision::nothing(Answer::Node(id)));
     }

@@ -7,7 +7,12 @@ use crate::{Answer, Context, DurableEvent, Refusal, User, World};
 
 const LOGIN: &str = "1 to 254 letters, digits and . _ - + @, at most one @, a letter or digit first";
 
-pub(super) fn create(world: &World, login: &str, display_name: &str, ctx: Context) -> Result<Decision, Refusal> {
+pub(super) fn create(
+    world: &World,
+    login: &str,
+    display_name: &str,
+    ctx: Context,
+) -> Result<Decision, Refusal> {
     let display_name = wire::plain(if display_name.is_empty() { login } else { display_name });
     if let Some(known) = world.user_by_login(login).filter(|u| u.display_name == display_name) {
         return Ok(Decision::nothing(Answer::User(known.id)));

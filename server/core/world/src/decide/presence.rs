@@ -6,12 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Decision;
 use crate::{Answer, Context, Node, Presence, Refusal, VolatileEvent, World};
 
-pub(super) fn opened(
-    world: &World,
-    id: NodeId,
-    instance: u64,
-    epoch: u64,
-) -> Result<Decision, Refusal> {
+pub(super) fn opened(world: &World, id: NodeId, instance: u64, epoch: u64) -> Result<Decision, Refusal> {
     let node = super::node::find(world, id)?;
     let presence = Presence::Connected { instance, epoch };
     Ok(Decision::one(changed(node, presence, node.live.last_seen), Answer::Node(id)))
@@ -35,7 +30,9 @@ pub(super) fn closed(
 
 pub(super) fn expect_return(world: &World, nodes: &[NodeId], until: Timestamp) -> Decision {
     let offline = |id: &&NodeId| world.nodes.get(**id).is_some_and(|n| n.live.presence == Presence::Offline);
-    let back = |id: &NodeId| world.nodes.get(*id).map(|n| changed(n, Presence::Leaving { until }, n.live.last_seen).into());
+    let back = |id: &NodeId| {
+        world.nodes.get(*id).map(|n| changed(n, Presence::Leaving { until }, n.live.last_seen).into())
+    };
     Decision { events: nodes.iter().filter(offline).filter_map(back).collect(), answer: Answer::Done }
 }
 

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 
 use super::{Decision, name, route};
 use crate::{
-    Answer, AuthKey, Context, DurableEvent, Event, Lifecycle, Live, Node, Owner, Refusal, Registered, Registration, World,
+    Answer, AuthKey, Context, DurableEvent, Event, Lifecycle, Live, Node, Owner, Refusal, Registered,
+    Registration, World,
 };
 
 pub(super) fn register(world: &World, r: &Registration, ctx: Context) -> Result<Decision, Refusal> {
@@ -27,7 +28,8 @@ pub(super) fn register(world: &World, r: &Registration, ctx: Context) -> Result<
 }
 
 pub(super) fn logout(world: &World, machine: MachineKey, node_key: NodeKey) -> Result<Decision, Refusal> {
-    let node = world.nodes.by_node_key(&node_key).filter(|n| n.machine == machine).ok_or(Refusal::NotYourNode)?;
+    let node =
+        world.nodes.by_node_key(&node_key).filter(|n| n.machine == machine).ok_or(Refusal::NotYourNode)?;
     let answer = Answer::Registered(Registered::KeyExpired);
     if node.ephemeral {
         return Ok(Decision::one(DurableEvent::NodeDeleted { node: node.id }, answer));
@@ -60,7 +62,9 @@ fn paid_already(r: &Registration, node: &Node) -> bool {
 }
 
 fn proves(world: &World, r: &Registration) -> bool {
-    r.proof.as_ref().is_some_and(|p| world.auth_keys.get(&p.id).is_some_and(|k| k.verifier.matches(&p.verifier)))
+    r.proof
+        .as_ref()
+        .is_some_and(|p| world.auth_keys.get(&p.id).is_some_and(|k| k.verifier.matches(&p.verifier)))
 }
 
 fn with_hostinfo(world: &World, r: &Registration, node: &Node, answer: Answer) -> Decision {

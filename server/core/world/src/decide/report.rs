@@ -35,8 +35,11 @@ pub(super) fn hostinfo_events(world: &World, node: &Node, hostinfo: &Arc<Hostinf
         return events;
     }
     let renames = !node.renamed && node.hostinfo.hostname != hostinfo.hostname;
-    let name =
-        if renames { name::unique(world, &name::label(&hostinfo.hostname), Some(node.id)) } else { node.name.clone() };
+    let name = if renames {
+        name::unique(world, &name::label(&hostinfo.hostname), Some(node.id))
+    } else {
+        node.name.clone()
+    };
     let changed = Node { hostinfo: hostinfo.clone(), ..node.clone() };
     events.push(DurableEvent::NodeHostinfoChanged { node: node.id, name, hostinfo: hostinfo.clone() }.into());
     let routes = route::auto_approved(world, &changed);

@@ -6,7 +6,9 @@ use ident::NodeId;
 use ipnet::IpNet;
 
 use super::{Decision, node};
-use crate::{Answer, Change, DurableEvent, Event, Fields, Node, Refusal, VolatileEvent, World, class::subject};
+use crate::{
+    Answer, Change, DurableEvent, Event, Fields, Node, Refusal, VolatileEvent, World, class::subject,
+};
 
 pub(super) fn approve(world: &World, id: NodeId, routes: &BTreeSet<IpNet>) -> Result<Decision, Refusal> {
     let node = node::find(world, id)?;

@@ -1,0 +1,65 @@
+//! The server itself.
+
+use ident::MachineKey;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::operation::{Method::*, Operation, in_tailnet};
+
+/// How the server is, seen from a tailnet.
+pub const STATUS: Operation<(), Status> = Operation::read("server", Get, in_tailnet!("/server"));
+
+/// How the server is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of meshctl that runs there.
+    pub version: String,
+    /// What clients are told: `tailscale up --login-server=` this.
+    pub server_url: String,
+    /// Its public Noise key.
+    pub public_key: MachineKey,
+    /// MagicDNS suffix.
+    pub domain: String,
+    /// When this process started.
+    pub started: Timestamp,
+    /// Where it keeps what must last: `sqlite`.
+    pub store: String,
+    /// What is there.
+    pub counts: Counts,
+    /// Whether a policy was ever set; without one everything is denied.
+    pub policy_set: bool,
+    /// Its own relay; null when switched off.
+    pub relay: Option<Relay>,
+}
+
+/// What is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Devices.
+    pub nodes: u64,
+    /// Devices online.
+    pub online: u64,
+    /// People.
+    pub users: u64,
+    /// Roles.
+    pub roles: u64,
+    /// Pre-auth keys that would let a device in.
+    pub keys: u64,
+    /// Entries of the log.
+    pub events: u64,
+}
+
+/// The relay inside the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relay {
+    /// DERP region.
+    pub region: u16,
+    /// Host name that clients are told.
+    pub host: String,
+    /// TCP port of DERP.
+    pub derp_port: u16,
+    /// UDP port of STUN; null when switched off.
+    pub stun_port: Option<u16>,
+    /// Devices connected to it.
+    pub connected: u64,
+}
