@@ -1,0 +1,161 @@
+//! The server under test on host `srv`, and the operator's command line beside it.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::command::{self, Output};
+use crate::host::Host;
+use crate::patience::until;
+use crate::process::Process;
+
+pub const SERVER_ADDRESS: Ipv4Addr = Ipv4Addr::new(172, 30, 0, 10);
+pub const SERVER_URL: &str = "http://172.30.0.10:8080";
+/// TCP port of the relay.
+pub const RELAY_PORT: u16 = 443;
+/// How long the server under test lets an ephemeral node be away.
+pub const EPHEMERAL_GRACE: Duration = Duration::from_secs(15);
+const SERVER_PORT: u16 = 8080;
+const READY_LIMIT: Duration = Duration::from_secs(30);
+const COMMAND_LIMIT: Duration = Duration::from_secs(20);
+
+/// A running `meshctl server`. Dropping it kills it; its data stay in the host's folder.
+#[derive(Debug)]
+pub struct Server<'lab> {
+    host: &'lab Host,
+    binary: PathBuf,
+    process: Process,
+}
+
+impl<'lab> Server<'lab> {
+    /// Starts the server on `host` with an empty data folder and waits until it serves clients, relay and operator.
+    pub fn start(host: &'lab Host, binary: &Path) -> Result<Self> {
+        let data = host.dir().join("data");
+        fs::create_dir_all(&data)?;
+        fs::write(config_file(host), config(&data))?;
+        let process = launch(host, binary)?;
+        let mut server = Self { host, binary: binary.to_owned(), process };
+        server.await_ready()?;
+        Ok(server)
+    }
+
+    /// The operator's command line over the local socket; its failure is the caller's to judge.
+    pub fn try_meshctl(&self, words: &[&str]) -> Result<Output> {
+        let mut command = Command::new(&self.binary);
+        command.arg("--socket").arg(socket(self.host)).args(words);
+        command.env_remove("MESHCTL_SERVER").env_remove("MESHCTL_API_KEY_FILE").current_dir(self.host.dir());
+        command::run(command, "", COMMAND_LIMIT)
+    }
+
+    /// The operator's command line over the local socket, with `--json`. An error unless it succeeds.
+    pub fn meshctl(&self, words: &[&str]) -> Result<Value> {
+        let all: Vec<&str> = words.iter().copied().chain(["--json"]).collect();
+        let output = self.try_meshctl(&all)?.ok()?;
+        serde_json::from_str(&output.stdout).with_context(|| format!("`{}` gave no JSON", output.command))
+    }
+
+    /// Writes `text` into a file and puts it in force as the policy.
+    pub fn set_policy(&self, text: &str) -> Result<()> {
+        let file = self.host.dir().join("policy.hujson");
+        fs::write(&file, text)?;
+        self.meshctl(&["policy", "set", path(&file)?]).map(drop)
+    }
+
+    /// Writes `text` into a file and applies it as the list of roles.
+    pub fn apply_roles(&self, text: &str) -> Result<()> {
+        let file = self.host.dir().join("roles.yaml");
+        fs::write(&file, text)?;
+        self.meshctl(&["role", "apply", path(&file)?]).map(drop)
+    }
+
+    /// A new key of `role`, in a file of its own named `name`.
+    pub fn create_key(&self, role: &str, name: &str) -> Result<PathBuf> {
+        let file = self.host.dir().join(format!("{name}.key"));
+        self.meshctl(&["key", "create", "--role", role, "--out", path(&file)?])?;
+        Ok(file)
+    }
+
+    /// The nodes the server knows, in its own order.
+    pub fn nodes(&self) -> Result<Vec<Value>> {
+        let list = self.meshctl(&["node", "list"])?;
+        list["nodes"].as_array().cloned().context("node list without nodes")
+    }
+
+    /// The node called `name`.
+    pub fn node(&self, name: &str) -> Result<Value> {
+        let found = self.nodes()?.into_iter().find(|node| node["name"] == name);
+        found.with_context(|| format!("the server knows no node {name}"))
+    }
+
+    /// SIGKILL, as in a power cut.
+    pub fn kill9(&mut self) -> Result<()> {
+        self.process.kill().map(drop)
+    }
+
+    /// SIGTERM, and at most `limit` for an orderly end.
+    pub fn stop(&mut self, limit: Duration) -> Result<()> {
+        let ended = self.process.stop(limit)?;
+        if !ended.success() {
+            bail!("the server ended with {ended}");
+        }
+        Ok(())
+    }
+
+    /// Starts the server anew on the data it left.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process = launch(self.host, &self.binary)?;
+        self.await_ready()
+    }
+
+    /// All the server has logged since the lab started, over all its lives.
+    pub fn logged(&self) -> Result<String> {
+        self.process.logged()
+    }
+
+    fn await_ready(&mut self) -> Result<()> {
+        until(READY_LIMIT, "the server to be ready", || {
+            if !self.process.runs()? {
+                return Ok(None);
+            }
+            let serves = self.host.listens(SERVER_ADDRESS, SERVER_PORT)?
+                && self.host.listens(SERVER_ADDRESS, RELAY_PORT)?
+                && self.try_meshctl(&["node", "list", "--json"])?.ok().map(|_| true)?;
+            Ok(serves.then_some(()))
+        })
+        .with_context(|| self.logged().unwrap_or_default())
+    }
+}
+
+fn launch(host: &Host, binary: &Path) -> Result<Process> {
+    host.spawn("server", &[path(binary)?, "server", "run", "--config", path(&config_file(host))?], &[])
+}
+
+fn config(data: &Path) -> String {
+    format!(
+        "server_url: {SERVER_URL}\n\
+         listen: {SERVER_ADDRESS}:{SERVER_PORT}\n\
+         data_dir: {}\n\
+         ephemeral_grace: {}s\n\
+         relay:\n  listen: {SERVER_ADDRESS}:{RELAY_PORT}\n  stun: {SERVER_ADDRESS}:3478\n",
+        data.display(),
+        EPHEMERAL_GRACE.as_secs()
+    )
+}
+
+fn config_file(host: &Host) -> PathBuf {
+    host.dir().join("server.yaml")
+}
+
+fn socket(host: &Host) -> PathBuf {
+    host.dir().join("data").join("control.sock")
+}
+
+fn path(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
+}
