@@ -1,1 +1,23 @@
-//! netmap
+//! What one node may see, and what has changed for it.
+//!
+//! Enters: Worlds, which node looks, the relays. Leaves: whole maps, differences, and their JSON.
+//! Must not know: who is connected where, compression, the clock.
+
+mod delta;
+mod filter;
+mod full;
+mod patch;
+mod peer;
+mod profile;
+mod render;
+mod source;
+mod span;
+
+pub use delta::PeerDelta;
+pub use filter::filters;
+pub use full::{Site, dns, full, head};
+pub use peer::{has_routes, peer, self_node, visible};
+pub use profile::{owner_profile, profiles};
+pub use render::{Piece, Pieces, Render, peer_json};
+pub use source::sources;
+pub use span::{Concern, Span};

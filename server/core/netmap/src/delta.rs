@@ -1,0 +1,168 @@
+//! What a viewer must be told so that it holds what a fresh map would say.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use ident::NodeId;
+use wire::{MapResponse, PeerChange, UserProfile};
+use world::{ClassId, Node};
+
+use crate::{
+    Span,
+    filter::{Filters, destinations, filters, part, rules_of},
+    full::from_nothing,
+    patch::change,
+    peer::{has_routes, peer, seen, self_node},
+    profile::{named, owner_id, owner_profile, refers_to},
+};
+
+/// The difference of two views of one class, the same for every viewer that had the one class and has the other.
+/// A viewer may be among its own peers here: see [`PeerDelta::without`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PeerDelta {
+    /// No longer seen.
+    pub removed: Vec<NodeId>,
+    /// Seen for the first time, or changed in more than a patch can say.
+    pub whole: Vec<NodeId>,
+    /// Applied behind the whole ones.
+    pub patches: Vec<PeerChange>,
+    /// Of the users that whole peers belong to.
+    pub users: Vec<UserProfile>,
+    /// Of users who have another name.
+    pub renamed: Vec<UserProfile>,
+}
+
+impl PeerDelta {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The same for a viewer, which is no peer of itself.
+    pub fn without(mut self, viewer: NodeId) -> Self {
+        self.removed.retain(|id| *id != viewer);
+        self.whole.retain(|id| *id != viewer);
+        self.patches.retain(|p| p.node_id != viewer);
+        if self.whole.is_empty() {
+            self.users.clear();
+        }
+        self
+    }
+}
+
+impl Span {
+    /// What viewers that had one class and have the other are told of their peers. With the same class twice only
+    /// nodes that were touched are looked at.
+    pub fn peers(&self, before: Option<ClassId>, after: Option<ClassId>) -> PeerDelta {
+        let mut delta = PeerDelta::default();
+        let regrouped = self.changes_policy() || before != after;
+        for id in if regrouped { self.everyone() } else { self.touched.clone() } {
+            self.tell(id, before, after, &mut delta);
+        }
+        let owners = delta.whole.iter().filter_map(|id| self.new.nodes.get(*id)).map(|n| owner_id(n));
+        delta.users = named(&self.new, owners);
+        let renamed = self.users.iter().copied().filter(|u| refers_to(&self.new, after, *u));
+        delta.renamed = named(&self.new, renamed);
+        delta
+    }
+
+    /// What only the viewer is told: itself, and the parts of its filter that are other than before. `sources` answers
+    /// for the new World. None when there is nothing, or the viewer is gone.
+    pub fn private(
+        &self,
+        viewer: NodeId,
+        sources: &mut dyn FnMut(usize) -> Arc<[String]>,
+    ) -> Option<MapResponse> {
+        let now = self.new.nodes.get(viewer)?;
+        let was = self.old.nodes.get(viewer);
+        let mut message = MapResponse::default();
+        if self.touches(viewer) {
+            let itself = self_node(&self.new, now);
+            let same = was.is_some_and(|was| self_node(&self.old, was) == itself);
+            message.node = (!same).then(|| Box::new(itself));
+        }
+        if message.node.is_some() || self.users.contains(&owner_id(now)) {
+            message.user_profiles = vec![owner_profile(&self.new, now)];
+        }
+        message.packet_filters = match was.filter(|_| !self.regroups(viewer)) {
+            Some(was) => self.changed_parts(was, now, sources),
+            None => from_nothing(filters(&self.new, now, sources)),
+        };
+        Some(message).filter(|m| *m != MapResponse::default())
+    }
+
+    /// All of it, in the order in which it must be told; nothing when nothing changed for the viewer. Of a viewer that
+    /// sees by another class than before, filter and peers change in one message.
+    pub fn delta(&self, viewer: NodeId, sources: &mut dyn FnMut(usize) -> Arc<[String]>) -> Vec<MapResponse> {
+        let Some(node) = self.new.nodes.get(viewer) else { return Vec::new() };
+        let (before, after) = self.classes_of(viewer);
+        let private = self.private(viewer, sources);
+        let peers = self.peers(before, after).without(viewer);
+        let peers = (!peers.is_empty()).then(|| self.message(peers, node));
+        match (private, peers) {
+            (Some(private), Some(peers)) if self.regroups(viewer) => {
+                let mut user_profiles = private.user_profiles;
+                user_profiles.extend(peers.user_profiles);
+                let (node, packet_filters) = (private.node, private.packet_filters);
+                vec![MapResponse { node, packet_filters, user_profiles, ..peers }]
+            }
+            (private, peers) => private.into_iter().chain(peers).collect(),
+        }
+    }
+
+    fn message(&self, delta: PeerDelta, viewer: &Node) -> MapResponse {
+        let whole = delta.whole.iter().filter_map(|id| self.new.nodes.get(*id));
+        MapResponse {
+            peers_removed: delta.removed,
+            peers_changed: viewer
+                .class
+                .iter()
+                .flat_map(|c| whole.clone().map(|n| peer(&self.new, n, *c)))
+                .collect(),
+            peers_changed_patch: delta.patches,
+            user_profiles: delta.users.into_iter().chain(delta.renamed).collect(),
+            ..MapResponse::default()
+        }
+    }
+
+    fn everyone(&self) -> BTreeSet<NodeId> {
+        self.old.nodes.iter().chain(self.new.nodes.iter()).map(|n| n.id).collect()
+    }
+
+    fn tell(&self, id: NodeId, before: Option<ClassId>, after: Option<ClassId>, delta: &mut PeerDelta) {
+        match (seen(&self.old, before, id), seen(&self.new, after, id)) {
+            (None, None) => {}
+            (Some(_), None) => delta.removed.push(id),
+            (None, Some(_)) => delta.whole.push(id),
+            (Some(was), Some(now)) if was.rev == now.rev && !has_routes(now) => {}
+            (Some(was), Some(now)) => {
+                let Some((before, after)) = before.zip(after) else { return };
+                let change = change(&peer(&self.old, was, before), &peer(&self.new, now, after));
+                delta.whole.extend(change.whole.then_some(id));
+                delta.patches.extend(change.patch);
+            }
+        }
+    }
+
+    /// Parts whose sources or destinations are others; none for those that have nothing any more.
+    fn changed_parts(
+        &self,
+        was: &Node,
+        now: &Node,
+        sources: &mut dyn FnMut(usize) -> Arc<[String]>,
+    ) -> Filters {
+        let touched = self.touches(now.id);
+        if !touched && self.rules.is_empty() {
+            return Filters::new();
+        }
+        let moved =
+            |rule| touched && destinations(&self.old, was, rule) != destinations(&self.new, now, rule);
+        let other =
+            rules_of(&self.new, now).into_iter().filter(|rule| self.rules.contains(rule) || moved(*rule));
+        other
+            .filter_map(|rule| {
+                let name = self.new.classes.compiled().rules().get(rule)?.key.clone();
+                Some(part(&self.new, now, rule, sources).unwrap_or((name, None)))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,67 @@
+//! The whole map: the first message of a stream, and what every difference must lead to.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use wire::{Debug, DerpMap, DnsConfig, MapResponse};
+use world::{Node, World};
+
+use crate::{
+    filter::{Filters, filters},
+    peer::{peer, self_node, visible},
+    profile::profiles,
+};
+
+/// What is the same for every node of the server.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Where the relays are.
+    pub derp_map: Arc<DerpMap>,
+    /// Whether clients may send their logs to their maker.
+    pub collect_logs: bool,
+}
+
+/// The resolver's configuration: MagicDNS with the tailnet's domain to search in.
+pub fn dns(world: &World) -> DnsConfig {
+    DnsConfig { proxied: true, domains: vec![world.settings.domain.clone()], ..DnsConfig::default() }
+}
+
+/// The whole map. A node without a class sees nobody. Its filter begins with `*: null`, which clears what was there;
+/// a client that hears of no part lets nothing in.
+pub fn full(world: &World, viewer: &Node, site: &Site, now: Timestamp) -> MapResponse {
+    let mut sources = |rule| crate::sources(world, rule).into();
+    let others = visible(world, viewer.class).filter(|n| n.id != viewer.id);
+    let peers: Vec<_> = others.filter_map(|n| Some(peer(world, n, viewer.class?))).collect();
+    let head = head(world, viewer, site, now, &mut sources);
+    MapResponse {
+        peers: Some(peers).filter(|p| !p.is_empty()),
+        user_profiles: profiles(world, viewer),
+        ..head
+    }
+}
+
+/// The whole map but for the peers and the profiles of users.
+pub fn head(
+    world: &World,
+    viewer: &Node,
+    site: &Site,
+    now: Timestamp,
+    sources: &mut dyn FnMut(usize) -> Arc<[String]>,
+) -> MapResponse {
+    MapResponse {
+        node: Some(Box::new(self_node(world, viewer))),
+        derp_map: Some((*site.derp_map).clone()),
+        dns_config: Some(dns(world)),
+        domain: world.settings.domain.clone(),
+        packet_filters: from_nothing(filters(world, viewer, sources)),
+        control_time: Some(now),
+        debug: (!site.collect_logs).then(|| Debug { disable_log_tail: true, ..Debug::default() }),
+        ..MapResponse::default()
+    }
+}
+
+/// Parts that replace all parts before them.
+pub(crate) fn from_nothing(mut filters: Filters) -> Filters {
+    filters.insert("*".into(), None);
+    filters
+}
