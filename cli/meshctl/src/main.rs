@@ -1,1 +1,142 @@
-fn main() {}
+//! The operator's tool: flags in, one request out, one answer back.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use talk::{Answer, Context, Failure, Options};
+
+mod apikey;
+mod event;
+mod key;
+mod node;
+mod policy;
+mod role;
+mod route;
+mod server;
+mod shell;
+mod talk;
+mod user;
+
+/// A private mesh of machines with unmodified Tailscale clients: server, keys, policy, checks
+///
+/// Every verb answers in words or, with --json, in one line of JSON on standard output; talk goes to standard
+/// error. Exit codes: 0 done or nothing to do, 1 failed or refused, 2 usage, 3 could not be determined.
+#[derive(Parser)]
+#[command(name = "meshctl", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Examples:
+  meshctl quickstart                        a server with roles and keys in ./mesh-data
+  meshctl key create --role server          a key for a new machine
+  meshctl node list                         what is in the mesh")]
+pub struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+#[derive(Subcommand)]
+enum Noun {
+    /// Start a server here, with a starter policy, roles and keys
+    Quickstart(server::quickstart::Args),
+    /// Run a server; ask how one is
+    #[command(subcommand)]
+    Server(server::Verb),
+    /// People who are responsible for devices
+    #[command(subcommand)]
+    User(user::Verb),
+    /// Devices in the mesh
+    #[command(subcommand)]
+    Node(node::Verb),
+    /// Routes that devices offer to the mesh
+    #[command(subcommand)]
+    Route(route::Verb),
+    /// Pre-auth keys: what lets a device in
+    #[command(subcommand)]
+    Key(key::Verb),
+    /// Credentials of the admin API
+    #[command(subcommand)]
+    Apikey(apikey::Verb),
+    /// Key roles: what devices may be
+    #[command(subcommand)]
+    Role(role::Verb),
+    /// The policy: who may reach what
+    #[command(subcommand)]
+    Policy(policy::Verb),
+    /// The log of everything that was changed
+    #[command(subcommand)]
+    Event(event::Verb),
+    /// Print the completions of a shell
+    Completion(shell::completion::Args),
+    /// Write manual pages
+    Man(shell::man::Args),
+}
+
+impl Noun {
+    async fn run(self, context: &Context) -> Result<Answer, Failure> {
+        match self {
+            Noun::Quickstart(args) => server::quickstart::run(context, args).await,
+            Noun::Server(verb) => verb.run(context).await,
+            Noun::User(verb) => verb.run(context).await,
+            Noun::Node(verb) => verb.run(context).await,
+            Noun::Route(verb) => verb.run(context).await,
+            Noun::Key(verb) => verb.run(context).await,
+            Noun::Apikey(verb) => verb.run(context).await,
+            Noun::Role(verb) => verb.run(context).await,
+            Noun::Policy(verb) => verb.run(context).await,
+            Noun::Event(verb) => verb.run(context).await,
+            Noun::Completion(args) => shell::completion::run(context, args),
+            Noun::Man(args) => shell::man::run(context, args),
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let context = Context::new(cli.options);
+    let outcome = match rustls::crypto::aws_lc_rs::default_provider().install_default() {
+        Ok(()) => cli.noun.run(&context).await,
+        Err(_) => Err(Failure::failed("another provider of cryptography is installed")),
+    };
+    match outcome {
+        Ok(answer) => {
+            context.screen().show(&answer);
+            ExitCode::from(answer.exit as u8)
+        }
+        Err(failure) => {
+            context.screen().complain(&failure);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_tree_of_commands_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_has_examples() {
+        fn look(command: &clap::Command, path: &str, without: &mut Vec<String>) {
+            let path = format!("{path} {}", command.get_name());
+            if command.get_subcommands().next().is_some() {
+                command.get_subcommands().for_each(|c| look(c, &path, without));
+                return;
+            }
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            if !help.starts_with("Examples:\n") || !help.contains(path.trim()) {
+                without.push(path);
+            }
+        }
+        let mut without = Vec::new();
+        look(&Cli::command(), "", &mut without);
+        assert!(without.is_empty(), "{without:?}");
+    }
+}

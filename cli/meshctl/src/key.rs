@@ -1,0 +1,29 @@
+//! `meshctl key`: what lets a device in.
+
+mod create;
+mod list;
+mod revoke;
+
+use clap::Subcommand;
+
+use crate::talk::{Answer, Context, Failure};
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Make a key for devices with a role
+    Create(create::Args),
+    /// Show all keys, without their secrets
+    List(list::Args),
+    /// Void a key; devices that it let in stay
+    Revoke(revoke::Args),
+}
+
+impl Verb {
+    pub async fn run(self, context: &Context) -> Result<Answer, Failure> {
+        match self {
+            Verb::Create(args) => create::run(context, args).await,
+            Verb::List(args) => list::run(context, args).await,
+            Verb::Revoke(args) => revoke::run(context, args).await,
+        }
+    }
+}

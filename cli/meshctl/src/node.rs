@@ -1,0 +1,41 @@
+//! `meshctl node`: devices in the mesh.
+
+mod delete;
+mod expire;
+mod list;
+mod rename;
+mod show;
+mod tag;
+
+use clap::Subcommand;
+
+use crate::talk::{Answer, Context, Failure};
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Show all devices
+    List(list::Args),
+    /// Show one device
+    Show(show::Args),
+    /// Make a device join again: its key stops being accepted at once
+    Expire(expire::Args),
+    /// Forget a device: its id and addresses are gone
+    Delete(delete::Args),
+    /// Give a device another name
+    Rename(rename::Args),
+    /// Say what a device is
+    Tag(tag::Args),
+}
+
+impl Verb {
+    pub async fn run(self, context: &Context) -> Result<Answer, Failure> {
+        match self {
+            Verb::List(args) => list::run(context, args).await,
+            Verb::Show(args) => show::run(context, args).await,
+            Verb::Expire(args) => expire::run(context, args).await,
+            Verb::Delete(args) => delete::run(context, args).await,
+            Verb::Rename(args) => rename::run(context, args).await,
+            Verb::Tag(args) => tag::run(context, args).await,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `meshctl server`: run one, ask how one is. The only room that knows the server itself.
+
+mod config;
+mod launch;
+pub mod quickstart;
+mod run;
+mod status;
+
+use clap::Subcommand;
+
+use crate::talk::{Answer, Context, Failure};
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Run a server until it is told to stop
+    Run(run::Args),
+    /// Say how the server is
+    Status(status::Args),
+    /// Look at a configuration without running it
+    #[command(subcommand)]
+    Config(config::Verb),
+}
+
+impl Verb {
+    pub async fn run(self, context: &Context) -> Result<Answer, Failure> {
+        match self {
+            Verb::Run(args) => run::run(context, args).await,
+            Verb::Status(args) => status::run(context, args).await,
+            Verb::Config(verb) => verb.run(context),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `meshctl server config`.
+
+use clap::Subcommand;
+use control::config::{Config, DerpMapSource};
+use serde::Serialize;
+
+use super::launch::Settings;
+use crate::talk::{Answer, Context, Failure, Fields, Render, Screen, join};
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Say whether a configuration could be run
+    Check(CheckArgs),
+    /// Show a configuration with everything that was left to defaults
+    Show(ShowArgs),
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  meshctl server config check --config /etc/meshctl/config.yaml
+  meshctl server config check --config new.yaml --json
+
+All mistakes are named at once, with file, key and the nearest right name; then it ends with 1.")]
+pub struct CheckArgs {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  meshctl server config show
+  meshctl server config show --config /etc/meshctl/config.yaml --json")]
+pub struct ShowArgs {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Verb {
+    pub fn run(self, context: &Context) -> Result<Answer, Failure> {
+        match self {
+            Verb::Check(args) => {
+                args.settings.resolve()?;
+                Answer::of(context, &Valid { valid: true })
+            }
+            Verb::Show(args) => Answer::of(context, &Shown::of(args.settings.resolve()?)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Valid {
+    valid: bool,
+}
+
+impl Render for Valid {
+    fn render(&self, _: &Screen) -> String {
+        "the configuration is valid\n".to_owned()
+    }
+}
+
+/// A configuration under the names of its file.
+#[derive(Serialize)]
+struct Shown {
+    server_url: String,
+    listen: String,
+    tls: Option<Tls>,
+    data_dir: String,
+    socket: String,
+    domain: String,
+    relay: Relay,
+    derp_maps: Vec<String>,
+    leaving_grace: String,
+    ephemeral_grace: String,
+}
+
+#[derive(Serialize)]
+struct Tls {
+    cert_file: String,
+    key_file: String,
+}
+
+#[derive(Default, Serialize)]
+struct Relay {
+    enabled: bool,
+    listen: Option<String>,
+    stun: Option<String>,
+    host: String,
+    port: u16,
+    region_id: u16,
+    region_code: String,
+    region_name: String,
+}
+
+impl Shown {
+    fn of(config: Config) -> Self {
+        let map = |source: DerpMapSource| match source {
+            DerpMapSource::File(path) => path.display().to_string(),
+            DerpMapSource::Url(url) => url,
+        };
+        let relay = config.relay.map(|r| Relay {
+            enabled: true,
+            listen: r.listen.map(|a| a.to_string()),
+            stun: r.stun.map(|a| a.to_string()),
+            host: r.host,
+            port: r.port,
+            region_id: r.region_id,
+            region_code: r.region_code,
+            region_name: r.region_name,
+        });
+        Self {
+            server_url: config.server_url,
+            listen: config.listen.to_string(),
+            tls: config.tls.map(|t| Tls {
+                cert_file: t.cert_file.display().to_string(),
+                key_file: t.key_file.display().to_string(),
+            }),
+            data_dir: config.data_dir.display().to_string(),
+            socket: config.socket.display().to_string(),
+            domain: config.settings.domain.clone(),
+            relay: relay.unwrap_or_default(),
+            derp_maps: config.derp_maps.into_iter().map(map).collect(),
+            leaving_grace: format!("{}s", config.settings.leaving_grace.as_secs()),
+            ephemeral_grace: format!("{}s", config.settings.ephemeral_grace.as_secs()),
+        }
+    }
+}
+
+impl Render for Shown {
+    fn render(&self, screen: &Screen) -> String {
+        let (relay, off) = (&self.relay, || "off".to_owned());
+        let own = relay.listen.clone().unwrap_or_else(|| "the server's own".to_owned());
+        let fields = Fields::default()
+            .add("server_url", &self.server_url)
+            .add("listen", &self.listen)
+            .add("tls", self.tls.as_ref().map_or_else(off, |t| format!("{}, {}", t.cert_file, t.key_file)))
+            .add("data_dir", &self.data_dir)
+            .add("socket", &self.socket)
+            .add("domain", &self.domain)
+            .add("relay.enabled", relay.enabled);
+        let fields = if relay.enabled {
+            fields
+                .add("relay.listen", own)
+                .add("relay.stun", relay.stun.clone().unwrap_or_else(off))
+                .add("relay.host", format!("{}:{}", relay.host, relay.port))
+                .add("relay.region_id", relay.region_id)
+                .add("relay.region_code", &relay.region_code)
+                .add("relay.region_name", &relay.region_name)
+        } else {
+            fields
+        };
+        fields
+            .add("derp_maps", join(&self.derp_maps))
+            .add("leaving_grace", &self.leaving_grace)
+            .add("ephemeral_grace", &self.ephemeral_grace)
+            .render(screen)
+    }
+}

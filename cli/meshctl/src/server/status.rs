@@ -1,0 +1,48 @@
+//! `meshctl server status`.
+
+use api::server::{STATUS, Status};
+
+use crate::talk::{Answer, Context, Failure, Fields, Render, Screen, ago};
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  meshctl server status
+  meshctl server status --json | jq .counts")]
+pub struct Args {}
+
+/// The server's own words, beside the members that say where they came from.
+#[derive(serde::Serialize)]
+struct Shown {
+    status: Status,
+}
+
+pub async fn run(context: &Context, _: Args) -> Result<Answer, Failure> {
+    let status = context.read(&STATUS, &[], &()).await?;
+    Answer::of(context, &Shown { status })
+}
+
+impl Render for Shown {
+    fn render(&self, screen: &Screen) -> String {
+        let s = &self.status;
+        let relay = s.relay.as_ref().map_or("off".to_owned(), |r| {
+            let stun = r.stun_port.map_or("no STUN".to_owned(), |p| format!("STUN {p}"));
+            format!("region {} at {}:{}, {stun}, {} connected", r.region, r.host, r.derp_port, r.connected)
+        });
+        let policy = if s.policy_set { "set" } else { "none: everything is denied" };
+        Fields::default()
+            .add("server", &s.server_url)
+            .add("version", &s.version)
+            .add("started", ago(screen.now, s.started))
+            .add("public key", s.public_key)
+            .add("domain", &s.domain)
+            .add("store", &s.store)
+            .add("nodes", format!("{}, {} online", s.counts.nodes, s.counts.online))
+            .add("users", s.counts.users)
+            .add("roles", s.counts.roles)
+            .add("usable keys", s.counts.keys)
+            .add("events", s.counts.events)
+            .add("policy", policy)
+            .add("relay", relay)
+            .render(screen)
+    }
+}

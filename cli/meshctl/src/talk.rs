@@ -1,0 +1,24 @@
+//! Between a verb and the rest of the world: which server, the call, the answer on the screen, files.
+
+mod answer;
+mod client;
+mod context;
+mod failure;
+mod file;
+mod profile;
+mod screen;
+mod stream;
+mod table;
+mod target;
+mod time;
+
+pub use answer::{Answer, Deed, Done, Render};
+pub use client::Client;
+pub use context::{Check, Context, Options};
+pub use failure::{Exit, Failure, words};
+pub use file::{SecretFile, read_secret, read_text};
+pub use screen::Screen;
+pub use stream::Events;
+pub use table::{Fields, Table, join};
+pub use target::Target;
+pub use time::{Lifetime, ago, span};
