@@ -1,3 +1,29 @@
-//! The shell: sockets, TLS, SQL, HTTP, timers; the only composition root.
+//! The control server: sockets, TLS, SQL, HTTP and timers around the pure core. The only composition root.
+//!
+//! Enters: a resolved [`config::Config`]. Leaves: a running [`Server`]. Must not know: flags, terminals, Ansible.
 
+pub mod admin;
+pub mod config;
+mod doors;
+pub mod fanout;
+pub mod keyring;
+mod listen;
+mod machine;
 pub mod relay;
+mod revoked;
+mod security;
+mod server;
+mod site;
+pub mod store;
+mod timers;
+mod ts2021;
+mod websocket;
+pub mod writer;
+
+pub use doors::Doors;
+pub use server::{Fault, Ready, Server};
+
+/// The policy that `quickstart` begins with: nothing but what its roles need.
+pub const STARTER_POLICY: &str = include_str!("../templates/starter-policy.hujson");
+/// The roles that `quickstart` begins with, as `meshctl role apply` reads them.
+pub const STARTER_ROLES: &str = include_str!("../templates/starter-roles.yaml");

@@ -1,0 +1,61 @@
+//! Credentials of this API.
+
+use api::{
+    Changed,
+    apikey::{ApiKey, ApiKeys, CREATE, Create, Created, DEFAULT_EXPIRY_SECONDS, LIST, One, REVOKE},
+    key::Plaintext,
+};
+use ident::ApiKeyId;
+use world::{Answer, Command, Refusal};
+
+use super::{Routes, call::Call, key::in_seconds, refused::Refused, serve};
+use crate::keyring::mint;
+
+pub(super) fn add(routes: Routes) -> Routes {
+    let routes = serve(routes, &LIST, list);
+    let routes = serve(routes, &CREATE, create);
+    serve(routes, &REVOKE, revoke)
+}
+
+async fn list(call: Call, (): ()) -> Result<ApiKeys, Refused> {
+    Ok(ApiKeys { apikeys: call.world.api_keys.values().map(|k| view(k)).collect() })
+}
+
+async fn create(call: Call, input: Create) -> Result<Changed<Created>, Refused> {
+    if input.description.len() > 500 {
+        return Err(Refusal::OutOfRange { what: "description", rule: "at most 500 bytes" }.into());
+    }
+    let secret = mint();
+    let command = Command::CreateApiKey {
+        description: input.description,
+        verifier: call.doors.keyring.verifier(&secret),
+        expires: in_seconds(input.expiry_seconds.unwrap_or(DEFAULT_EXPIRY_SECONDS))?,
+    };
+    let outcome = call.carry_out(command).await?;
+    let (true, Answer::ApiKey(id)) = (!call.is_check(), outcome.answer) else {
+        return Ok(call.answer(outcome.changed, Created { apikey: None, secret: None }));
+    };
+    let apikey = outcome.world.api_keys.get(&id).map(|k| view(k));
+    let secret = Some(Plaintext::new(format!("mk-api-{id}-{}", secret.expose())));
+    Ok(call.answer(outcome.changed, Created { apikey, secret }))
+}
+
+async fn revoke(call: Call, (): ()) -> Result<Changed<One>, Refused> {
+    let missing = || Refusal::NotFound { noun: "API key", name: call.name.clone() };
+    let id: ApiKeyId = call.name.parse().map_err(|_| missing())?;
+    let outcome = call.carry_out(Command::RevokeApiKey { id }).await?;
+    let key = outcome.world.api_keys.get(&id).ok_or_else(missing)?;
+    Ok(call.answer(outcome.changed, One { apikey: view(key) }))
+}
+
+fn view(key: &world::ApiKey) -> ApiKey {
+    ApiKey {
+        id: key.id,
+        masked: format!("mk-api-{}-…", key.id),
+        description: key.description.clone(),
+        created: key.created,
+        expires: key.expires,
+        last_used: key.last_used,
+        revoked: key.revoked,
+    }
+}

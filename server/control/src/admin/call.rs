@@ -1,0 +1,108 @@
+//! A call that was let in: who, about what, and the way to the World.
+
+use std::sync::Arc;
+
+use api::Changed;
+use ident::{ApiKeyId, NodeId, UserId};
+use jiff::Timestamp;
+use world::{Answer, Command, Context, Draft, Node, Refusal, User, World};
+
+use super::{entry, refused::Refused};
+use crate::{
+    doors::Doors,
+    store::{Store, StoreError},
+    writer::{Done, Origin},
+};
+
+/// A call of one operation.
+pub struct Call {
+    /// Behind all doors.
+    pub doors: Arc<Doors>,
+    /// The World when the call came in.
+    pub world: Arc<World>,
+    /// What the path names behind the tailnet; empty when it names nothing.
+    pub name: String,
+    check: bool,
+    origin: Origin,
+    credential: Option<ApiKeyId>,
+}
+
+/// What came of a command.
+pub struct Outcome {
+    /// Whether anything changed, or would.
+    pub changed: bool,
+    /// The decision's answer.
+    pub answer: Answer,
+    /// The World afterwards, or as it would be.
+    pub world: Arc<World>,
+}
+
+impl Call {
+    pub(super) fn new(
+        doors: Arc<Doors>,
+        origin: Origin,
+        credential: Option<ApiKeyId>,
+        name: String,
+        check: bool,
+    ) -> Self {
+        let world = doors.hub.world();
+        Self { doors, world, name, check, origin, credential }
+    }
+    /// Whether nothing is to be done.
+    pub fn is_check(&self) -> bool {
+        self.check
+    }
+    /// Whether the caller would still be let in.
+    pub fn is_welcome(&self) -> bool {
+        self.credential.is_none_or(|id| entry::is_good(&self.doors, id))
+    }
+    /// Has the command carried out, or only tried when the call is a check.
+    pub async fn carry_out(&self, command: Command) -> Result<Outcome, Refused> {
+        if self.check {
+            let mut draft = Draft::new(&self.world);
+            let step = draft.step(&command, Context { now: Timestamp::now() })?;
+            let (changed, answer) = (step.changed(), step.answer);
+            return Ok(Outcome { changed, answer, world: Arc::new(draft.world) });
+        }
+        let Done { answer, changed } = self.doors.writer.submit(command, self.origin.clone()).await?;
+        Ok(Outcome { changed, answer, world: self.doors.hub.world() })
+    }
+    /// An answer with what it changed.
+    pub fn answer<T>(&self, changed: bool, outcome: T) -> Changed<T> {
+        Changed { changed, check: self.check, outcome }
+    }
+    /// Asks the database, off the threads that serve.
+    pub async fn history<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let store = self.doors.store.clone();
+        let answer = tokio::task::spawn_blocking(move || ask(&store)).await;
+        Ok(answer.map_err(|e| Refused::fault(&e))??)
+    }
+    /// The device with this id, name or full name.
+    pub fn node(&self, name: &str) -> Result<Arc<Node>, Refused> {
+        let lower = name.trim_end_matches('.').to_ascii_lowercase();
+        let label = lower.strip_suffix(&format!(".{}", self.world.settings.domain)).unwrap_or(&lower);
+        let nodes = &self.world.nodes;
+        let found = if is_number(name) {
+            name.parse::<NodeId>().ok().and_then(|id| nodes.get(id))
+        } else {
+            nodes.by_name(label)
+        };
+        found.cloned().ok_or_else(|| Refusal::NotFound { noun: "node", name: name.to_owned() }.into())
+    }
+    /// The person with this id or login.
+    pub fn user(&self, name: &str) -> Result<Arc<User>, Refused> {
+        let found = if is_number(name) {
+            name.parse::<UserId>().ok().and_then(|id| self.world.users.get(&id))
+        } else {
+            self.world.user_by_login(name)
+        };
+        found.cloned().ok_or_else(|| Refusal::NotFound { noun: "user", name: name.to_owned() }.into())
+    }
+}
+
+fn is_number(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit())
+}

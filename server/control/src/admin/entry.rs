@@ -1,0 +1,93 @@
+//! Who may call: the local socket's peer, or whoever brings a credential. Then: what was said, within bounds.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use api::{CheckQuery, DEFAULT_TAILNET, Declared, Method};
+use axum::{
+    body::to_bytes,
+    extract::{ConnectInfo, Query, Request},
+};
+use http::{HeaderMap, Uri, header};
+use ident::{ApiKeyId, Secret};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+use world::Command;
+
+use super::{call::Call, refused::Refused};
+use crate::{doors::Doors, keyring::present, listen::LocalPeer, writer::Origin};
+
+const LONGEST_BODY: usize = 1 << 20;
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// How far the last use of a credential may lag.
+const USED_EVERY_SECONDS: i64 = 10;
+
+/// Lets a request in as a call with its input.
+pub async fn enter<I: DeserializeOwned>(
+    operation: Declared,
+    doors: Arc<Doors>,
+    names: Vec<(String, String)>,
+    request: Request,
+) -> Result<(Call, I), Refused> {
+    let (parts, body) = request.into_parts();
+    let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|c| c.0);
+    let (origin, credential) = match (parts.extensions.get::<LocalPeer>(), remote) {
+        (Some(peer), _) => {
+            (Origin { actor: format!("socket:uid={}", peer.uid), source: "local".into() }, None)
+        }
+        (None, Some(remote)) => {
+            let Some(id) = credential(&doors, &parts.headers).await else {
+                doors.failed(remote.ip(), "api_key");
+                return Err(Refused::unauthorized());
+            };
+            (Origin { actor: format!("apikey:{id}"), source: remote.ip().to_string() }, Some(id))
+        }
+        (None, None) => return Err(Refused::unauthorized()),
+    };
+    let mut names = names.into_iter().map(|(_, value)| value);
+    if names.next().is_none_or(|tailnet| tailnet != DEFAULT_TAILNET) {
+        return Err(Refused::not_found("there is no such tailnet here"));
+    }
+    let name = names.next().unwrap_or_default();
+    if operation.method == Method::Get {
+        let input = from_query(&parts.uri)?;
+        return Ok((Call::new(doors, origin, credential, name, false), input));
+    }
+    let Query(CheckQuery { check }) = Query::try_from_uri(&parts.uri).map_err(Refused::bad_request)?;
+    let body = timeout(BODY_WITHIN, to_bytes(body, LONGEST_BODY)).await;
+    let body = body.map_err(Refused::bad_request)?.map_err(|_| Refused::too_large(LONGEST_BODY))?;
+    let body: &[u8] = if body.is_empty() { b"null" } else { &body };
+    let input = serde_json::from_slice(body).map_err(Refused::bad_request)?;
+    Ok((Call::new(doors, origin, credential, name, check), input))
+}
+
+/// Whether the credential opens anything now.
+pub fn is_good(doors: &Doors, id: ApiKeyId) -> bool {
+    let world = doors.hub.world();
+    world.api_keys.get(&id).is_some_and(|key| key.revoked.is_none() && key.expires > Timestamp::now())
+}
+
+async fn credential(doors: &Doors, headers: &HeaderMap) -> Option<ApiKeyId> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
+    let presented = present("api", &Secret::new(text.to_owned()))?;
+    let verifier = doors.keyring.verifier(&presented.secret);
+    let id = ApiKeyId::new(presented.id).ok()?;
+    let key = doors.hub.world().api_keys.get(&id)?.clone();
+    if !key.verifier.matches(&verifier) || !is_good(doors, id) {
+        return None;
+    }
+    let stale = |at: Timestamp| Timestamp::now().as_second() - at.as_second() >= USED_EVERY_SECONDS;
+    if key.last_used.is_none_or(stale) {
+        let origin = Origin { actor: format!("apikey:{id}"), source: "local".into() };
+        let _ = doors.writer.submit(Command::UsedApiKey { id }, origin).await;
+    }
+    Some(id)
+}
+
+fn from_query<I: DeserializeOwned>(uri: &Uri) -> Result<I, Refused> {
+    if uri.query().is_none_or(str::is_empty) {
+        let nothing = serde_json::from_str("null").or_else(|_| serde_json::from_str("{}"));
+        return nothing.map_err(Refused::bad_request);
+    }
+    Query::try_from_uri(uri).map(|q| q.0).map_err(Refused::bad_request)
+}

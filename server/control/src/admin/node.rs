@@ -1,0 +1,86 @@
+//! Devices.
+
+use api::{
+    Changed,
+    node::{DELETE, EXPIRE, LIST, Node, Nodes, One, RENAME, Rename, SHOW, TAG, Tags},
+};
+use world::{Command, Lifecycle, Presence, World};
+
+use super::{Routes, call::Call, call::Outcome, refused::Refused, serve, user};
+
+pub(super) fn add(routes: Routes) -> Routes {
+    let routes = serve(routes, &LIST, list);
+    let routes = serve(routes, &SHOW, show);
+    let routes = serve(routes, &RENAME, rename);
+    let routes = serve(routes, &TAG, tag);
+    let routes = serve(routes, &EXPIRE, expire);
+    serve(routes, &DELETE, delete)
+}
+
+async fn list(call: Call, (): ()) -> Result<Nodes, Refused> {
+    Ok(Nodes { nodes: call.world.nodes.iter().map(|n| view(&call.world, n)).collect() })
+}
+
+async fn show(call: Call, (): ()) -> Result<One, Refused> {
+    let node = call.node(&call.name)?;
+    Ok(One { node: view(&call.world, &node) })
+}
+
+async fn rename(call: Call, input: Rename) -> Result<Changed<One>, Refused> {
+    let id = call.node(&call.name)?.id;
+    let outcome = call.carry_out(Command::RenameNode { id, name: input.name }).await?;
+    changed(&call, id, outcome)
+}
+
+async fn tag(call: Call, input: Tags) -> Result<Changed<One>, Refused> {
+    let id = call.node(&call.name)?.id;
+    let outcome = call.carry_out(Command::TagNode { id, tags: input.tags }).await?;
+    changed(&call, id, outcome)
+}
+
+async fn expire(call: Call, (): ()) -> Result<Changed<One>, Refused> {
+    let id = call.node(&call.name)?.id;
+    let outcome = call.carry_out(Command::ExpireNode { id }).await?;
+    changed(&call, id, outcome)
+}
+
+async fn delete(call: Call, (): ()) -> Result<Changed<One>, Refused> {
+    let node = call.node(&call.name)?;
+    let outcome = call.carry_out(Command::DeleteNode { id: node.id }).await?;
+    Ok(call.answer(outcome.changed, One { node: view(&call.world, &node) }))
+}
+
+fn changed(call: &Call, id: ident::NodeId, outcome: Outcome) -> Result<Changed<One>, Refused> {
+    let node = outcome.world.nodes.get(id).ok_or_else(|| Refused::not_found("the node is gone already"))?;
+    Ok(call.answer(outcome.changed, One { node: view(&outcome.world, node) }))
+}
+
+fn view(world: &World, node: &world::Node) -> Node {
+    let connected = matches!(node.live.presence, Presence::Connected { .. });
+    Node {
+        id: node.id,
+        name: node.name.clone(),
+        fqdn: world.fqdn(node).trim_end_matches('.').to_owned(),
+        online: node.online(),
+        last_seen: node.live.last_seen.filter(|_| !connected),
+        tags: node.owner.tags().to_vec(),
+        user: user::login(world, node.owner.user().or(node.responsible)),
+        ipv4: node.v4,
+        ipv6: node.v6,
+        created: node.created,
+        expires: node.key_expiry,
+        expired: node.expired,
+        logged_out: node.lifecycle == Lifecycle::LoggedOut,
+        ephemeral: node.ephemeral,
+        os: node.hostinfo.os.clone(),
+        client_version: node.hostinfo.ipn_version.clone(),
+        advertised_routes: node.hostinfo.routable_ips.clone(),
+        approved_routes: node.approved_routes.iter().copied().collect(),
+        primary_routes: world.primary_routes(node).collect(),
+        endpoints: node.live.endpoints.clone(),
+        home_derp: node.live.home_derp,
+        machine_key: node.machine,
+        node_key: node.node_key,
+        key_id: node.auth_key,
+    }
+}

@@ -1,0 +1,127 @@
+//! Refusals and faults as problems of the API.
+
+use std::fmt::Display;
+
+use api::{Mistake, Problem, code};
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use policy::PolicyErrors;
+use world::Refusal;
+
+use crate::{store::StoreError, writer::Failed};
+
+/// Why a call is not answered.
+#[derive(Debug)]
+pub struct Refused(Box<Problem>);
+
+impl Refused {
+    /// No credential, or one that opens nothing; which of the two is not told.
+    pub fn unauthorized() -> Self {
+        let detail = "this call needs an API key that is known, not revoked and not expired";
+        Self::new(StatusCode::UNAUTHORIZED, code::UNAUTHORIZED, "not let in", detail)
+    }
+    /// Nothing here answers to that path and method.
+    pub fn no_such_operation() -> Self {
+        let detail = "no operation of this API has that method and path";
+        Self::new(StatusCode::NOT_FOUND, code::NO_SUCH_OPERATION, "no such operation", detail)
+    }
+    /// There is no such thing.
+    pub fn not_found(detail: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code::NOT_FOUND, "not found", detail)
+    }
+    /// The request is not what the operation takes.
+    pub fn bad_request(why: impl Display) -> Self {
+        let detail = why.to_string().replace('\n', " ");
+        Self::new(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "not understood", detail)
+    }
+    /// The body is over the limit.
+    pub fn too_large(limit: usize) -> Self {
+        let detail = format!("the body was cut short or is longer than {limit} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, code::TOO_LARGE, "too large", detail)
+    }
+    /// The policy's text has mistakes.
+    pub fn policy(errors: &PolicyErrors) -> Self {
+        let mut refused: Self = Refusal::Policy(errors.clone()).into();
+        refused.0.errors = mistakes(errors);
+        refused
+    }
+    /// Ours; what exactly is for the log.
+    pub fn fault(cause: &dyn Display) -> Self {
+        tracing::error!(%cause, "a call of the admin API failed");
+        let detail = "the server could not do it; nothing was changed, its log says why";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, code::FAULT, "failed", detail)
+    }
+
+    fn new(status: StatusCode, code: &str, title: &str, detail: impl Into<String>) -> Self {
+        Self(Box::new(Problem {
+            code: code.to_owned(),
+            status: status.as_u16(),
+            title: title.to_owned(),
+            detail: detail.into(),
+            hint: None,
+            errors: Vec::new(),
+        }))
+    }
+}
+
+/// A policy's mistakes with their places.
+pub fn mistakes(errors: &PolicyErrors) -> Vec<Mistake> {
+    let mistake = |e: &policy::PolicyError| Mistake {
+        line: e.line,
+        column: e.column,
+        message: e.message.clone(),
+        hint: e.hint.clone(),
+    };
+    errors.iter().map(mistake).collect()
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let (status, title) = match refusal {
+            Refusal::NotFound { .. } => (StatusCode::NOT_FOUND, "not found"),
+            Refusal::Exists { .. } | Refusal::InUse { .. } => (StatusCode::CONFLICT, "in conflict"),
+            _ => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
+        };
+        let mut refused = Self::new(status, refusal.code(), title, refusal.to_string());
+        refused.0.hint = refusal.hint();
+        refused
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(e: StoreError) -> Self {
+        Self::fault(&e)
+    }
+}
+
+impl From<Failed> for Refused {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Refused(refusal) => refusal.into(),
+            Failed::Fault(cause) => Self::fault(&cause),
+            Failed::Busy => {
+                let detail = failed.to_string();
+                let mut refused =
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "not now", detail);
+                refused.0.hint = Some("try again in a moment".into());
+                refused
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self.0)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,69 @@
+//! Routes.
+
+use std::collections::BTreeSet;
+
+use api::{
+    Changed,
+    route::{APPROVE, Choice, LIST, REVOKE, Route, Routes as List},
+};
+use ipnet::IpNet;
+use world::{Command, Node, Refusal, World};
+
+use super::{Routes, call::Call, refused::Refused, serve};
+
+pub(super) fn add(routes: Routes) -> Routes {
+    let routes = serve(routes, &LIST, list);
+    let routes = serve(routes, &APPROVE, approve);
+    serve(routes, &REVOKE, revoke)
+}
+
+async fn list(call: Call, (): ()) -> Result<List, Refused> {
+    let mut routes: Vec<_> = call.world.nodes.iter().flat_map(|n| view(&call.world, n)).collect();
+    routes.sort_by_key(|r| (r.prefix, r.node_id));
+    Ok(List { routes })
+}
+
+async fn approve(call: Call, input: Choice) -> Result<Changed<List>, Refused> {
+    let node = call.node(&input.node)?;
+    let chosen = node.approved_routes.iter().chain(&input.prefixes).copied().collect();
+    set(call, &node, &input.prefixes, chosen).await
+}
+
+async fn revoke(call: Call, input: Choice) -> Result<Changed<List>, Refused> {
+    let node = call.node(&input.node)?;
+    let exit = |p: &IpNet| p.prefix_len() == 0;
+    let any_exit = input.prefixes.iter().any(exit);
+    let goes = |p: &IpNet| input.prefixes.contains(p) || (any_exit && exit(p));
+    let chosen = node.approved_routes.iter().filter(|p| !goes(p)).copied().collect();
+    set(call, &node, &input.prefixes, chosen).await
+}
+
+async fn set(
+    call: Call,
+    node: &Node,
+    asked: &[IpNet],
+    routes: BTreeSet<IpNet>,
+) -> Result<Changed<List>, Refused> {
+    if asked.is_empty() {
+        return Err(Refusal::OutOfRange { what: "prefixes", rule: "at least one prefix" }.into());
+    }
+    let outcome = call.carry_out(Command::ApproveRoutes { id: node.id, routes }).await?;
+    let after = outcome.world.nodes.get(node.id);
+    let routes = after.map(|n| view(&outcome.world, n)).unwrap_or_default();
+    Ok(call.answer(outcome.changed, List { routes }))
+}
+
+fn view(world: &World, node: &Node) -> Vec<Route> {
+    let advertised = &node.hostinfo.routable_ips;
+    let all: BTreeSet<IpNet> = advertised.iter().chain(&node.approved_routes).copied().collect();
+    let route = |prefix: IpNet| Route {
+        prefix,
+        node_id: node.id,
+        node: node.name.clone(),
+        advertised: advertised.contains(&prefix),
+        approved: node.approved_routes.contains(&prefix),
+        primary: world.primaries.get(&prefix) == Some(&node.id),
+        online: node.online(),
+    };
+    all.into_iter().map(route).collect()
+}

@@ -1,0 +1,109 @@
+//! What the server is told: a YAML file and flags in, one resolved [`Config`] or every mistake at once out. Pure.
+
+mod file;
+mod resolve;
+mod unknown;
+
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+pub use file::{File, RelayFile, TlsFile};
+pub use resolve::{Flags, resolve};
+use world::Settings;
+
+/// Everything the server needs to know, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where clients find the server; scheme, host and port, no path.
+    pub server_url: String,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Certificate and key for that listener; none for plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Where its files are.
+    pub data_dir: PathBuf,
+    /// The socket of the admin API.
+    pub socket: PathBuf,
+    /// The relay, if it is on.
+    pub relay: Option<RelayConfig>,
+    /// Further DERP maps: files or URLs.
+    pub derp_maps: Vec<DerpMapSource>,
+    /// What the World takes from the configuration.
+    pub settings: Settings,
+}
+
+/// Certificate chain and private key, both PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, leaf first.
+    pub cert_file: PathBuf,
+    /// The key.
+    pub key_file: PathBuf,
+}
+
+/// The embedded relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayConfig {
+    /// Its own TLS listener; none when it shares the server's, which then has TLS.
+    pub listen: Option<SocketAddr>,
+    /// The port that clients are told.
+    pub port: u16,
+    /// Where STUN answers; none when it is off.
+    pub stun: Option<SocketAddr>,
+    /// The host name or address that clients are told.
+    pub host: String,
+    /// 900 to 999 keep clear of other maps.
+    pub region_id: u16,
+    /// Short name of the region.
+    pub region_code: String,
+    /// Name of the region for people.
+    pub region_name: String,
+}
+
+/// Where a further DERP map comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DerpMapSource {
+    /// A file, YAML or JSON.
+    File(PathBuf),
+    /// An http or https URL that answers with JSON.
+    Url(String),
+}
+
+/// One thing wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The file, or `flags`.
+    pub place: String,
+    /// The key, for example `relay.listen`; empty when the whole file is meant.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead, where that is known.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.place)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, " ({hint})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `90s`, `15m`, `24h`, `7d`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86400,
+        _ => return None,
+    };
+    Some(Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(seconds)?))
+}

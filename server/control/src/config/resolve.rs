@@ -1,0 +1,260 @@
+//! File and flags to a [`Config`]; flags win. All mistakes are returned at once.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use http::Uri;
+use world::Settings;
+
+use super::{Config, DerpMapSource, File, Mistake, RelayConfig, RelayFile, TlsFiles, parse_duration};
+
+/// What the command line may say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// The file that `file` came from, for messages.
+    pub config_path: Option<PathBuf>,
+    /// Overrides `server_url`.
+    pub server_url: Option<String>,
+    /// Overrides `listen`.
+    pub listen: Option<String>,
+    /// Overrides `data_dir`.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Checks everything, looks at no file but the names.
+pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
+    let place = flags.config_path.as_deref().map_or("flags".into(), |p: &Path| p.display().to_string());
+    let mut check = Check { place, mistakes: Vec::new() };
+    let listen = flags.listen.as_ref().or(file.listen.as_ref()).map_or("127.0.0.1:8080", String::as_str);
+    let listen = check.address("listen", listen);
+    let tls = check.tls(file);
+    let url = flags.server_url.as_ref().or(file.server_url.as_ref());
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = url.cloned().unwrap_or_else(|| format!("{scheme}://{listen}"));
+    let (server_url, host, url_port) = check.url(&url);
+    let data_dir =
+        flags.data_dir.clone().or_else(|| file.data_dir.clone()).unwrap_or_else(|| "mesh-data".into());
+    let domain = check.domain(file.domain.as_deref().unwrap_or("mesh.internal"), &host);
+    let relay_file = file.relay.clone().unwrap_or_default();
+    let relay = check.relay(&relay_file, listen, tls.is_some(), &host, url_port);
+    let settings = Settings {
+        domain,
+        leaving_grace: check.duration("leaving_grace", file.leaving_grace.as_deref(), 10),
+        ephemeral_grace: check.duration("ephemeral_grace", file.ephemeral_grace.as_deref(), 1800),
+    };
+    if !check.mistakes.is_empty() {
+        return Err(check.mistakes);
+    }
+    Ok(Config {
+        server_url,
+        listen,
+        tls,
+        socket: file.socket.clone().unwrap_or_else(|| data_dir.join("control.sock")),
+        data_dir,
+        relay,
+        derp_maps: file.derp_maps.iter().map(|s| derp_map(s)).collect(),
+        settings,
+    })
+}
+
+struct Check {
+    place: String,
+    mistakes: Vec<Mistake>,
+}
+
+impl Check {
+    fn mistake(&mut self, key: &str, message: impl Into<String>, hint: &str) {
+        let hint = (!hint.is_empty()).then(|| hint.to_owned());
+        self.mistakes.push(Mistake {
+            place: self.place.clone(),
+            key: key.into(),
+            message: message.into(),
+            hint,
+        });
+    }
+
+    fn address(&mut self, key: &str, text: &str) -> SocketAddr {
+        text.parse().unwrap_or_else(|_| {
+            self.mistake(
+                key,
+                format!("{text:?} is no address with a port"),
+                "for example 127.0.0.1:8080 or [::]:443",
+            );
+            SocketAddr::from(([127, 0, 0, 1], 0))
+        })
+    }
+
+    fn duration(&mut self, key: &str, text: Option<&str>, default_seconds: u64) -> Duration {
+        let Some(text) = text else { return Duration::from_secs(default_seconds) };
+        parse_duration(text).filter(|d| *d <= Duration::from_secs(366 * 86400)).unwrap_or_else(|| {
+            self.mistake(key, format!("{text:?} is no duration"), "a number and s, m, h or d, at most 366d");
+            Duration::ZERO
+        })
+    }
+
+    fn tls(&mut self, file: &File) -> Option<TlsFiles> {
+        let tls = file.tls.as_ref()?;
+        match (&tls.cert_file, &tls.key_file) {
+            (Some(cert_file), Some(key_file)) => {
+                Some(TlsFiles { cert_file: cert_file.clone(), key_file: key_file.clone() })
+            }
+            (None, _) => {
+                self.mistake("tls.cert_file", "is missing", "PEM chain, leaf first");
+                None
+            }
+            (_, None) => {
+                self.mistake("tls.key_file", "is missing", "PEM key of the leaf");
+                None
+            }
+        }
+    }
+
+    /// The URL without a trailing slash, its host, and its port.
+    fn url(&mut self, text: &str) -> (String, String, u16) {
+        let bad = |check: &mut Self, why: &str| {
+            check.mistake("server_url", format!("{text:?} {why}"), "for example https://mesh.example.com");
+            (String::new(), String::new(), 0)
+        };
+        let Ok(uri) = text.parse::<Uri>() else { return bad(self, "is no URL") };
+        let port = match uri.scheme_str() {
+            Some("https") => uri.port_u16().unwrap_or(443),
+            Some("http") => uri.port_u16().unwrap_or(80),
+            _ => return bad(self, "is neither http nor https"),
+        };
+        let Some(host) = uri.host() else { return bad(self, "has no host") };
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+            return bad(self, "has a path, and clients add their own");
+        }
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        (text.trim_end_matches('/').to_owned(), host, port)
+    }
+
+    fn domain(&mut self, domain: &str, host: &str) -> String {
+        let domain = domain.trim_end_matches('.').to_ascii_lowercase();
+        let label = |l: &str| {
+            let plain = l.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            plain && !l.is_empty() && l.len() <= 63 && !l.starts_with('-') && !l.ends_with('-')
+        };
+        if !domain.contains('.') || domain.len() > 180 || !domain.split('.').all(label) {
+            self.mistake(
+                "domain",
+                format!("{domain:?} is no domain of at least two labels"),
+                "for example mesh.internal",
+            );
+        }
+        if host == domain || host.ends_with(&format!(".{domain}")) {
+            let why =
+                "MagicDNS would answer for the server's own name, and clients could not find it any more";
+            self.mistake(
+                "domain",
+                format!("{domain:?} contains the host of server_url: {why}"),
+                "choose another domain",
+            );
+        }
+        domain
+    }
+
+    fn relay(
+        &mut self,
+        f: &RelayFile,
+        main: SocketAddr,
+        tls: bool,
+        host: &str,
+        url_port: u16,
+    ) -> Option<RelayConfig> {
+        if f.enabled == Some(false) {
+            return None;
+        }
+        let own = match &f.listen {
+            Some(text) => Some(self.address("relay.listen", text)),
+            None if tls => None,
+            None => Some(SocketAddr::new(main.ip(), 8443)),
+        };
+        let stun = match f.stun.as_deref() {
+            Some("off") => None,
+            Some(text) => Some(self.address("relay.stun", text)),
+            None => Some(SocketAddr::new(main.ip(), 3478)),
+        };
+        let region_id = f.region_id.unwrap_or(900);
+        if !(1..=65535).contains(&region_id) {
+            self.mistake("relay.region_id", "must be at least 1", "900 to 999 keep clear of other maps");
+        }
+        let host = f.host.clone().unwrap_or_else(|| host.to_owned());
+        if host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) {
+            self.mistake(
+                "relay.host",
+                "clients cannot connect to the unspecified address",
+                "set server_url or relay.host",
+            );
+        }
+        Some(RelayConfig {
+            port: own.map_or(url_port, |a| a.port()),
+            listen: own,
+            stun,
+            host,
+            region_id,
+            region_code: wire::plain(f.region_code.as_deref().unwrap_or("mesh")),
+            region_name: wire::plain(f.region_name.as_deref().unwrap_or("Embedded relay")),
+        })
+    }
+}
+
+fn derp_map(text: &str) -> DerpMapSource {
+    if text.starts_with("https://") || text.starts_with("http://") {
+        return DerpMapSource::Url(text.to_owned());
+    }
+    DerpMapSource::File(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> Vec<String> {
+        let path = Path::new("config.yaml");
+        let flags = Flags { config_path: Some(path.to_owned()), ..Flags::default() };
+        let resolved = File::parse(path, text).and_then(|f| resolve(&f, &flags));
+        resolved.unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_empty_file_is_a_server_on_loopback() {
+        let config = resolve(&File::parse(Path::new("c"), "").unwrap(), &Flags::default()).unwrap();
+        assert_eq!(config.server_url, "http://127.0.0.1:8080");
+        let relay = config.relay.unwrap();
+        assert_eq!((relay.host.as_str(), relay.port), ("127.0.0.1", 8443));
+    }
+
+    #[test]
+    fn unknown_keys_are_reported_together_with_the_nearest_right_name() {
+        assert_eq!(
+            mistakes("server_ulr: http://a.example\nrelay:\n  sun: off\nlisten: 127.0.0.1:1\n"),
+            [
+                "config.yaml: server_ulr: unknown key (did you mean server_url?)",
+                "config.yaml: relay.sun: unknown key (did you mean relay.stun?)"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_wrong_value_is_reported() {
+        let found = mistakes(
+            "server_url: ftp://x\nlisten: nowhere\ndomain: x\nleaving_grace: soon\ntls: {cert_file: a}\n",
+        );
+        for key in ["server_url", "listen", "domain", "leaving_grace", "tls.key_file"] {
+            assert!(
+                found.iter().any(|m| m.starts_with(&format!("config.yaml: {key}: "))),
+                "{key} in {found:#?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_domain_may_not_swallow_the_server() {
+        let found = mistakes("server_url: https://control.mesh.example.com\ndomain: mesh.example.com\n");
+        assert!(found[0].contains("contains the host of server_url"), "{found:?}");
+    }
+}

@@ -1,0 +1,168 @@
+//! Publishes each World to the sessions that it concerns, as differences that are rendered once per viewer class.
+//! Knows streams; what a node may see is decided in `netmap`.
+
+mod bodies;
+mod frame;
+mod log;
+mod pace;
+mod seat;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Instant,
+};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use ident::NodeId;
+use netmap::{Concern, Site, Span};
+use wire::MapResponse;
+use world::{Change, World};
+
+use bodies::Bodies;
+use log::Published;
+use pace::{Pace, Turn};
+use seat::Seats;
+
+pub use frame::Encoding;
+pub use session::Session;
+
+/// Where Worlds are published and streams are opened.
+pub struct Hub {
+    itself: Weak<Hub>,
+    /// The World as it is.
+    front: ArcSwap<Published>,
+    /// As far as open streams may read; behind the front only while they wait for their turn.
+    told: ArcSwap<Published>,
+    posted: ArcSwap<Posted>,
+    seats: Mutex<Seats>,
+    pace: Pace,
+    bodies: Bodies,
+    keep_alive: [Bytes; 2],
+}
+
+struct Posted {
+    number: u64,
+    site: Arc<Site>,
+}
+
+impl Hub {
+    /// Nobody listens yet.
+    pub fn new(world: Arc<World>, site: Arc<Site>) -> Arc<Hub> {
+        let first = Arc::new(Published::new(world));
+        let beat = |encoding| frame::rendered(&MapResponse::keep_alive(), encoding).unwrap_or_default();
+        Arc::new_cyclic(|itself| Hub {
+            itself: itself.clone(),
+            front: ArcSwap::new(first.clone()),
+            told: ArcSwap::new(first),
+            posted: ArcSwap::from_pointee(Posted { number: 0, site }),
+            seats: Mutex::default(),
+            pace: Pace::default(),
+            bodies: Bodies::default(),
+            keep_alive: [beat(Encoding::Zstd), beat(Encoding::Plain)],
+        })
+    }
+
+    /// The World as it is.
+    pub fn world(&self) -> Arc<World> {
+        self.front.load().world.clone()
+    }
+
+    /// What is the same for every node.
+    pub fn site(&self) -> Arc<Site> {
+        self.posted.load().site.clone()
+    }
+
+    /// How many streams are open.
+    pub fn streams(&self) -> usize {
+        self.seats().len()
+    }
+
+    /// The next World, and how it came from the one before. For the one writer: calls must not overlap.
+    pub fn publish(&self, world: World, changes: Vec<Change>, now: Instant) {
+        let before = self.front.load_full();
+        let span = Span::new(before.world.clone(), Arc::new(world), &changes);
+        let next = Arc::new(before.then(span.new.clone(), changes, now));
+        self.front.store(next.clone());
+        if next.seq == before.seq {
+            return;
+        }
+        self.seats().note(Concern::new(&span));
+        match self.pace.turn(span.tightens(), now) {
+            Turn::Now => self.flush(),
+            Turn::At(at) => self.flush_at(at),
+            Turn::Later => {}
+        }
+    }
+
+    /// Other relays: every stream is told.
+    pub fn set_site(&self, site: Arc<Site>) {
+        let number = self.posted.load().number + 1;
+        self.posted.store(Arc::new(Posted { number, site }));
+        self.seats().wake_all();
+    }
+
+    /// Opens the stream of a node. Of two sessions of one node the one with the lower epoch ends.
+    pub fn subscribe(self: &Arc<Hub>, node: NodeId, epoch: u64, encoding: Encoding) -> Session {
+        let seat = self.seats().take(node, epoch);
+        Session::new(self.clone(), seat, encoding)
+    }
+
+    /// Ends the node's stream.
+    pub fn kick(&self, node: NodeId) {
+        self.seats().close(node);
+    }
+
+    /// The whole map of a node, framed as in a stream; none for a node that does not exist.
+    pub fn once(&self, node: NodeId, encoding: Encoding) -> Option<Bytes> {
+        let front = self.front.load_full();
+        let viewer = front.world.nodes.get(node)?;
+        match self.whole(&front, viewer, encoding) {
+            Ok((_, body)) => Some(body),
+            Err(e) => {
+                tracing::error!(%node, error = %e, "a map could not be rendered");
+                None
+            }
+        }
+    }
+
+    fn keep_alive(&self, encoding: Encoding) -> Bytes {
+        let [zstd, plain] = &self.keep_alive;
+        match encoding {
+            Encoding::Zstd => zstd.clone(),
+            Encoding::Plain => plain.clone(),
+        }
+    }
+
+    fn flush(&self) {
+        self.told.store(self.front.load_full());
+        self.seats().wake_noted();
+    }
+
+    /// Without a runtime nobody can wait, and nobody listens.
+    fn flush_at(&self, at: Instant) {
+        let (Ok(runtime), Some(hub)) = (tokio::runtime::Handle::try_current(), self.itself.upgrade()) else {
+            self.pace.waited(Instant::now());
+            return self.flush();
+        };
+        runtime.spawn(async move {
+            tokio::time::sleep_until(at.into()).await;
+            hub.pace.waited(Instant::now());
+            hub.flush();
+        });
+    }
+
+    fn seats(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").finish_non_exhaustive()
+    }
+}

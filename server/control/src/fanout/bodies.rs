@@ -1,0 +1,171 @@
+//! What was rendered once and is the same for many sessions.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use bytes::Bytes;
+use ident::NodeId;
+use netmap::{Pieces, Span, has_routes, peer_json, sources};
+use wire::{EncodeError, MapResponse};
+use world::{ClassId, Node, World};
+
+use super::{
+    Encoding,
+    frame::{FrameError, framed},
+    log::Published,
+};
+
+const SPANS: usize = 64;
+const SHARED: usize = 512;
+const FULL: usize = 64;
+
+/// From where to where, and between which classes.
+type Way = (u64, u64, Option<ClassId>, Option<ClassId>);
+
+/// All caches. What is asked for again soon is kept, the newest longest.
+#[derive(Debug, Default)]
+pub(super) struct Bodies {
+    spans: Mutex<BTreeMap<(u64, u64), Arc<Span>>>,
+    shared: Mutex<BTreeMap<Way, Arc<Shared>>>,
+    full: Mutex<BTreeMap<(u64, Option<ClassId>), Arc<Pieces>>>,
+    peers: Mutex<Peers>,
+    sources: Mutex<Sources>,
+}
+
+/// What a whole class is told.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) pieces: Pieces,
+    zstd: OnceLock<Option<Bytes>>,
+    plain: OnceLock<Option<Bytes>>,
+}
+
+impl Shared {
+    /// The message for viewers that are no part of it; none when it says nothing.
+    pub(super) fn body(&self, encoding: Encoding) -> Result<Option<Bytes>, FrameError> {
+        let slot = match encoding {
+            Encoding::Zstd => &self.zstd,
+            Encoding::Plain => &self.plain,
+        };
+        if let Some(ready) = slot.get() {
+            return Ok(ready.clone());
+        }
+        let json = self.pieces.message(MapResponse::default(), None)?;
+        let body = json.map(|json| framed(&json, encoding)).transpose()?;
+        Ok(slot.get_or_init(|| body).clone())
+    }
+}
+
+impl Bodies {
+    /// What happened since; none when that is no longer known.
+    pub(super) fn span(&self, from: u64, to: &Published) -> Option<Arc<Span>> {
+        let mut spans = lock(&self.spans);
+        let key = (to.seq, from);
+        if let Some(span) = spans.get(&key) {
+            return Some(span.clone());
+        }
+        let span = Arc::new(to.since(from)?);
+        keep(&mut spans, SPANS, key, span.clone());
+        Some(span)
+    }
+
+    /// What viewers are told of their peers who had one class and have the other.
+    pub(super) fn shared(
+        &self,
+        (from, to): (u64, u64),
+        (before, after): (Option<ClassId>, Option<ClassId>),
+        span: &Span,
+    ) -> Result<Arc<Shared>, FrameError> {
+        let key = (to, from, before, after);
+        let mut shared = lock(&self.shared);
+        if let Some(ready) = shared.get(&key) {
+            return Ok(ready.clone());
+        }
+        let pieces = Pieces::of(span, before, after, &mut |world, node, class| self.peer(world, node, class))?;
+        let made = Arc::new(Shared { pieces, zstd: OnceLock::new(), plain: OnceLock::new() });
+        keep(&mut shared, SHARED, key, made.clone());
+        Ok(made)
+    }
+
+    /// All peers that a class sees.
+    pub(super) fn full(&self, at: &Published, class: Option<ClassId>) -> Result<Arc<Pieces>, FrameError> {
+        let key = (at.seq, class);
+        let mut full = lock(&self.full);
+        if let Some(ready) = full.get(&key) {
+            return Ok(ready.clone());
+        }
+        let made = Pieces::all(&at.world, class, &mut |world, node, class| self.peer(world, node, class))?;
+        let made = Arc::new(made);
+        keep(&mut full, FULL, key, made.clone());
+        Ok(made)
+    }
+
+    /// The sources of a rule.
+    pub(super) fn sources(&self, world: &World, rule: usize) -> Arc<[String]> {
+        lock(&self.sources).of(world, rule)
+    }
+
+    fn peer(&self, world: &World, node: &Node, viewer: ClassId) -> Result<Bytes, EncodeError> {
+        lock(&self.peers).of(world, node, viewer)
+    }
+}
+
+/// Peers as JSON. Only a node with routes is told differently to different classes.
+#[derive(Debug, Default)]
+struct Peers(BTreeMap<(NodeId, Option<ClassId>), (u64, u64, Bytes)>);
+
+impl Peers {
+    fn of(&mut self, world: &World, node: &Node, viewer: ClassId) -> Result<Bytes, EncodeError> {
+        let view = Some(viewer).filter(|_| has_routes(node));
+        let epoch = view.map_or(0, |_| world.classes.epoch());
+        if let Some((_, _, json)) = self.0.get(&(node.id, view)).filter(|kept| (kept.0, kept.1) == (epoch, node.rev)) {
+            return Ok(json.clone());
+        }
+        let json = peer_json(world, node, viewer)?;
+        if self.0.len() > 4 * world.nodes.len() + 4096 {
+            self.0.clear();
+        }
+        self.0.insert((node.id, view), (epoch, node.rev, json.clone()));
+        Ok(json)
+    }
+}
+
+/// Sources by rule, of one epoch of classes.
+#[derive(Debug, Default)]
+struct Sources {
+    epoch: u64,
+    by_rule: BTreeMap<usize, (u64, Arc<[String]>)>,
+}
+
+impl Sources {
+    fn of(&mut self, world: &World, rule: usize) -> Arc<[String]> {
+        let classes = &world.classes;
+        if self.epoch != classes.epoch() {
+            *self = Self { epoch: classes.epoch(), by_rule: BTreeMap::new() };
+        }
+        let follows_routes = classes.compiled().sources_fixed(rule).approved_routes;
+        let rev = if follows_routes { world.version } else { classes.source_rev(rule) };
+        match self.by_rule.get(&rule) {
+            Some((at, texts)) if *at == rev => texts.clone(),
+            _ => {
+                let texts: Arc<[String]> = sources(world, rule).into();
+                self.by_rule.insert(rule, (rev, texts.clone()));
+                texts
+            }
+        }
+    }
+}
+
+/// Puts a value in and lets the oldest go.
+fn keep<K: Ord, V>(map: &mut BTreeMap<K, V>, most: usize, key: K, value: V) {
+    map.insert(key, value);
+    while map.len() > most {
+        map.pop_first();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,213 @@
+//! One map stream: it remembers how far it has come, and nothing of what it said.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use ident::NodeKey;
+use netmap::head;
+use wire::MapResponse;
+use world::{Lifecycle, Node};
+
+use super::{
+    Encoding, Hub,
+    frame::{FrameError, framed, rendered},
+    log::Published,
+    seat::Seat,
+};
+
+/// Clients give up after 120 s of silence; proxies often after 60 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(45);
+const JITTER_MILLIS: u64 = 8000;
+
+/// The stream of one node, until it is dropped or ends.
+#[derive(Debug)]
+pub struct Session {
+    hub: Arc<Hub>,
+    seat: Arc<Seat>,
+    key: Option<NodeKey>,
+    encoding: Encoding,
+    /// The last World that the client was told of; none before the first message.
+    cursor: Option<u64>,
+    site: u64,
+    ready: VecDeque<Bytes>,
+    beats: u64,
+}
+
+/// Why nothing more is said.
+enum End {
+    /// The node is gone, logged out, or has another key; or it must begin again.
+    Over,
+    /// Ours.
+    Fault(FrameError),
+}
+
+impl From<FrameError> for End {
+    fn from(e: FrameError) -> Self {
+        End::Fault(e)
+    }
+}
+
+impl Session {
+    pub(super) fn new(hub: Arc<Hub>, seat: Arc<Seat>, encoding: Encoding) -> Self {
+        let key = hub.world().nodes.get(seat.node).map(|n| n.node_key);
+        Self { hub, seat, key, encoding, cursor: None, site: 0, ready: VecDeque::new(), beats: 0 }
+    }
+
+    /// The next message with its length in front: the whole map, then what changes, and a keepalive within 50 s of
+    /// silence. None when the stream is over. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        let silent_until = tokio::time::Instant::now() + self.silence();
+        loop {
+            if self.seat.is_closed() {
+                return None;
+            }
+            if let Some(message) = self.ready.pop_front() {
+                return Some(message);
+            }
+            let begun = Instant::now();
+            match self.compose() {
+                Ok(()) => {}
+                Err(End::Over) => return None,
+                Err(End::Fault(e)) => {
+                    tracing::error!(node = %self.seat.node, error = %e, "a message could not be rendered");
+                    return None;
+                }
+            }
+            if !self.ready.is_empty() {
+                self.hub.pace.spend(begun.elapsed());
+                continue;
+            }
+            tokio::select! {
+                () = self.seat.news() => {}
+                () = tokio::time::sleep_until(silent_until) => {
+                    self.beats += 1;
+                    return Some(self.hub.keep_alive(self.encoding));
+                }
+            }
+        }
+    }
+
+    fn silence(&self) -> Duration {
+        silence(self.seat.node.get(), self.beats)
+    }
+
+    /// Puts together what is new, if anything.
+    fn compose(&mut self) -> Result<(), End> {
+        let front = self.hub.front.load_full();
+        let node = front.world.nodes.get(self.seat.node);
+        let node = node.filter(|n| n.lifecycle == Lifecycle::Active && Some(n.node_key) == self.key);
+        let Some(node) = node.cloned() else { return Err(End::Over) };
+        let Some(cursor) = self.cursor else { return self.whole(&front, &node) };
+        self.site_news()?;
+        let told = self.hub.told.load_full();
+        if told.seq <= cursor {
+            return Ok(());
+        }
+        match self.hub.bodies.span(cursor, &told) {
+            Some(span) => self.difference(cursor, &told, &span),
+            None => self.again(&told),
+        }
+    }
+
+    fn whole(&mut self, at: &Published, node: &Node) -> Result<(), End> {
+        let (site, body) = self.hub.whole(at, node, self.encoding)?;
+        self.ready.push_back(body);
+        (self.cursor, self.site) = (Some(at.seq), site);
+        Ok(())
+    }
+
+    /// Too far behind: the whole map replaces what the client has, which an empty list of peers cannot do.
+    fn again(&mut self, at: &Published) -> Result<(), End> {
+        let Some(node) = at.world.nodes.get(self.seat.node).cloned() else { return Err(End::Over) };
+        let pieces = self.hub.bodies.full(at, node.class)?;
+        if !pieces.has_whole(Some(node.id)) {
+            return Err(End::Over);
+        }
+        self.whole(at, &node)
+    }
+
+    /// The private part goes first, so that no peer is told of before the filter that holds it off.
+    fn difference(&mut self, cursor: u64, told: &Published, span: &netmap::Span) -> Result<(), End> {
+        let viewer = self.seat.node;
+        let bodies = &self.hub.bodies;
+        let private = span.private(viewer, &mut |rule| bodies.sources(&span.new, rule));
+        let classes = span.classes_of(viewer);
+        let shared = bodies.shared((cursor, told.seq), classes, span)?;
+        if span.regroups(viewer) {
+            let json = shared.pieces.message(private.unwrap_or_default(), Some(viewer)).map_err(FrameError::from)?;
+            self.push(json)?;
+        } else {
+            if let Some(private) = private {
+                self.ready.push_back(rendered(&private, self.encoding)?);
+            }
+            if span.touches(viewer) {
+                let json = shared.pieces.message(MapResponse::default(), Some(viewer)).map_err(FrameError::from)?;
+                self.push(json)?;
+            } else {
+                self.ready.extend(shared.body(self.encoding)?);
+            }
+        }
+        self.cursor = Some(told.seq);
+        Ok(())
+    }
+
+    fn site_news(&mut self) -> Result<(), End> {
+        let posted = self.hub.posted.load_full();
+        if posted.number != self.site {
+            let message = MapResponse { derp_map: Some((*posted.site.derp_map).clone()), ..MapResponse::default() };
+            self.ready.push_back(rendered(&message, self.encoding)?);
+            self.site = posted.number;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, json: Option<Vec<u8>>) -> Result<(), FrameError> {
+        if let Some(json) = json {
+            self.ready.push_back(framed(&json, self.encoding)?);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.hub.seats().leave(&self.seat);
+    }
+}
+
+impl Hub {
+    /// The whole map for a node, and the number of the site in it.
+    pub(super) fn whole(&self, at: &Published, node: &Node, encoding: Encoding) -> Result<(u64, Bytes), FrameError> {
+        let posted = self.posted.load_full();
+        let pieces = self.bodies.full(at, node.class)?;
+        let now = jiff::Timestamp::now();
+        let mut head = head(&at.world, node, &posted.site, now, &mut |rule| self.bodies.sources(&at.world, rule));
+        head.user_profiles = vec![netmap::owner_profile(&at.world, node)];
+        let json = pieces.message(head, Some(node.id))?.unwrap_or_default();
+        Ok((posted.number, framed(&json, encoding)?))
+    }
+}
+
+/// From 41 to 49 s, another one each time, so that streams that began together drift apart.
+fn silence(node: u64, beats: u64) -> Duration {
+    let mixed = (node ^ beats.rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+    KEEP_ALIVE + Duration::from_millis(mixed % JITTER_MILLIS) - Duration::from_millis(JITTER_MILLIS / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keepalives_come_in_time_and_not_together() {
+        let all: std::collections::BTreeSet<_> = (1..1000).map(|node| silence(node, 0)).collect();
+        assert!(all.first().unwrap() >= &Duration::from_secs(41));
+        assert!(all.last().unwrap() < &Duration::from_secs(49));
+        assert!(all.len() > 500, "spread over {} moments", all.len());
+        assert_ne!(silence(1, 0), silence(1, 1));
+    }
+}

@@ -1,0 +1,163 @@
+//! The server's own secrets: Noise key, relay key, and the pepper under which credentials are hashed.
+//!
+//! They live as 0600 files beside the database, never in it; the database keeps their fingerprints, so that a key
+//! from another server, or a lost one, is noticed before anything is served.
+
+mod file;
+mod mint;
+
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::{digest, hmac};
+use ident::Secret;
+use world::Verifier;
+
+use crate::store::{Store, StoreError};
+pub use mint::{Presented, mint, present};
+
+/// Why the keys and the database do not go together.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// The database is there and the key is not.
+    #[error("{path} is missing, but the database {database} was made with it")]
+    KeyMissing {
+        /// The key's file.
+        path: PathBuf,
+        /// The database's file.
+        database: PathBuf,
+    },
+    /// The key is there and the database is not.
+    #[error("{path} is there, but the database {database} that belongs to it is missing")]
+    DatabaseMissing {
+        /// The key's file.
+        path: PathBuf,
+        /// The database's file.
+        database: PathBuf,
+    },
+    /// Both are there and were not made together.
+    #[error("{path} is not the key that the database was made with")]
+    WrongKey {
+        /// The key's file.
+        path: PathBuf,
+    },
+    /// The file is not usable as a key.
+    #[error("{path}: {why}")]
+    BadFile {
+        /// The key's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The database could not be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl KeyringError {
+    /// What to restore.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            KeyringError::KeyMissing { .. } => {
+                "restore the key file from the same backup as the database; a new key would strand every client"
+            }
+            KeyringError::DatabaseMissing { .. } => {
+                "restore the database from the same backup as the key, or move the key files away to start an empty server"
+            }
+            KeyringError::WrongKey { .. } => "restore key files and database from the same backup",
+            KeyringError::BadFile { .. } => {
+                "restore the file from a backup; it must be a regular file of mode 0600"
+            }
+            KeyringError::Store(_) => "see the message of the database",
+        }
+    }
+}
+
+/// The server's secrets in memory.
+#[derive(Debug)]
+pub struct Keyring {
+    /// Static private key of the Noise handshakes.
+    pub noise: Secret<[u8; 32]>,
+    /// Private key of the relay.
+    pub derp: Secret<[u8; 32]>,
+    pepper: Secret<[u8; 32]>,
+}
+
+/// The version of the only pepper there is.
+const PEPPER: u32 = 1;
+
+/// File name, text prefix and name in the database of each secret.
+const FILES: [(&str, &str, &str); 3] = [
+    ("noise.key", "privkey:", "noise_key"),
+    ("derp.key", "derpkey:", "derp_key"),
+    ("pepper-1.key", "pepper:", "pepper_1"),
+];
+
+/// Looks whether keys and database are both there or both not; to be asked before the database is opened.
+/// `Ok(true)` when this is a first start.
+pub fn first_start(data_dir: &Path, database: &Path) -> Result<bool, KeyringError> {
+    let has_database = database.exists();
+    for (name, _, _) in FILES {
+        let path = data_dir.join(name);
+        let database = database.to_owned();
+        match (path.symlink_metadata().is_ok(), has_database) {
+            (false, true) => return Err(KeyringError::KeyMissing { path, database }),
+            (true, false) => return Err(KeyringError::DatabaseMissing { path, database }),
+            (true, true) | (false, false) => {}
+        }
+    }
+    Ok(!has_database)
+}
+
+impl Keyring {
+    /// Reads the keys and compares them with what the database remembers of them.
+    pub fn open(data_dir: &Path, store: &Store) -> Result<Self, KeyringError> {
+        let mut keys = Vec::new();
+        for (name, prefix, meta) in FILES {
+            let path = data_dir.join(name);
+            let key = file::read(&path, prefix)?;
+            let fingerprint = fingerprint(meta, key.expose());
+            match store.meta(meta)? {
+                Some(known) if known != fingerprint => return Err(KeyringError::WrongKey { path }),
+                Some(_) => {}
+                None => store.set_meta(meta, &fingerprint)?,
+            }
+            keys.push(key);
+        }
+        let [noise, derp, pepper] = <[_; 3]>::try_from(keys).unwrap_or_else(|_| std::process::abort());
+        Ok(Self { noise, derp, pepper })
+    }
+
+    /// Makes the keys of a first start, before the database exists.
+    pub fn create(data_dir: &Path) -> Result<(), KeyringError> {
+        for (name, prefix, _) in FILES {
+            file::create(&data_dir.join(name), prefix, &random())?;
+        }
+        Ok(())
+    }
+
+    /// What the database may know of a credential's secret.
+    pub fn verifier(&self, secret: &Secret<String>) -> Verifier {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.pepper.expose());
+        let tag = hmac::sign(&key, secret.expose().as_bytes());
+        let mut digest = [0u8; 32];
+        digest.copy_from_slice(tag.as_ref());
+        Verifier { pepper: PEPPER, digest }
+    }
+}
+
+/// 256 bits from the operating system's generator. Without one there is no safe way to go on.
+pub fn random() -> Secret<[u8; 32]> {
+    let mut bytes = [0u8; 32];
+    if getrandom::fill(&mut bytes).is_err() {
+        std::process::abort();
+    }
+    Secret::new(bytes)
+}
+
+fn fingerprint(name: &str, key: &[u8; 32]) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(b"meshctl fingerprint ");
+    context.update(name.as_bytes());
+    context.update(key);
+    hex::encode(context.finish())
+}

@@ -1,0 +1,72 @@
+//! Requests inside a Noise channel. Every one that names a node proves that it is the node:
+//! the channel's machine key must be the node's.
+
+mod map;
+mod register;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use bytes::Bytes;
+use http::StatusCode;
+use http_body_util::{BodyExt, Limited};
+
+use crate::doors::Doors;
+
+/// Anybody can open a channel, so bodies are small.
+const BODY: usize = 1 << 20;
+
+/// The routes of the protocol.
+pub fn routes(doors: Arc<Doors>) -> Router {
+    Router::new()
+        .route("/machine/register", post(register::register))
+        .route("/machine/map", post(map::map))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "unknown path\n") })
+        .with_state(doors)
+}
+
+/// A request that is not served, in words for the client's log.
+struct Refused(StatusCode, String);
+
+impl Refused {
+    fn not_yours() -> Self {
+        Self(StatusCode::NOT_FOUND, "no such node for this machine".into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, format!("{}\n", self.1)).into_response()
+    }
+}
+
+async fn body(body: Body) -> Result<Bytes, Refused> {
+    let collected = Limited::new(body, BODY).collect().await;
+    let too_large =
+        |_| Refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB or was cut off".into());
+    Ok(collected.map_err(too_large)?.to_bytes())
+}
+
+fn decoded<T: wire::Request>(body: &[u8]) -> Result<T, Refused> {
+    wire::decode(body).map_err(|e| Refused(StatusCode::BAD_REQUEST, wire::plain(&e.to_string())))
+}
+
+/// What a device says of itself, as the World keeps it: cleaned, and without what changes all the time.
+fn lasting(hostinfo: wire::Hostinfo) -> Arc<wire::Hostinfo> {
+    Arc::new(wire::Hostinfo { net_info: None, ..hostinfo.sanitised() })
+}
+
+fn too_old(version: wire::CapVer) -> Option<String> {
+    let wanted = wire::CapVer::MIN_SUPPORTED;
+    (!version.is_supported()).then(|| {
+        format!(
+            "this client is too old: capability version {} is supported from 1.80 ({}) on",
+            version.0, wanted.0
+        )
+    })
+}

@@ -1,0 +1,133 @@
+//! `POST /machine/map`: the long poll, lite updates, and one map alone.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use http::{StatusCode, header};
+use ident::NodeId;
+use wire::MapRequest;
+use world::{Command, Lifecycle, Node, NodeReport};
+
+use super::{Refused, body, decoded, lasting, too_old};
+use crate::{
+    doors::Doors,
+    fanout::Encoding,
+    ts2021::Caller,
+    writer::{Failed, Origin},
+};
+
+static EPOCHS: AtomicU64 = AtomicU64::new(1);
+
+pub(super) async fn map(
+    State(doors): State<Arc<Doors>>,
+    Extension(caller): Extension<Caller>,
+    request: Body,
+) -> Result<Response, Refused> {
+    let request: MapRequest = decoded(&body(request).await?)?;
+    if let Some(text) = too_old(request.version) {
+        return Err(Refused(StatusCode::BAD_REQUEST, text));
+    }
+    let node = callers_node(&doors, caller, &request)?;
+    let encoding = if request.wants_zstd() { Encoding::Zstd } else { Encoding::Plain };
+    if request.is_lite() {
+        report(&doors, caller, &node, &request, true).await?;
+        return Ok(StatusCode::OK.into_response());
+    }
+    report(&doors, caller, &node, &request, false).await?;
+    if request.stream {
+        return long_poll(doors, node.id, encoding).await;
+    }
+    let once = doors.hub.once(node.id, encoding).ok_or_else(Refused::not_yours)?;
+    Ok((map_headers(), once).into_response())
+}
+
+/// The node that the request names, which must be the caller's own and registered. An expired one is served:
+/// its map tells it that it has expired.
+fn callers_node(doors: &Doors, caller: Caller, request: &MapRequest) -> Result<Arc<Node>, Refused> {
+    let world = doors.hub.world();
+    let named = request.node_key.and_then(|key| world.nodes.by_node_key(&key).cloned());
+    let own = named.filter(|n| n.machine == caller.machine && n.lifecycle == Lifecycle::Active);
+    own.ok_or_else(|| {
+        doors.failed(caller.remote.ip(), "not_your_node");
+        Refused::not_yours()
+    })
+}
+
+/// A long poll changes nothing but the discovery key; a lite update says all there is.
+async fn report(
+    doors: &Doors,
+    caller: Caller,
+    node: &Node,
+    request: &MapRequest,
+    lite: bool,
+) -> Result<(), Refused> {
+    if request.read_only {
+        return Ok(());
+    }
+    let hostinfo = request.hostinfo.as_ref().filter(|_| lite);
+    let home = hostinfo.and_then(|h| h.net_info.as_ref()).map(|n| n.preferred_derp);
+    let command = Command::Report(NodeReport {
+        machine: caller.machine,
+        node_key: node.node_key,
+        hostinfo: hostinfo.cloned().map(lasting),
+        endpoints: lite.then(|| sorted(request)),
+        disco: request.disco_key,
+        home_derp: home.and_then(|d| u16::try_from(d).ok()),
+        capver: request.version.0,
+    });
+    let origin = Origin { actor: format!("node:{}", node.id), source: caller.remote.ip().to_string() };
+    match doors.writer.submit(command, origin).await {
+        Ok(_) => Ok(()),
+        Err(Failed::Refused(_)) => Err(Refused::not_yours()),
+        Err(e @ (Failed::Fault(_) | Failed::Busy)) => {
+            Err(Refused(StatusCode::SERVICE_UNAVAILABLE, e.to_string()))
+        }
+    }
+}
+
+fn sorted(request: &MapRequest) -> Vec<std::net::SocketAddr> {
+    let mut endpoints = request.endpoints();
+    endpoints.sort();
+    endpoints.dedup();
+    endpoints
+}
+
+async fn long_poll(doors: Arc<Doors>, node: NodeId, encoding: Encoding) -> Result<Response, Refused> {
+    let epoch = EPOCHS.fetch_add(1, Ordering::Relaxed);
+    let poll = Poll { node, epoch, doors };
+    let opened = Command::StreamOpened { node, instance: poll.doors.instance, epoch };
+    poll.doors.writer.submit(opened, Origin::system()).await.map_err(|_| Refused::not_yours())?;
+    let session = poll.doors.hub.subscribe(node, epoch, encoding);
+    let messages = stream::unfold((session, poll), |(mut session, poll)| async move {
+        let message = session.next().await?;
+        Some((Ok::<_, std::convert::Infallible>(message), (session, poll)))
+    });
+    Ok((map_headers(), Body::from_stream(messages)).into_response())
+}
+
+fn map_headers() -> [(header::HeaderName, &'static str); 1] {
+    [(header::CONTENT_TYPE, "application/octet-stream")]
+}
+
+/// A long poll, from before it opens: its end is told to the World however it comes.
+struct Poll {
+    node: NodeId,
+    epoch: u64,
+    doors: Arc<Doors>,
+}
+
+impl Drop for Poll {
+    fn drop(&mut self) {
+        let (node, instance, epoch) = (self.node, self.doors.instance, self.epoch);
+        self.doors.writer.tell(Command::StreamClosed { node, instance, epoch });
+    }
+}

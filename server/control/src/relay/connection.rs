@@ -1,0 +1,239 @@
+//! One connection: hello, then packets both ways until one side has enough.
+
+use std::{collections::HashMap, convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use derp::{Decoder, Frame, FrameError, HelloError, is_disco};
+use ident::NodeKey;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf},
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{
+    outbox::{Lane, Outbox},
+    switch::{Relay, Seat},
+};
+
+const HELLO_DEADLINE: Duration = Duration::from_secs(10);
+const WRITE_DEADLINE: Duration = Duration::from_secs(2);
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_JITTER_MS: u16 = 5000;
+/// One TLS record; what is handed to the socket at once.
+const WRITE_BYTES: usize = 16 << 10;
+const MIN_READ_BYTES: usize = 2 << 10;
+const MAX_READ_BYTES: usize = 32 << 10;
+const MAX_CACHED_ROUTES: usize = 1024;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("no hello in time")]
+    HelloDeadline,
+    #[error("a frame that does not belong there")]
+    OutOfTurn,
+    #[error("not admitted")]
+    NotAdmitted,
+    #[error("cut")]
+    Cut,
+    #[error("it takes nothing")]
+    Stalled,
+    #[error("no randomness")]
+    Randomness,
+    #[error(transparent)]
+    Hello(#[from] HelloError),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Relay {
+    /// Serves one connection on which DERP frames are next, until it ends. `remote` is the client's own address
+    /// (not a proxy's): unfinished hellos are limited by it.
+    pub async fn serve_connection<IO>(self: Arc<Self>, io: IO, remote: SocketAddr)
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Some(pass) = self.door().enter(remote.ip()) else {
+            return tracing::debug!(%remote, "relay: too many unfinished hellos");
+        };
+        let (reader, mut writer) = tokio::io::split(io);
+        let mut reader = FrameReader { io: reader, decoder: Decoder::new(), read_bytes: MIN_READ_BYTES };
+        let hello = timeout(HELLO_DEADLINE, hello(&self, &mut reader, &mut writer)).await;
+        drop(pass);
+        let seat = match hello.unwrap_or(Err(Ended::HelloDeadline)) {
+            Ok(seat) => seat,
+            Err(reason) => return tracing::debug!(%remote, %reason, "relay: refused"),
+        };
+        tracing::debug!(%remote, node_key = ?seat.key, "relay: connected");
+        let ended = tokio::select! {
+            biased;
+            () = seat.outbox.closed() => Err(Ended::Cut),
+            ended = talk(&seat.outbox, writer) => ended,
+            ended = Listener::new(&seat).listen(reader) => ended,
+        };
+        let Err(reason) = ended;
+        tracing::debug!(%remote, node_key = ?seat.key, %reason, "relay: ended");
+    }
+}
+
+async fn hello<IO>(
+    relay: &Arc<Relay>,
+    reader: &mut FrameReader<IO>,
+    writer: &mut (impl AsyncWrite + Unpin),
+) -> Result<Seat, Ended>
+where
+    IO: AsyncRead,
+{
+    write_out(writer, &relay.key().greeting().to_bytes()).await?;
+    let Frame::ClientInfo { key, sealed } = reader.next().await? else { return Err(Ended::OutOfTurn) };
+    let info = relay.key().open_client_info(&key, &sealed)?;
+    let seat = relay.admit(key).ok_or(Ended::NotAdmitted)?;
+    tracing::trace!(node_key = ?key, version = info.version, prober = info.is_prober, "relay: hello");
+    let answer = relay.key().seal_server_info(&key, random()?)?;
+    write_out(writer, &answer.to_bytes()).await?;
+    Ok(seat)
+}
+
+/// Reads what the client sends and passes it on.
+struct Listener<'a> {
+    seat: &'a Seat,
+    generation: u64,
+    routes: HashMap<NodeKey, Arc<Outbox>>,
+}
+
+impl<'a> Listener<'a> {
+    fn new(seat: &'a Seat) -> Self {
+        Self { seat, generation: seat.relay().generation(), routes: HashMap::new() }
+    }
+
+    async fn listen<IO: AsyncRead>(mut self, mut reader: FrameReader<IO>) -> Result<Infallible, Ended> {
+        loop {
+            match reader.next().await? {
+                Frame::SendPacket { to, packet } => self.pass_on(&to, packet).await,
+                Frame::Ping(data) => self.seat.outbox.pong(data),
+                Frame::ClientInfo { .. } => return Err(Ended::OutOfTurn),
+                // Words of servers, and of clients about themselves, ask for nothing.
+                _ => {}
+            }
+        }
+    }
+
+    async fn pass_on(&mut self, to: &NodeKey, packet: Bytes) {
+        let disco = is_disco(&packet);
+        let Some(outbox) = self.route(to, disco) else { return };
+        let lane = if disco { Lane::Disco } else { Lane::Data };
+        outbox.deliver(lane, Frame::RecvPacket { from: self.seat.key, packet }.to_bytes()).await;
+    }
+
+    /// The switchboard's lock is taken only for a destination that is new since the membership last changed.
+    fn route(&mut self, to: &NodeKey, disco: bool) -> Option<Arc<Outbox>> {
+        let generation = self.seat.relay().generation();
+        if generation != self.generation || self.routes.len() >= MAX_CACHED_ROUTES {
+            self.routes.clear();
+            self.generation = generation;
+        }
+        if let Some(outbox) = self.routes.get(to) {
+            return Some(Arc::clone(outbox));
+        }
+        let outbox = self.seat.route(to, disco)?;
+        self.routes.insert(*to, Arc::clone(&outbox));
+        Some(outbox)
+    }
+}
+
+/// Writes what waits, and a sign of life each minute.
+async fn talk(outbox: &Outbox, mut io: impl AsyncWrite + Unpin) -> Result<Infallible, Ended> {
+    let jitter_ms = u16::from_be_bytes(random()?) % KEEP_ALIVE_JITTER_MS;
+    let period = KEEP_ALIVE + Duration::from_millis(jitter_ms.into());
+    let mut keep_alive = Instant::now() + period;
+    let mut batch = Vec::new();
+    loop {
+        outbox.fill(&mut batch, WRITE_BYTES);
+        if batch.is_empty() {
+            // An idle connection holds no buffer.
+            batch = Vec::new();
+            tokio::select! {
+                () = outbox.ready() => continue,
+                () = sleep_until(keep_alive) => Frame::KeepAlive.encode(&mut batch),
+            }
+            keep_alive = Instant::now() + period;
+        }
+        write_out(&mut io, &batch).await?;
+        batch.clear();
+    }
+}
+
+/// Writes and flushes; each step forward may take 2 s.
+async fn write_out(io: &mut (impl AsyncWrite + Unpin), mut rest: &[u8]) -> Result<(), Ended> {
+    while !rest.is_empty() {
+        let written = timeout(WRITE_DEADLINE, io.write(rest)).await.map_err(|_| Ended::Stalled)??;
+        if written == 0 {
+            return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+        }
+        rest = rest.get(written..).unwrap_or_default();
+    }
+    Ok(timeout(WRITE_DEADLINE, io.flush()).await.map_err(|_| Ended::Stalled)??)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Ended> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| Ended::Randomness)?;
+    Ok(bytes)
+}
+
+struct FrameReader<IO> {
+    io: ReadHalf<IO>,
+    decoder: Decoder,
+    read_bytes: usize,
+}
+
+impl<IO: AsyncRead> FrameReader<IO> {
+    async fn next(&mut self) -> Result<Frame, Ended> {
+        loop {
+            if let Some(frame) = self.decoder.next_frame()? {
+                return Ok(frame);
+            }
+            let buffer = self.decoder.buffer();
+            if buffer.is_empty() && buffer.capacity() > self.read_bytes {
+                *buffer = BytesMut::new();
+            }
+            buffer.reserve(self.read_bytes);
+            let read = self.io.read_buf(buffer).await?;
+            if read == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            // Big reads for who has much to say, a small buffer for who is idle.
+            let full = read >= self.read_bytes;
+            self.read_bytes = if full { MAX_READ_BYTES } else { read.clamp(MIN_READ_BYTES, MAX_READ_BYTES) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_takes_nothing_is_given_up_after_two_seconds() {
+        let (mut mine, _theirs) = tokio::io::duplex(8);
+        let start = Instant::now();
+        assert!(matches!(write_out(&mut mine, &[0; 64]).await, Err(Ended::Stalled)));
+        assert!(start.elapsed() >= WRITE_DEADLINE);
+    }
+
+    #[tokio::test]
+    async fn who_takes_slowly_is_not() {
+        let (mut mine, mut theirs) = tokio::io::duplex(8);
+        let reader = tokio::spawn(async move {
+            let mut taken = [0; 64];
+            for slice in taken.chunks_mut(8) {
+                tokio::time::sleep(WRITE_DEADLINE / 6).await;
+                theirs.read_exact(slice).await.unwrap();
+            }
+        });
+        write_out(&mut mine, &[0; 64]).await.unwrap();
+        reader.await.unwrap();
+    }
+}

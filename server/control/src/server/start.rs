@@ -1,0 +1,230 @@
+//! The order of a start: folder, lock, keys, database, World, writer, relay, listeners.
+
+use std::{
+    collections::BTreeMap, fs::DirBuilder, net::SocketAddr, os::unix::fs::DirBuilderExt, path::Path,
+    sync::Arc,
+};
+
+use axum::Router;
+use ident::{NodeKey, Secret};
+use jiff::{SignedDuration, Timestamp};
+use netmap::Site;
+use noise::PrivateKey;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use world::Command;
+
+use super::{Fault, Ready, Server, lockfile::LockFile};
+use crate::{
+    admin,
+    config::{Config, RelayConfig},
+    doors::Doors,
+    fanout::Hub,
+    keyring::{Keyring, first_start, random},
+    listen::{self, Listener},
+    machine,
+    relay::{self, Admission, Relay, certificate},
+    revoked, site,
+    store::{Loaded, Store},
+    timers, ts2021,
+    writer::{Origin, Running, Writer},
+};
+
+/// How long nodes that were connected before a restart may take to come back unnoticed: three times the longest
+/// back-off of a client.
+const RETURN_WITHIN: SignedDuration = SignedDuration::from_secs(90);
+
+pub(super) async fn start(config: Config) -> Result<Server, Fault> {
+    make_folder(&config.data_dir)?;
+    let lock = LockFile::take(&config.data_dir)?;
+    let (store, keyring) = open_store(&config.data_dir)?;
+    let Loaded { world, were_online } = store.load(config.settings.clone())?;
+    world.check_invariants().unwrap_or_else(|law| tracing::error!(law, "the database breaks a law"));
+
+    let noise_key = PrivateKey::new(*keyring.noise.expose()).map_err(|_| Fault::NoiseKey)?;
+    let certificate = Certificates::load(&config)?;
+    let own = config.relay.as_ref().map(|r| site::own_region(r, certificate.relay_cert_name.clone()));
+    let derp_map = site::derp_map(own, &config.derp_maps, &config.data_dir).await;
+    let hub = Hub::new(Arc::new(world), Arc::new(Site { derp_map: Arc::new(derp_map), collect_logs: false }));
+    let (revoked, cut) = tokio::sync::mpsc::unbounded_channel();
+    let (writer, running) =
+        Writer::start(store.clone(), hub.clone(), revoked).map_err(Fault::io("the writer's thread"))?;
+    expect_return(&writer, were_online).await;
+
+    let parts = Parts { stop: CancellationToken::new(), tasks: TaskTracker::new() };
+    let relay = config.relay.as_ref().map(|_| relay_of(&hub, keyring.derp.clone()));
+    parts.tasks.spawn(cut_revoked(relay.clone(), cut, parts.stop.clone()));
+    parts.tasks.spawn(timers::run(hub.clone(), writer.clone(), parts.stop.clone()));
+    let doors = Arc::new(Doors {
+        instance: u64::from_le_bytes(first8(&random())),
+        public_key: noise_key.public_key(),
+        started: Timestamp::now(),
+        security: Default::default(),
+        config,
+        hub,
+        writer,
+        store,
+        keyring: Arc::new(keyring),
+        relay,
+    });
+    parts.listen(&doors, noise_key, certificate).await?;
+    Ok(parts.server(doors, running, lock))
+}
+
+fn make_folder(folder: &Path) -> Result<(), Fault> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(Fault::io(folder.display().to_string()))
+}
+
+fn open_store(folder: &Path) -> Result<(Arc<Store>, Keyring), Fault> {
+    let database = folder.join("mesh.db");
+    if first_start(folder, &database)? {
+        Keyring::create(folder)?;
+    }
+    let store = Arc::new(Store::open(&database)?);
+    let keyring = Keyring::open(folder, &store)?;
+    Ok((store, keyring))
+}
+
+/// A restart announces nothing: who was online counts as online until it had time to come back.
+async fn expect_return(writer: &Writer, nodes: Vec<ident::NodeId>) {
+    let until = Timestamp::now().checked_add(RETURN_WITHIN).unwrap_or(Timestamp::MAX);
+    if let Err(e) = writer.submit(Command::ExpectReturn { nodes, until }, Origin::system()).await {
+        tracing::warn!(error = %e, "nodes that were online are announced as offline");
+    }
+}
+
+struct KnownNodes(Arc<Hub>);
+
+impl Admission for KnownNodes {
+    fn admits(&self, key: &NodeKey) -> bool {
+        revoked::admits(&self.0.world(), key)
+    }
+}
+
+fn relay_of(hub: &Arc<Hub>, key: Secret<[u8; 32]>) -> Arc<Relay> {
+    Relay::new(key, Arc::new(KnownNodes(hub.clone())))
+}
+
+async fn cut_revoked(
+    relay: Option<Arc<Relay>>,
+    mut keys: tokio::sync::mpsc::UnboundedReceiver<NodeKey>,
+    stop: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            key = keys.recv() => match (&relay, key) {
+                (Some(relay), Some(key)) => relay.cut(&key),
+                (None, Some(_)) => {}
+                (_, None) => return,
+            },
+        }
+    }
+}
+
+fn first8(secret: &Secret<[u8; 32]>) -> [u8; 8] {
+    let mut eight = [0; 8];
+    eight.copy_from_slice(&secret.expose()[..8]);
+    eight
+}
+
+/// What the listeners show, and what clients are told to expect of the relay's.
+struct Certificates {
+    main: Option<Arc<ServerConfig>>,
+    relay: Option<Arc<ServerConfig>>,
+    relay_cert_name: Option<String>,
+}
+
+impl Certificates {
+    fn load(config: &Config) -> Result<Self, Fault> {
+        let main = config.tls.as_ref().map(listen::from_files).transpose()?;
+        if main.is_some() || config.relay.is_none() {
+            return Ok(Self { relay: main.clone(), main, relay_cert_name: None });
+        }
+        let hosts: Vec<String> = config.relay.iter().map(|r| r.host.clone()).collect();
+        let own = certificate::load_or_create(&config.data_dir, &hosts)?;
+        let relay_cert_name = Some(own.cert_name());
+        Ok(Self { main, relay: Some(listen::from_self_signed(own)?), relay_cert_name })
+    }
+}
+
+struct Parts {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Parts {
+    async fn listen(
+        &self,
+        doors: &Arc<Doors>,
+        key: PrivateKey,
+        certificates: Certificates,
+    ) -> Result<(), Fault> {
+        let (config, relay) = (&doors.config, doors.relay.clone());
+        let machine = machine::routes(doors.clone());
+        let mut main = ts2021::routes(doors.clone(), key, machine);
+        main = main.merge(admin::routes(doors.clone()));
+        let shared = config.relay.as_ref().is_some_and(|r| r.listen.is_none());
+        if let (Some(relay), true) = (&relay, shared) {
+            main = main.merge(relay::routes(relay.clone(), BTreeMap::new()));
+        }
+        let fast = relay.clone().filter(|_| shared);
+        self.tcp(config.listen, certificates.main, main, fast).await?;
+        if let (Some(relay), Some(own)) = (relay, config.relay.as_ref()) {
+            self.relay(relay, own, certificates.relay).await?;
+        }
+        self.local(doors)?;
+        Ok(())
+    }
+
+    async fn relay(
+        &self,
+        relay: Arc<Relay>,
+        own: &RelayConfig,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> Result<(), Fault> {
+        if let Some(listen) = own.listen {
+            let routes = relay::routes(relay.clone(), BTreeMap::new());
+            self.tcp(listen, tls, routes, Some(relay)).await?;
+        }
+        if let Some(stun) = own.stun {
+            let socket = UdpSocket::bind(stun).await.map_err(Fault::io(format!("STUN on {stun}")))?;
+            self.tasks.spawn(relay::stun::serve(socket, self.stop.clone()));
+        }
+        Ok(())
+    }
+
+    async fn tcp(
+        &self,
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        router: Router,
+        relay: Option<Arc<Relay>>,
+    ) -> Result<(), Fault> {
+        let socket =
+            TcpListener::bind(address).await.map_err(Fault::io(format!("listening on {address}")))?;
+        let listener = Listener::new(tls, router, relay, self.stop.clone());
+        self.tasks.spawn(listener.serve(socket));
+        Ok(())
+    }
+
+    fn local(&self, doors: &Arc<Doors>) -> Result<(), Fault> {
+        let path = &doors.config.socket;
+        let socket = listen::bind_local(path).map_err(Fault::io(path.display().to_string()))?;
+        let routes = admin::routes(doors.clone());
+        self.tasks.spawn(listen::serve_local(socket, routes, self.stop.clone()));
+        Ok(())
+    }
+
+    fn server(self, doors: Arc<Doors>, writer: Running, lock: LockFile) -> Server {
+        let config = &doors.config;
+        let ready = Ready {
+            server_url: config.server_url.clone(),
+            socket: config.socket.clone(),
+            data_dir: config.data_dir.clone(),
+        };
+        Server { ready, doors, stop: self.stop, tasks: self.tasks, writer, _lock: lock }
+    }
+}

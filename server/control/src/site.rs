@@ -1,0 +1,152 @@
+//! What every client is told of the relays: our own region, and those of further DERP maps.
+//! A map that cannot be fetched is replaced by its last good copy; a start never waits for one for long.
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::de::DeserializeOwned;
+use wire::{DerpMap, DerpNode, DerpRegion};
+
+use crate::config::{DerpMapSource, RelayConfig};
+
+const MAP_BYTES: usize = 1 << 20;
+const FETCH_WITHIN: Duration = Duration::from_secs(2);
+
+/// Why a DERP map is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum DerpMapError {
+    /// It cannot be had.
+    #[error("{place}: {cause}")]
+    Unreadable {
+        /// File or URL.
+        place: String,
+        /// Why.
+        cause: String,
+    },
+    /// It says something that clients would refuse.
+    #[error("{place}: {why}")]
+    Invalid {
+        /// File or URL.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Our own region. `cert_name` pins a self-signed certificate.
+pub fn own_region(relay: &RelayConfig, cert_name: Option<String>) -> DerpRegion {
+    let region_id = u32::from(relay.region_id);
+    let address: Option<IpAddr> = relay.host.parse().ok();
+    let (ipv4, ipv6) = match address {
+        Some(IpAddr::V4(ip)) => (ip.to_string(), "none".to_owned()),
+        Some(IpAddr::V6(ip)) => ("none".to_owned(), ip.to_string()),
+        None => (String::new(), String::new()),
+    };
+    let node = DerpNode {
+        name: format!("{}a", relay.region_id),
+        region_id,
+        host_name: relay.host.clone(),
+        cert_name: cert_name.unwrap_or_default(),
+        ipv4,
+        ipv6,
+        stun_port: relay.stun.map_or(-1, |a| i32::from(a.port())),
+        derp_port: relay.port,
+        ..DerpNode::default()
+    };
+    DerpRegion {
+        region_id,
+        region_code: relay.region_code.clone(),
+        region_name: relay.region_name.clone(),
+        nodes: vec![node],
+        ..DerpRegion::default()
+    }
+}
+
+/// Our region and all regions of the further maps; of two regions with the same id the first one counts.
+pub async fn derp_map(own: Option<DerpRegion>, sources: &[DerpMapSource], cache: &Path) -> DerpMap {
+    let mut map = DerpMap::default();
+    map.regions.extend(own.map(|region| (region.region_id, region)));
+    for source in sources {
+        match further(source, cache).await {
+            Ok(found) => {
+                for (id, region) in found.regions {
+                    map.regions.entry(id).or_insert(region);
+                }
+            }
+            Err(e) => tracing::error!(error = %e, "a DERP map is left out"),
+        }
+    }
+    map
+}
+
+async fn further(source: &DerpMapSource, cache: &Path) -> Result<DerpMap, DerpMapError> {
+    match source {
+        DerpMapSource::File(path) => {
+            let place = path.display().to_string();
+            let text = std::fs::read_to_string(path).map_err(|e| unreadable(&place, e))?;
+            parse(&place, &text)
+        }
+        DerpMapSource::Url(url) => {
+            let copy = cached_at(cache, url);
+            match fetch(url).await.and_then(|text| parse(url, &text).map(|map| (map, text))) {
+                Ok((map, text)) => {
+                    if let Err(e) = std::fs::write(&copy, text) {
+                        tracing::warn!(error = %e, "a DERP map could not be kept for the next start");
+                    }
+                    Ok(map)
+                }
+                Err(e) => {
+                    let kept = std::fs::read_to_string(&copy).map_err(|_| e)?;
+                    tracing::warn!(url, "DERP map not reached, using the last good copy");
+                    parse(url, &kept)
+                }
+            }
+        }
+    }
+}
+
+async fn fetch(url: &str) -> Result<String, DerpMapError> {
+    let fail = |e: reqwest::Error| unreadable(url, e.without_url());
+    let client = reqwest::Client::builder().timeout(FETCH_WITHIN).build().map_err(fail)?;
+    let mut response =
+        client.get(url).send().await.and_then(reqwest::Response::error_for_status).map_err(fail)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(fail)? {
+        if body.len() + chunk.len() > MAP_BYTES {
+            return Err(DerpMapError::Invalid { place: url.into(), why: "larger than 1 MiB".into() });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    String::from_utf8(body).map_err(|e| unreadable(url, e))
+}
+
+fn cached_at(folder: &Path, url: &str) -> PathBuf {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, url.as_bytes());
+    folder.join(format!("derp-map-{}.json", hex::encode(&digest.as_ref()[..8])))
+}
+
+/// YAML reads JSON too.
+fn parse(place: &str, text: &str) -> Result<DerpMap, DerpMapError> {
+    let map: DerpMap = yaml(text).map_err(|e| unreadable(place, e))?;
+    for (id, region) in &map.regions {
+        let invalid = |why: String| Err(DerpMapError::Invalid { place: place.into(), why });
+        if *id == 0 || *id > 65535 || region.region_id != *id {
+            return invalid(format!("region {id} names itself {}", region.region_id));
+        }
+        if region.nodes.iter().any(|n| n.region_id != *id || n.name.is_empty() || n.host_name.is_empty()) {
+            return invalid(format!("a node of region {id} lacks a name, a host name or the region's id"));
+        }
+    }
+    Ok(map)
+}
+
+fn yaml<T: DeserializeOwned>(text: &str) -> Result<T, serde_yaml::Error> {
+    serde_yaml::from_str(text)
+}
+
+fn unreadable(place: &str, cause: impl std::fmt::Display) -> DerpMapError {
+    DerpMapError::Unreadable { place: place.into(), cause: cause.to_string() }
+}

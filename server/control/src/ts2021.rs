@@ -1,0 +1,169 @@
+//! The door of the control protocol: the server's public key, and the Noise channel inside an upgraded connection.
+//!
+//! Sources: `GET /key`, `POST /ts2021` and its WebSocket form as the official clients speak them.
+
+mod session;
+mod stream;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Extension, Router,
+    extract::{ConnectInfo, Query, Request, State, WebSocketUpgrade},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use ident::MachineKey;
+use noise::{Accepted, PrivateKey, Responder};
+use serde::Deserialize;
+
+use crate::{doors::Doors, listen::Stopping, websocket::bytes_of};
+
+const PROTOCOL: &str = "tailscale-control-protocol";
+const HANDSHAKE: &str = "x-tailscale-handshake";
+
+/// Who speaks on a Noise channel, and how its requests are served.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller {
+    /// Proved by the handshake.
+    pub machine: MachineKey,
+    /// Where the connection comes from.
+    pub remote: SocketAddr,
+}
+
+/// What the routes need.
+#[derive(Clone)]
+pub struct Ts2021 {
+    doors: Arc<Doors>,
+    key: PrivateKey,
+    machine: Router,
+}
+
+/// `/key` and `/ts2021`; requests inside a channel go to `machine` with a [`Caller`] as an extension.
+pub fn routes(doors: Arc<Doors>, key: PrivateKey, machine: Router) -> Router {
+    let state = Ts2021 { doors, key, machine };
+    Router::new()
+        .route("/key", get(server_key))
+        .route("/ts2021", get(upgrade_websocket).post(upgrade))
+        .with_state(state)
+}
+
+#[derive(Deserialize)]
+struct KeyQuery {
+    v: Option<u32>,
+}
+
+async fn server_key(State(ts): State<Ts2021>, Query(query): Query<KeyQuery>) -> Response {
+    if query.v.is_none() {
+        return (
+            StatusCode::BAD_REQUEST,
+            "this server speaks to clients that name their version: /key?v=…\n",
+        )
+            .into_response();
+    }
+    let keys = wire::ServerKeys::new(ts.key.public_key());
+    match wire::encode(&keys) {
+        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn upgrade(
+    State(ts): State<Ts2021>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    mut request: Request,
+) -> Response {
+    if !names_protocol(request.headers()) {
+        return (StatusCode::BAD_REQUEST, "missing or unknown Upgrade header\n").into_response();
+    }
+    let initiation = request.headers().get(HANDSHAKE).and_then(|h| STANDARD.decode(h.as_bytes()).ok());
+    let accepted = match ts.accept(remote, initiation) {
+        Ok(accepted) => accepted,
+        Err(bad) => return bad.into_response(),
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(stop.run_until_cancelled_owned(async move {
+        let Ok(upgraded) = upgrade.await else { return };
+        ts.serve(TokioIo::new(upgraded), accepted, remote).await;
+    }));
+    let headers = [(header::UPGRADE, PROTOCOL), (header::CONNECTION, "upgrade")];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+}
+
+#[derive(Deserialize)]
+struct HandshakeQuery {
+    #[serde(rename = "X-Tailscale-Handshake")]
+    handshake: Option<String>,
+}
+
+async fn upgrade_websocket(
+    State(ts): State<Ts2021>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    Extension(Stopping(stop)): Extension<Stopping>,
+    Query(query): Query<HandshakeQuery>,
+    websocket: WebSocketUpgrade,
+) -> Response {
+    let initiation = query.handshake.and_then(|h| STANDARD.decode(h.as_bytes()).ok());
+    let accepted = match ts.accept(remote, initiation) {
+        Ok(accepted) => accepted,
+        Err(bad) => return bad.into_response(),
+    };
+    websocket
+        .protocols([PROTOCOL])
+        .on_upgrade(move |socket| async move {
+            stop.run_until_cancelled(ts.serve(bytes_of(socket), accepted, remote)).await;
+        })
+}
+
+fn names_protocol(headers: &HeaderMap) -> bool {
+    headers.get(header::UPGRADE).is_some_and(|h| h.as_bytes().eq_ignore_ascii_case(PROTOCOL.as_bytes()))
+}
+
+impl Ts2021 {
+    fn accept(&self, remote: SocketAddr, initiation: Option<Vec<u8>>) -> Result<Accepted, BadHandshake> {
+        let ephemeral = *crate::keyring::random().expose();
+        let accepted = match initiation {
+            None => Err(BadHandshake::Undecodable),
+            Some(bytes) => {
+                Responder::accept(&self.key, ephemeral, &bytes).map_err(|_| BadHandshake::Unauthentic)
+            }
+        };
+        accepted.inspect_err(|bad| self.doors.failed(remote.ip(), bad.kind()))
+    }
+
+    async fn serve(self, io: impl session::Io, accepted: Accepted, remote: SocketAddr) {
+        let caller = Caller { machine: accepted.machine, remote };
+        let stream = stream::NoiseStream::new(io, accepted.transport, &accepted.response);
+        session::serve(stream, caller, self.machine).await;
+    }
+}
+
+/// The connection is answered and closed; nothing else has happened.
+enum BadHandshake {
+    Undecodable,
+    Unauthentic,
+}
+
+impl BadHandshake {
+    fn kind(&self) -> &'static str {
+        match self {
+            BadHandshake::Undecodable => "noise_header",
+            BadHandshake::Unauthentic => "noise_handshake",
+        }
+    }
+}
+
+impl IntoResponse for BadHandshake {
+    fn into_response(self) -> Response {
+        let text = match self {
+            BadHandshake::Undecodable => "missing or undecodable handshake\n",
+            BadHandshake::Unauthentic => {
+                "the handshake does not authenticate; is this the right server key?\n"
+            }
+        };
+        (StatusCode::BAD_REQUEST, text).into_response()
+    }
+}

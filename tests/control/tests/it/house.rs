@@ -1,0 +1,196 @@
+//! A server in this process with a policy, roles and clients.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Duration,
+};
+
+use api::{key, policy, role};
+use control::{
+    Fault, Server,
+    config::{Config, File, Flags, RelayFile, resolve},
+};
+use harness::Identity;
+use serde_json::json;
+use tempfile::TempDir;
+use world::World;
+
+use crate::{
+    admin::{Admin, reusable},
+    device::Device,
+};
+
+/// Longer than anything here takes, shorter than anybody's patience.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Members reach each other; islands reach nothing.
+pub const POLICY: &str = r#"{
+    "tagOwners": {"tag:member": [], "tag:island": []},
+    "acls": [{"action": "accept", "src": ["tag:member"], "dst": ["tag:member:*"]}],
+}"#;
+
+/// What a test wants to be different.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    pub leaving_grace: &'static str,
+    pub ephemeral_grace: &'static str,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { leaving_grace: "1s", ephemeral_grace: "30m" }
+    }
+}
+
+/// A running server on a folder of its own.
+pub struct House {
+    server: Server,
+    pub at: harness::Server,
+    pub admin: Admin,
+    pub address: SocketAddr,
+    folder: TempDir,
+    setup: Setup,
+}
+
+impl House {
+    pub async fn open() -> Self {
+        Self::open_with(Setup::default()).await
+    }
+
+    pub async fn open_with(setup: Setup) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let server = Server::start(config(folder.path(), address, setup)).await.unwrap();
+        let admin = Admin::local(server.ready().socket.clone());
+        furnish(&admin).await;
+        let at = find(address).await;
+        Self { server, at, admin, address, folder, setup }
+    }
+
+    /// Stops the server in order; the folder stays until the value that is given back is dropped.
+    pub async fn close(self) -> TempDir {
+        self.server.stop().await;
+        self.folder
+    }
+
+    /// Stops it and starts it again on the same folder and port.
+    pub async fn restart(self) -> Self {
+        let Self { server, admin, address, folder, setup, .. } = self;
+        server.stop().await;
+        let server = Server::start(config(folder.path(), address, setup)).await.unwrap();
+        Self { server, at: find(address).await, admin, address, folder, setup }
+    }
+
+    /// What another server on the same folder says.
+    pub async fn intruder(&self) -> Fault {
+        refusal(config(self.folder.path(), free_address(), self.setup)).await
+    }
+
+    pub fn world(&self) -> Arc<World> {
+        self.server.doors().hub.world()
+    }
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A member that has joined with a key of its own.
+    pub async fn member(&self, hostname: &str) -> Device {
+        let key = self.admin.key(&reusable()).await;
+        self.join(Identity::random().unwrap(), &key, hostname).await
+    }
+
+    /// A device that may reach nobody and be reached by nobody.
+    pub async fn island(&self, hostname: &str) -> Device {
+        let create = key::Create { role: "island".into(), allow_no_access: true, ..reusable() };
+        let key = self.admin.key(&create).await;
+        self.join(Identity::random().unwrap(), &key, hostname).await
+    }
+
+    /// Joins with this key, which must work.
+    pub async fn join(&self, me: Identity, key: &str, hostname: &str) -> Device {
+        let device = Device::connect(&self.at, me, hostname).await;
+        let answer = device.register(Some(key)).await;
+        assert_eq!(answer.error, "");
+        assert!(answer.machine_authorized && !answer.node_key_expired);
+        device
+    }
+}
+
+/// Puts policy and roles in place.
+pub async fn furnish(admin: &Admin) {
+    set_policy(admin, POLICY).await;
+    for name in ["member", "island"] {
+        let tag = format!("tag:{name}").parse().unwrap();
+        let set = role::Set { tags: Some(vec![tag]), reusable: Some(true), ..role::Set::default() };
+        admin.call(&role::SET, &[name], &set).await.unwrap();
+    }
+}
+
+pub async fn set_policy(admin: &Admin, text: &str) {
+    admin.call(&policy::SET, &[], &policy::Text { policy: text.into() }).await.unwrap();
+}
+
+pub async fn find(address: SocketAddr) -> harness::Server {
+    harness::Server::find(&format!("http://{address}"), None).await.unwrap()
+}
+
+/// Why a server does not start with this.
+pub async fn refusal(config: Config) -> Fault {
+    match Server::start(config).await {
+        Err(fault) => fault,
+        Ok(_) => panic!("it started"),
+    }
+}
+
+pub fn config(folder: &Path, address: SocketAddr, setup: Setup) -> Config {
+    let file = File {
+        listen: Some(address.to_string()),
+        data_dir: Some(folder.to_owned()),
+        relay: Some(RelayFile { enabled: Some(false), ..RelayFile::default() }),
+        leaving_grace: Some(setup.leaving_grace.into()),
+        ephemeral_grace: Some(setup.ephemeral_grace.into()),
+        ..File::default()
+    };
+    resolve(&file, &Flags::default()).unwrap()
+}
+
+/// An address on loopback where nobody listens. Below the ports that the kernel gives to outgoing connections, so that
+/// none of these takes it in the meantime.
+pub fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = 10_000 + (std::process::id() % 1_000) as u16 * 20;
+    loop {
+        let port = 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        if let Ok(socket) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return socket.local_addr().unwrap();
+        }
+    }
+}
+
+/// Everything in a World that must outlive the process.
+pub fn durable(world: &World) -> serde_json::Value {
+    json!({
+        "nodes": world.nodes.iter().map(|n| json!(**n)).collect::<Vec<_>>(),
+        "users": world.users.values().map(|u| json!(**u)).collect::<Vec<_>>(),
+        "roles": world.roles.values().map(|r| json!(**r)).collect::<Vec<_>>(),
+        "auth_keys": world.auth_keys.values().map(|k| json!(**k)).collect::<Vec<_>>(),
+        "api_keys": world.api_keys.values().map(|k| json!(**k)).collect::<Vec<_>>(),
+        "policy": world.policy.policy.text(),
+        "next": format!("{:?}", world.next_ids()),
+    })
+}
+
+/// Waits until it is so.
+pub async fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !so() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    waited.await.unwrap_or_else(|_| panic!("never came: {what}"));
+}

@@ -1,0 +1,236 @@
+//! `swarm bench`: the figures that a server is judged by, one after the other on one server.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::time::sleep;
+
+use crate::{
+    FleetArgs,
+    fleet::{Fleet, Verdict, progress},
+    handshake::{self, Handshakes},
+    histogram::{Histogram, Quantiles},
+    report::{Report, Row, mib, row},
+    say,
+    server::Server,
+};
+
+/// Between two changes, so that each finds the server idle.
+const PAUSE: Duration = Duration::from_millis(150);
+const DELIVERED_WITHIN: Duration = Duration::from_secs(60);
+
+/// All figures of one run.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    date: Timestamp,
+    topology: &'static str,
+    nodes: usize,
+    noise: Handshakes,
+    registration: Cost,
+    connection: Cost,
+    memory: MemoryUse,
+    change: ChangeCost,
+    #[serde(flatten)]
+    verdict: Verdict,
+    errors: u64,
+}
+
+/// What something cost that every client did once.
+#[derive(Debug, Serialize)]
+struct Cost {
+    per_second: f64,
+    server_cpu_ms_each: f64,
+}
+
+/// Resident memory of the whole server process.
+#[derive(Debug, Serialize)]
+struct MemoryUse {
+    started_bytes: u64,
+    registered_bytes: u64,
+    connected_bytes: u64,
+    peak_bytes: u64,
+    per_node_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ChangeCost {
+    changes: u32,
+    server_cpu_ms_each: f64,
+    swarm_cpu_ms_each: f64,
+    bytes_per_delivery: f64,
+    /// To each of the others.
+    delivery_ms: Quantiles,
+    /// To the last of the others.
+    everybody_ms: Quantiles,
+}
+
+/// Runs everything.
+pub async fn run(args: &FleetArgs, changes: u32) -> Result<Figures> {
+    let date = Timestamp::now();
+    say("handshakes");
+    let noise = tokio::task::spawn_blocking(handshake::measure).await??;
+    say(&format!(
+        "  {:.0} of ours, {:.0} of snow's, at most {:.0}",
+        noise.accepts, noise.stock_snow, noise.bound
+    ));
+    let mut server = Server::spawn(&args.program()?).await?;
+    let figures = measure(&server, args, changes, date, noise).await;
+    let ended = server.ended()?;
+    ensure!(ended.is_none(), "the server ended: {ended:?}\n{}", server.log());
+    figures.with_context(|| server.log())
+}
+
+async fn measure(
+    server: &Server,
+    args: &FleetArgs,
+    changes: u32,
+    date: Timestamp,
+    noise: Handshakes,
+) -> Result<Figures> {
+    let nodes = args.nodes();
+    let mut fleet = Fleet::new(harness::Server::find(&server.url, None).await?, nodes)?;
+    let admin = server.admin()?;
+    admin.prepare_mesh().await?;
+    let started_bytes = server.gauge().memory()?.resident_bytes;
+    say(&format!("{nodes} clients"));
+    let start = Instant::now();
+    let keys = fleet.mint(&admin).await?;
+    progress("keys", start);
+    let registration = cost(server, nodes, fleet.register(keys)).await?;
+    progress("registered", start);
+    let registered_bytes = server.gauge().memory()?.resident_bytes;
+    let connection = connect(server, &mut fleet, args.witnesses()).await?;
+    progress("all know all", start);
+    let connected = server.gauge().memory()?;
+    let change = change_cost(server, &fleet, changes).await?;
+    progress("changes", start);
+    let verdict = fleet.verdict().await?;
+    progress("checked", start);
+    let memory = MemoryUse {
+        started_bytes,
+        registered_bytes,
+        connected_bytes: connected.resident_bytes,
+        peak_bytes: server.gauge().memory()?.peak_bytes,
+        per_node_bytes: connected.resident_bytes.saturating_sub(started_bytes) / nodes as u64,
+    };
+    let errors = fleet.shared.ledger.errors();
+    Ok(Figures {
+        date,
+        topology: "mesh",
+        nodes,
+        noise,
+        registration,
+        connection,
+        memory,
+        change,
+        verdict,
+        errors,
+    })
+}
+
+/// What the server spends while something is done for every client.
+async fn cost(server: &Server, nodes: usize, done: impl Future<Output = Result<()>>) -> Result<Cost> {
+    let (start, cpu) = (Instant::now(), server.gauge().cpu()?);
+    done.await?;
+    let took = start.elapsed();
+    let cpu = server.gauge().cpu()? - cpu;
+    Ok(Cost { per_second: nodes as f64 / took.as_secs_f64(), server_cpu_ms_each: each_ms(cpu, nodes) })
+}
+
+/// The same for connecting, which is over when all know all.
+async fn connect(server: &Server, fleet: &mut Fleet, witnesses: usize) -> Result<Cost> {
+    let (start, cpu) = (Instant::now(), server.gauge().cpu()?);
+    fleet.connect(witnesses).await?;
+    let took = start.elapsed() + fleet.settle().await?;
+    let cpu = server.gauge().cpu()? - cpu;
+    let nodes = fleet.devices.len();
+    Ok(Cost { per_second: nodes as f64 / took.as_secs_f64(), server_cpu_ms_each: each_ms(cpu, nodes) })
+}
+
+async fn change_cost(server: &Server, fleet: &Fleet, changes: u32) -> Result<ChangeCost> {
+    let ledger = &fleet.shared.ledger;
+    let everybody = Histogram::new();
+    let own = crate::gauge::Gauge::of(std::process::id());
+    ledger.watch();
+    let (cpu, own_cpu, bytes) = (server.gauge().cpu()?, own.cpu()?, ledger.bytes());
+    for n in 0..changes as usize {
+        let start = Instant::now();
+        fleet.change(n % fleet.devices.len()).await?;
+        ledger.settled(DELIVERED_WITHIN).await?;
+        everybody.record(start.elapsed());
+        sleep(PAUSE).await;
+    }
+    let cpu = server.gauge().cpu()? - cpu;
+    Ok(ChangeCost {
+        changes,
+        server_cpu_ms_each: each_ms(cpu, changes as usize),
+        swarm_cpu_ms_each: each_ms(own.cpu()? - own_cpu, changes as usize),
+        bytes_per_delivery: (ledger.bytes() - bytes) as f64 / ledger.delivered().max(1) as f64,
+        delivery_ms: ledger.delays(),
+        everybody_ms: everybody.quantiles(),
+    })
+}
+
+fn each_ms(cpu: Duration, number: usize) -> f64 {
+    cpu.as_secs_f64() * 1000.0 / number.max(1) as f64
+}
+
+impl Report for Figures {
+    fn rows(&self) -> Vec<Row> {
+        let Self { noise, registration, connection, memory, change, nodes, .. } = self;
+        let spread = |q: Quantiles| format!("{:.1} / {:.1} / {:.1} ms", q.p50, q.p99, q.max);
+        vec![
+            row("date, topology, nodes", format!("{:.0}, {}, {nodes}", self.date, self.topology), ""),
+            row("Noise accepts, per s and core", format!("{:.0}", noise.accepts), "9000"),
+            row(
+                "- of the bound: 4 X25519 and a new key",
+                format!("{:.2} of {:.0}", noise.accepts / noise.bound, noise.bound),
+                "",
+            ),
+            row(
+                "- against stock snow",
+                format!("{:.1} x {:.0}", noise.accepts / noise.stock_snow, noise.stock_snow),
+                "",
+            ),
+            row(
+                "registrations with a key each, durable, per s",
+                format!("{:.0}", registration.per_second),
+                "1500",
+            ),
+            row("- server CPU each", format!("{:.2} ms", registration.server_cpu_ms_each), ""),
+            row("connecting until all know all, per s", format!("{:.0}", connection.per_second), ""),
+            row("- server CPU each", format!("{:.2} ms", connection.server_cpu_ms_each), ""),
+            row("memory: started", mib(memory.started_bytes), ""),
+            row("memory: all registered", mib(memory.registered_bytes), ""),
+            row("memory: all connected", mib(memory.connected_bytes), "100 MiB at 1000"),
+            row("memory: peak", mib(memory.peak_bytes), ""),
+            row("- per connected node", format!("{:.1} kB", memory.per_node_bytes as f64 / 1000.0), ""),
+            row(
+                "server CPU per endpoint change",
+                format!("{:.1} ms", change.server_cpu_ms_each),
+                "25 ms at 1000",
+            ),
+            row(
+                "- per receiver",
+                format!("{:.1} us", change.server_cpu_ms_each * 1000.0 / (nodes - 1) as f64),
+                "",
+            ),
+            row("- swarm's own CPU", format!("{:.1} ms", change.swarm_cpu_ms_each), ""),
+            row("- bytes per delivery", format!("{:.0}", change.bytes_per_delivery), ""),
+            row("change to each receiver, p50 / p99 / max", spread(change.delivery_ms), "p99 40 ms at 1000"),
+            row("change to the last receiver, p50 / p99 / max", spread(change.everybody_ms), ""),
+            row(
+                "models checked / wrong",
+                format!("{} / {}", self.verdict.models_checked, self.verdict.models_wrong),
+                "0 wrong",
+            ),
+            row("errors", self.errors.to_string(), "0"),
+        ]
+    }
+
+    fn is_right(&self) -> bool {
+        self.verdict.models_wrong == 0 && self.errors == 0
+    }
+}
