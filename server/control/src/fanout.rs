@@ -138,9 +138,11 @@ impl Hub {
         }
     }
 
+    /// Under the lock, so that what is told never goes back.
     fn flush(&self) {
+        let mut seats = self.seats();
         self.told.store(self.front.load_full());
-        self.seats().wake_noted();
+        seats.wake_noted();
     }
 
     /// Without a runtime nobody can wait, and nobody listens.

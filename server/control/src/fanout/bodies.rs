@@ -24,12 +24,15 @@ const FULL: usize = 64;
 /// From where to where, and between which classes.
 type Way = (u64, u64, Option<ClassId>, Option<ClassId>);
 
+/// A World, and by which class it is seen.
+type View = (u64, Option<ClassId>);
+
 /// All caches. What is asked for again soon is kept, the newest longest.
 #[derive(Debug, Default)]
 pub(super) struct Bodies {
     spans: Mutex<BTreeMap<(u64, u64), Arc<Span>>>,
     shared: Mutex<BTreeMap<Way, Arc<Shared>>>,
-    full: Mutex<BTreeMap<(u64, Option<ClassId>), Arc<Pieces>>>,
+    full: Mutex<BTreeMap<View, Arc<Pieces>>>,
     peers: Mutex<Peers>,
     sources: Mutex<Sources>,
 }
@@ -83,7 +86,8 @@ impl Bodies {
         if let Some(ready) = shared.get(&key) {
             return Ok(ready.clone());
         }
-        let pieces = Pieces::of(span, before, after, &mut |world, node, class| self.peer(world, node, class))?;
+        let pieces =
+            Pieces::of(span, before, after, &mut |world, node, class| self.peer(world, node, class))?;
         let made = Arc::new(Shared { pieces, zstd: OnceLock::new(), plain: OnceLock::new() });
         keep(&mut shared, SHARED, key, made.clone());
         Ok(made)
@@ -120,7 +124,9 @@ impl Peers {
     fn of(&mut self, world: &World, node: &Node, viewer: ClassId) -> Result<Bytes, EncodeError> {
         let view = Some(viewer).filter(|_| has_routes(node));
         let epoch = view.map_or(0, |_| world.classes.epoch());
-        if let Some((_, _, json)) = self.0.get(&(node.id, view)).filter(|kept| (kept.0, kept.1) == (epoch, node.rev)) {
+        if let Some((_, _, json)) =
+            self.0.get(&(node.id, view)).filter(|kept| (kept.0, kept.1) == (epoch, node.rev))
+        {
             return Ok(json.clone());
         }
         let json = peer_json(world, node, viewer)?;

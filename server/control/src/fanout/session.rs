@@ -57,6 +57,11 @@ impl Session {
         Self { hub, seat, key, encoding, cursor: None, site: 0, ready: VecDeque::new(), beats: 0 }
     }
 
+    /// How its messages are packed.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
     /// The next message with its length in front: the whole map, then what changes, and a keepalive within 50 s of
     /// silence. None when the stream is over. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Bytes> {
@@ -138,14 +143,16 @@ impl Session {
         let classes = span.classes_of(viewer);
         let shared = bodies.shared((cursor, told.seq), classes, span)?;
         if span.regroups(viewer) {
-            let json = shared.pieces.message(private.unwrap_or_default(), Some(viewer)).map_err(FrameError::from)?;
+            let json =
+                shared.pieces.message(private.unwrap_or_default(), Some(viewer)).map_err(FrameError::from)?;
             self.push(json)?;
         } else {
             if let Some(private) = private {
                 self.ready.push_back(rendered(&private, self.encoding)?);
             }
             if span.touches(viewer) {
-                let json = shared.pieces.message(MapResponse::default(), Some(viewer)).map_err(FrameError::from)?;
+                let json =
+                    shared.pieces.message(MapResponse::default(), Some(viewer)).map_err(FrameError::from)?;
                 self.push(json)?;
             } else {
                 self.ready.extend(shared.body(self.encoding)?);
@@ -158,7 +165,8 @@ impl Session {
     fn site_news(&mut self) -> Result<(), End> {
         let posted = self.hub.posted.load_full();
         if posted.number != self.site {
-            let message = MapResponse { derp_map: Some((*posted.site.derp_map).clone()), ..MapResponse::default() };
+            let message =
+                MapResponse { derp_map: Some((*posted.site.derp_map).clone()), ..MapResponse::default() };
             self.ready.push_back(rendered(&message, self.encoding)?);
             self.site = posted.number;
         }
@@ -181,11 +189,17 @@ impl Drop for Session {
 
 impl Hub {
     /// The whole map for a node, and the number of the site in it.
-    pub(super) fn whole(&self, at: &Published, node: &Node, encoding: Encoding) -> Result<(u64, Bytes), FrameError> {
+    pub(super) fn whole(
+        &self,
+        at: &Published,
+        node: &Node,
+        encoding: Encoding,
+    ) -> Result<(u64, Bytes), FrameError> {
         let posted = self.posted.load_full();
         let pieces = self.bodies.full(at, node.class)?;
         let now = jiff::Timestamp::now();
-        let mut head = head(&at.world, node, &posted.site, now, &mut |rule| self.bodies.sources(&at.world, rule));
+        let mut head =
+            head(&at.world, node, &posted.site, now, &mut |rule| self.bodies.sources(&at.world, rule));
         head.user_profiles = vec![netmap::owner_profile(&at.world, node)];
         let json = pieces.message(head, Some(node.id))?.unwrap_or_default();
         Ok((posted.number, framed(&json, encoding)?))

@@ -59,10 +59,9 @@ impl Span {
         self.old.classes.epoch() != self.new.classes.epoch()
     }
 
-    /// Whether somebody may lose a right by it, so that it must not wait.
+    /// Whether somebody may lose a right by it, so that it must not wait. A node that joins takes nothing from anybody.
     pub fn tightens(&self) -> bool {
-        self.changes_policy()
-            || self.touched.iter().any(|id| self.changes_class(*id) || self.changes_key(*id))
+        self.changes_policy() || self.touched.iter().any(|id| self.takes_from(*id))
     }
 
     /// The node's class before and after.
@@ -86,10 +85,14 @@ impl Span {
         before != after
     }
 
-    fn changes_key(&self, node: NodeId) -> bool {
+    fn takes_from(&self, node: NodeId) -> bool {
         match (self.old.nodes.get(node), self.new.nodes.get(node)) {
-            (Some(old), Some(new)) => (old.node_key, old.expired) != (new.node_key, new.expired),
-            _ => true,
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(old), Some(new)) => {
+                let lasting = |n: &world::Node| (n.node_key, n.expired, n.served_routes());
+                old.class.is_some_and(|c| new.class != Some(c)) || lasting(old) != lasting(new)
+            }
         }
     }
 
