@@ -30,7 +30,7 @@ use crate::doors::Doors;
 use call::Call;
 use refused::Refused;
 
-/// Every operation. Requests bring a [`crate::LocalPeer`] or a credential.
+/// Every operation. Requests bring a [`crate::arrival::LocalPeer`] or a credential.
 pub fn routes(doors: Arc<Doors>) -> Router {
     let nouns = [
         server::add,

@@ -3,6 +3,7 @@
 //! Enters: a resolved [`config::Config`]. Leaves: a running [`Server`]. Must not know: flags, terminals, Ansible.
 
 pub mod admin;
+mod arrival;
 pub mod config;
 mod doors;
 pub mod fanout;

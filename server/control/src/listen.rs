@@ -20,8 +20,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::relay::{Relay, Sniffed, sniff};
-pub use local::{LocalPeer, bind_local, serve_local};
+use crate::{
+    arrival::Stopping,
+    relay::{Relay, Sniffed, sniff},
+};
+pub use local::{bind_local, serve_local};
 pub use tls::{TlsError, from_files, from_self_signed};
 
 /// A client that has not said its request by then is cut.
@@ -32,11 +35,6 @@ const QUIET: Duration = Duration::from_secs(45);
 const PROBE: Duration = Duration::from_secs(10);
 /// Connections that have not become a channel or a relay client, all sources together.
 const UNPROVEN: usize = 4096;
-
-/// An extension of every request: cancelled when the server stops. Who upgrades a connection takes it over from the
-/// listener and has to end it then.
-#[derive(Debug, Clone)]
-pub struct Stopping(pub CancellationToken);
 
 /// One TCP listener and what is behind it.
 #[derive(Clone)]

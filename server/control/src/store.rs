@@ -70,8 +70,9 @@ pub struct Entry<'a> {
 /// One writer connection, used by the writer thread, and one reader for history.
 #[derive(Debug)]
 pub struct Store {
-    writer: Mutex<Connection>,
+    // Closed before the writer: the last one to close folds the journal into the file, which a reader may not.
     reader: Mutex<Connection>,
+    writer: Mutex<Connection>,
 }
 
 impl Store {

@@ -20,7 +20,7 @@ use ident::MachineKey;
 use noise::{Accepted, PrivateKey, Responder};
 use serde::Deserialize;
 
-use crate::{doors::Doors, listen::Stopping, websocket::bytes_of};
+use crate::{arrival::Stopping, doors::Doors, websocket::bytes_of};
 
 const PROTOCOL: &str = "tailscale-control-protocol";
 const HANDSHAKE: &str = "x-tailscale-handshake";
@@ -74,6 +74,7 @@ async fn server_key(State(ts): State<Ts2021>, Query(query): Query<KeyQuery>) -> 
 async fn upgrade(
     State(ts): State<Ts2021>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    Extension(Stopping(stop)): Extension<Stopping>,
     mut request: Request,
 ) -> Response {
     if !names_protocol(request.headers()) {
@@ -111,11 +112,9 @@ async fn upgrade_websocket(
         Ok(accepted) => accepted,
         Err(bad) => return bad.into_response(),
     };
-    websocket
-        .protocols([PROTOCOL])
-        .on_upgrade(move |socket| async move {
-            stop.run_until_cancelled(ts.serve(bytes_of(socket), accepted, remote)).await;
-        })
+    websocket.protocols([PROTOCOL]).on_upgrade(move |socket| async move {
+        stop.run_until_cancelled(ts.serve(bytes_of(socket), accepted, remote)).await;
+    })
 }
 
 fn names_protocol(headers: &HeaderMap) -> bool {

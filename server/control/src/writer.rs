@@ -11,7 +11,9 @@ use std::{
 use ident::{ApiKeyId, NodeId, NodeKey};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use world::{Answer, Change, Command, Context, Draft, DurableEvent, Event, Refusal, Step, VolatileEvent, World};
+use world::{
+    Answer, Change, Command, Context, Draft, DurableEvent, Event, Refusal, Step, VolatileEvent, World,
+};
 
 use crate::{
     fanout::Hub,
@@ -77,7 +79,6 @@ struct Envelope {
 pub struct Writer {
     queue: mpsc::Sender<Envelope>,
     sessions: mpsc::UnboundedSender<Envelope>,
-    hub: Arc<Hub>,
     stop: CancellationToken,
 }
 
@@ -102,7 +103,7 @@ impl Writer {
         let desk = Desk {
             world: (*hub.world()).clone(),
             store,
-            hub: hub.clone(),
+            hub,
             cut,
             dirty_nodes: BTreeSet::new(),
             dirty_keys: BTreeSet::new(),
@@ -117,7 +118,7 @@ impl Writer {
             }
         })?;
         let running = Running { thread: Mutex::new(Some(thread)), failed: tokio::sync::Mutex::new(failed) };
-        Ok((Self { queue, sessions, hub, stop }, running))
+        Ok((Self { queue, sessions, stop }, running))
     }
 
     /// Has a command decided, and stored if it changes anything durable.

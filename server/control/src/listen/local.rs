@@ -9,12 +9,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// Who is on the other end of the local socket, as the kernel says.
-#[derive(Debug, Clone, Copy)]
-pub struct LocalPeer {
-    /// User id of the process.
-    pub uid: u32,
-}
+use crate::arrival::LocalPeer;
 
 /// Binds the socket; one that a dead server left behind is replaced. The server's lock file must be held.
 pub fn bind_local(path: &Path) -> io::Result<UnixListener> {
