@@ -35,7 +35,9 @@ impl Gauge {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         let of =
             |name| kilobytes(&status, name).with_context(|| format!("no {name} of process {}", self.pid));
-        Ok(Memory { resident_bytes: of("VmRSS:")? * 1024, peak_bytes: of("VmHWM:")? * 1024 })
+        let resident_bytes = of("VmRSS:")? * 1024;
+        // The kernel brings the peak up to date less often.
+        Ok(Memory { resident_bytes, peak_bytes: resident_bytes.max(of("VmHWM:")? * 1024) })
     }
 }
 

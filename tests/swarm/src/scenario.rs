@@ -33,7 +33,8 @@ pub struct Outcome {
     deliveries: u64,
     /// Messages that were no keepalives.
     messages: u64,
-    bytes_per_change: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_per_change: Option<f64>,
     delivery_ms: Quantiles,
     #[serde(flatten)]
     verdict: Verdict,
@@ -45,7 +46,9 @@ pub struct Outcome {
 #[derive(Debug, Serialize)]
 struct ServerUse {
     cpu_seconds: f64,
-    cpu_ms_per_change: f64,
+    /// None when nothing was changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_ms_per_change: Option<f64>,
     rss_bytes: u64,
     peak_rss_bytes: u64,
 }
@@ -85,6 +88,7 @@ async fn live(server: &Server, args: &FleetArgs, seconds: u32, rate: u32) -> Res
         ledger.complain(&format!("{messages} messages while nothing happened"));
     }
     progress("lived", start);
+    let per_change = |sum: f64| (changes > 0).then(|| sum / changes as f64);
     let memory = server.gauge().memory()?;
     let verdict = fleet.verdict().await?;
     Ok(Outcome {
@@ -96,13 +100,13 @@ async fn live(server: &Server, args: &FleetArgs, seconds: u32, rate: u32) -> Res
         changes,
         deliveries: ledger.delivered(),
         messages,
-        bytes_per_change: (ledger.bytes() - bytes) as f64 / changes.max(1) as f64,
+        bytes_per_change: per_change((ledger.bytes() - bytes) as f64),
         delivery_ms: ledger.delays(),
         verdict,
         errors: ledger.errors(),
         server: ServerUse {
             cpu_seconds: cpu.as_secs_f64(),
-            cpu_ms_per_change: cpu.as_secs_f64() * 1000.0 / changes.max(1) as f64,
+            cpu_ms_per_change: per_change(cpu.as_secs_f64() * 1000.0),
             rss_bytes: memory.resident_bytes,
             peak_rss_bytes: memory.peak_bytes,
         },
@@ -133,6 +137,7 @@ async fn churn(fleet: &Fleet, length: Duration, rate: u32) -> Result<u64> {
 impl Report for Outcome {
     fn rows(&self) -> Vec<Row> {
         let Self { delivery_ms: q, server, verdict, .. } = self;
+        let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".into());
         vec![
             row(
                 "topology, nodes, changes per s",
@@ -143,14 +148,14 @@ impl Report for Outcome {
             row("measured for", format!("{:.1} s", self.seconds), ""),
             row("changes / deliveries", format!("{} / {}", self.changes, self.deliveries), ""),
             row("messages", self.messages.to_string(), ""),
-            row("bytes per change", format!("{:.0}", self.bytes_per_change), ""),
+            row("bytes per change", or_none(self.bytes_per_change.map(|b| format!("{b:.0}"))), ""),
             row(
                 "change to each receiver, p50 / p99 / max",
                 format!("{:.1} / {:.1} / {:.1} ms", q.p50, q.p99, q.max),
                 "",
             ),
             row("server CPU", format!("{:.2} s", server.cpu_seconds), ""),
-            row("- per change", format!("{:.2} ms", server.cpu_ms_per_change), ""),
+            row("- per change", or_none(server.cpu_ms_per_change.map(|ms| format!("{ms:.2} ms"))), ""),
             row(
                 "server memory, peak",
                 format!("{}, {}", mib(server.rss_bytes), mib(server.peak_rss_bytes)),
