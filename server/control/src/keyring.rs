@@ -92,9 +92,16 @@ const FILES: [(&str, &str, &str); 3] = [
     ("pepper-1.key", "pepper:", "pepper_1"),
 ];
 
+/// There from before the first key is written until the database knows them all: keys that a killed first start left
+/// behind have served nobody and may be completed.
+const BEGUN: &str = "first-start";
+
 /// Looks whether keys and database are both there or both not; to be asked before the database is opened.
-/// `Ok(true)` when this is a first start.
+/// `Ok(true)` when this is a first start, or goes on with one that was interrupted.
 pub fn first_start(data_dir: &Path, database: &Path) -> Result<bool, KeyringError> {
+    if data_dir.join(BEGUN).exists() {
+        return Ok(true);
+    }
     let has_database = database.exists();
     for (name, _, _) in FILES {
         let path = data_dir.join(name);
@@ -123,14 +130,19 @@ impl Keyring {
             }
             keys.push(key);
         }
+        file::remove(&data_dir.join(BEGUN))?;
         let [noise, derp, pepper] = <[_; 3]>::try_from(keys).unwrap_or_else(|_| std::process::abort());
         Ok(Self { noise, derp, pepper })
     }
 
-    /// Makes the keys of a first start, before the database exists.
+    /// Makes the keys of a first start, before the database exists; those that an interrupted one left are kept.
     pub fn create(data_dir: &Path) -> Result<(), KeyringError> {
+        file::mark(&data_dir.join(BEGUN))?;
         for (name, prefix, _) in FILES {
-            file::create(&data_dir.join(name), prefix, &random())?;
+            let path = data_dir.join(name);
+            if path.symlink_metadata().is_err() {
+                file::create(&path, prefix, &random())?;
+            }
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::{BodyExt, Limited};
 
-use crate::doors::Doors;
+use crate::{doors::Doors, writer::Failed};
 
 /// Anybody can open a channel, so bodies are small.
 const BODY: usize = 1 << 20;
@@ -36,6 +36,19 @@ struct Refused(StatusCode, String);
 impl Refused {
     fn not_yours() -> Self {
         Self(StatusCode::NOT_FOUND, "no such node for this machine".into())
+    }
+}
+
+impl From<Failed> for Refused {
+    /// The client's log needs to know that it should come back, not what the database said.
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Refused(_) => Self::not_yours(),
+            Failed::Fault(_) | Failed::Busy => Self(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the server cannot store this now; nothing was changed".into(),
+            ),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use serde::de::DeserializeOwned;
+use futures_util::future::join_all;
 use wire::{DerpMap, DerpNode, DerpRegion};
 
 use crate::config::{DerpMapSource, RelayConfig};
@@ -69,8 +69,8 @@ pub fn own_region(relay: &RelayConfig, cert_name: Option<String>) -> DerpRegion 
 pub async fn derp_map(own: Option<DerpRegion>, sources: &[DerpMapSource], cache: &Path) -> DerpMap {
     let mut map = DerpMap::default();
     map.regions.extend(own.map(|region| (region.region_id, region)));
-    for source in sources {
-        match further(source, cache).await {
+    for further in join_all(sources.iter().map(|source| further(source, cache))).await {
+        match further {
             Ok(found) => {
                 for (id, region) in found.regions {
                     map.regions.entry(id).or_insert(region);
@@ -128,9 +128,15 @@ fn cached_at(folder: &Path, url: &str) -> PathBuf {
     folder.join(format!("derp-map-{}.json", hex::encode(&digest.as_ref()[..8])))
 }
 
-/// YAML reads JSON too.
 fn parse(place: &str, text: &str) -> Result<DerpMap, DerpMapError> {
-    let map: DerpMap = yaml(text).map_err(|e| unreadable(place, e))?;
+    let map = if text.trim_start().starts_with('{') {
+        serde_json::from_str(text).map_err(|e| unreadable(place, e))
+    } else {
+        yaml(text).map_err(|e| unreadable(place, e))
+    }?;
+    if map.regions.is_empty() {
+        return Err(DerpMapError::Invalid { place: place.into(), why: "there are no Regions in it".into() });
+    }
     for (id, region) in &map.regions {
         let invalid = |why: String| Err(DerpMapError::Invalid { place: place.into(), why });
         if *id == 0 || *id > 65535 || region.region_id != *id {
@@ -143,8 +149,10 @@ fn parse(place: &str, text: &str) -> Result<DerpMap, DerpMapError> {
     Ok(map)
 }
 
-fn yaml<T: DeserializeOwned>(text: &str) -> Result<T, serde_yaml::Error> {
-    serde_yaml::from_str(text)
+/// By way of JSON, where a number that is a key may be quoted or not.
+fn yaml(text: &str) -> Result<DerpMap, Box<dyn std::error::Error>> {
+    let value: serde_yaml::Value = serde_yaml::from_str(text)?;
+    Ok(serde_json::from_value(serde_json::to_value(value)?)?)
 }
 
 fn unreadable(place: &str, cause: impl std::fmt::Display) -> DerpMapError {

@@ -24,6 +24,8 @@ use crate::{arrival::Stopping, doors::Doors, websocket::bytes_of};
 
 const PROTOCOL: &str = "tailscale-control-protocol";
 const HANDSHAKE: &str = "x-tailscale-handshake";
+/// Clients send a record of 4 KiB per WebSocket message; nobody needs more than some of them.
+const MESSAGE: usize = 64 << 10;
 
 /// Who speaks on a Noise channel, and how its requests are served.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +114,8 @@ async fn upgrade_websocket(
         Ok(accepted) => accepted,
         Err(bad) => return bad.into_response(),
     };
-    websocket.protocols([PROTOCOL]).on_upgrade(move |socket| async move {
+    let websocket = websocket.protocols([PROTOCOL]).max_message_size(MESSAGE).max_frame_size(MESSAGE);
+    websocket.on_upgrade(move |socket| async move {
         stop.run_until_cancelled(ts.serve(bytes_of(socket), accepted, remote)).await;
     })
 }

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use world::Command;
 
 use super::{call::Call, refused::Refused};
-use crate::{doors::Doors, keyring::present, arrival::LocalPeer, writer::Origin};
+use crate::{arrival::LocalPeer, doors::Doors, keyring::present, writer::Origin};
 
 const LONGEST_BODY: usize = 1 << 20;
 const BODY_WITHIN: Duration = Duration::from_secs(30);

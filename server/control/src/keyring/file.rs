@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::KeyringError;
 
 pub(super) fn read(path: &Path, prefix: &str) -> Result<Secret<[u8; 32]>, KeyringError> {
-    let bad = |why: String| KeyringError::BadFile { path: path.to_owned(), why };
+    let bad = |why: String| bad(path, why);
     let meta = path.symlink_metadata().map_err(|e| bad(e.to_string()))?;
     if !meta.is_file() {
         return Err(bad("not a regular file".into()));
@@ -36,8 +36,24 @@ pub(super) fn read(path: &Path, prefix: &str) -> Result<Secret<[u8; 32]>, Keyrin
 
 pub(super) fn create(path: &Path, prefix: &str, key: &Secret<[u8; 32]>) -> Result<(), KeyringError> {
     let text = Zeroizing::new(format!("{prefix}{}\n", hex::encode(key.expose())));
-    write_private(path, text.as_bytes())
-        .map_err(|e| KeyringError::BadFile { path: path.to_owned(), why: e.to_string() })
+    write_private(path, text.as_bytes()).map_err(|e| bad(path, e))
+}
+
+/// An empty file that outlives a power cut.
+pub(super) fn mark(path: &Path) -> Result<(), KeyringError> {
+    write_private(path, b"").map_err(|e| bad(path, e))
+}
+
+/// Takes the mark away, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), KeyringError> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(bad(path, e)),
+        _ => Ok(()),
+    }
+}
+
+fn bad(path: &Path, why: impl ToString) -> KeyringError {
+    KeyringError::BadFile { path: path.to_owned(), why: why.to_string() }
 }
 
 /// Temporary file in the same folder, fsync, rename, fsync of the folder.

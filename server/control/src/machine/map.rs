@@ -18,12 +18,7 @@ use wire::MapRequest;
 use world::{Command, Lifecycle, Node, NodeReport};
 
 use super::{Refused, body, decoded, lasting, too_old};
-use crate::{
-    doors::Doors,
-    fanout::Encoding,
-    ts2021::Caller,
-    writer::{Failed, Origin},
-};
+use crate::{doors::Doors, fanout::Encoding, ts2021::Caller, writer::Origin};
 
 static EPOCHS: AtomicU64 = AtomicU64::new(1);
 
@@ -85,13 +80,8 @@ async fn report(
         capver: request.version.0,
     });
     let origin = Origin { actor: format!("node:{}", node.id), source: caller.remote.ip().to_string() };
-    match doors.writer.submit(command, origin).await {
-        Ok(_) => Ok(()),
-        Err(Failed::Refused(_)) => Err(Refused::not_yours()),
-        Err(e @ (Failed::Fault(_) | Failed::Busy)) => {
-            Err(Refused(StatusCode::SERVICE_UNAVAILABLE, e.to_string()))
-        }
-    }
+    doors.writer.submit(command, origin).await?;
+    Ok(())
 }
 
 fn sorted(request: &MapRequest) -> Vec<std::net::SocketAddr> {
@@ -105,7 +95,7 @@ async fn long_poll(doors: Arc<Doors>, node: NodeId, encoding: Encoding) -> Resul
     let epoch = EPOCHS.fetch_add(1, Ordering::Relaxed);
     let poll = Poll { node, epoch, doors };
     let opened = Command::StreamOpened { node, instance: poll.doors.instance, epoch };
-    poll.doors.writer.submit(opened, Origin::system()).await.map_err(|_| Refused::not_yours())?;
+    poll.doors.writer.submit(opened, Origin::system()).await?;
     let session = poll.doors.hub.subscribe(node, epoch, encoding);
     let messages = stream::unfold((session, poll), |(mut session, poll)| async move {
         let message = session.next().await?;

@@ -53,9 +53,7 @@ async fn decide(
     match doors.writer.submit(command, origin).await {
         Ok(done) => Ok(answered(&doors.hub.world(), done.answer, known.as_deref())),
         Err(Failed::Refused(refusal)) => Ok(refused(doors, caller, &refusal)),
-        Err(e @ (Failed::Fault(_) | Failed::Busy)) => {
-            Err(Refused(StatusCode::SERVICE_UNAVAILABLE, e.to_string()))
-        }
+        Err(e @ (Failed::Fault(_) | Failed::Busy)) => Err(e.into()),
     }
 }
 

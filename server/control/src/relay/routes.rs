@@ -16,9 +16,10 @@ use axum::{
 use derp::{MAX_CLIENT_INFO_BYTES, PROTOCOL_VERSION};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 
 use super::Relay;
-use crate::websocket::bytes_of;
+use crate::{arrival::Stopping, websocket::bytes_of};
 
 /// Names a client without working DNS may ask for, lower case and without a final dot, and their addresses.
 pub type BootstrapNames = BTreeMap<String, Vec<IpAddr>>;
@@ -52,7 +53,7 @@ async fn derp(
     websocket: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
     mut request: Request,
 ) -> Response {
-    let remote = remote(&request);
+    let (remote, stop) = (remote(&request), stopping(&request));
     let headers = request.headers();
     if let Ok(websocket) = websocket
         && lists(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL)
@@ -61,7 +62,9 @@ async fn derp(
             .protocols([SUBPROTOCOL])
             .max_message_size(MAX_MESSAGE_BYTES)
             .max_frame_size(MAX_MESSAGE_BYTES)
-            .on_upgrade(move |socket| relay.serve_connection(bytes_of(socket), remote));
+            .on_upgrade(move |socket| async move {
+                stop.run_until_cancelled_owned(relay.serve_connection(bytes_of(socket), remote)).await;
+            });
     }
     if !["derp", "websocket"].iter().any(|protocol| lists(headers, header::UPGRADE, protocol)) {
         return (
@@ -78,7 +81,9 @@ async fn derp(
     let public_key = hex::encode(relay.public_key());
     tokio::spawn(async move {
         match upgrade.await {
-            Ok(io) => relay.serve_connection(TokioIo::new(io), remote).await,
+            Ok(io) => {
+                stop.run_until_cancelled_owned(relay.serve_connection(TokioIo::new(io), remote)).await;
+            }
             Err(reason) => tracing::debug!(%remote, %reason, "relay: left during the upgrade"),
         }
     });
@@ -122,6 +127,11 @@ async fn bootstrap_dns(
 fn remote(request: &Request) -> SocketAddr {
     let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(unknown, |ConnectInfo(remote)| *remote)
+}
+
+/// When to end the connection; never by itself without a listener that says so.
+fn stopping(request: &Request) -> CancellationToken {
+    request.extensions().get::<Stopping>().map(|Stopping(stop)| stop.clone()).unwrap_or_default()
 }
 
 /// Whether a comma-separated header has this value, in any case.

@@ -1,6 +1,6 @@
 //! One server to a data folder.
 
-use std::{fs::File, path::Path};
+use std::{fs::File, os::unix::fs::OpenOptionsExt, path::Path};
 
 use super::Fault;
 
@@ -11,7 +11,7 @@ pub(super) struct LockFile(#[expect(dead_code, reason = "the lock lasts as long 
 impl LockFile {
     pub(super) fn take(folder: &Path) -> Result<Self, Fault> {
         let path = folder.join("server.lock");
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let file = file.map_err(Fault::io(path.display().to_string()))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),

@@ -33,7 +33,8 @@ async fn only_a_good_key_opens_the_api() {
     assert!(opens(&caller(&house, &good)).await);
 
     let (other, other_id) = mint(&house, None).await;
-    let (secret, other_secret) = (good.rsplit_once('-').unwrap().1, &other[format!("mk-api-{other_id}-").len()..]);
+    let (secret, other_secret) =
+        (good.rsplit_once('-').unwrap().1, &other[format!("mk-api-{other_id}-").len()..]);
     let auth_key = house.admin.key(&crate::admin::reusable()).await;
     let wrong = [
         String::new(),
@@ -109,7 +110,18 @@ async fn ids_that_are_none_touch_nothing() {
     let (key, _) = mint(&house, None).await;
     house.member("laptop").await;
     let before = crate::house::durable(&house.world());
-    let ids = ["0", "-1", "9223372036854775808", "9007199254740992", "18446744073709551616", "null", "1.0", " ", "..", "%00"];
+    let ids = [
+        "0",
+        "-1",
+        "9223372036854775808",
+        "9007199254740992",
+        "18446744073709551616",
+        "null",
+        "1.0",
+        " ",
+        "..",
+        "%00",
+    ];
     for id in ids {
         for operation in [&node::DELETE, &node::EXPIRE] {
             let problem = house.admin.call(operation, &[id], &()).await.unwrap_err();

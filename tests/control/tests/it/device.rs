@@ -80,8 +80,7 @@ pub struct Listener {
 impl Listener {
     pub async fn open(client: &Client, request: &MapRequest) -> Self {
         let stream = timeout(PATIENCE, client.stream(request)).await.expect("no headers").unwrap();
-        let mut listener =
-            Self { stream, go: Model::new(Family::Go), rust: Model::new(Family::Rust) };
+        let mut listener = Self { stream, go: Model::new(Family::Go), rust: Model::new(Family::Rust) };
         assert!(listener.hear(Instant::now() + PATIENCE).await, "no first map");
         listener
     }

@@ -1,5 +1,7 @@
 //! What a folder remembers, and which folders a server refuses to start on.
 
+mod kills;
+
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use api::{apikey, event, key, node, route, user};
@@ -26,14 +28,19 @@ async fn live(house: &House) -> Vec<Device> {
     let create = apikey::Create { description: "ci".into(), expiry_seconds: None };
     house.admin.call(&apikey::CREATE, &[], &create).await.unwrap();
     house.admin.call(&node::RENAME, &["n1"], &node::Rename { name: "other".into() }).await.unwrap();
-    house.admin.call(&node::TAG, &["n2"], &node::Tags { tags: vec!["tag:island".parse().unwrap()] }).await.unwrap();
+    house
+        .admin
+        .call(&node::TAG, &["n2"], &node::Tags { tags: vec!["tag:island".parse().unwrap()] })
+        .await
+        .unwrap();
     house.admin.call(&node::EXPIRE, &["n3"], &()).await.unwrap();
     house.admin.call(&node::DELETE, &["n4"], &()).await.unwrap();
     devices[0].report(&["192.0.2.1:41641", "[2001:db8::7]:5"], 917).await;
     let mut request = devices[0].me.report("renamed-itself", &["192.0.2.1:41641", "[2001:db8::7]:5"], 917);
     request.hostinfo.as_mut().unwrap().routable_ips = vec!["10.1.0.0/16".parse().unwrap()];
     devices[0].client.lite_update(&request).await.unwrap();
-    let choice = route::Choice { node: "renamed-itself".into(), prefixes: vec!["10.1.0.0/16".parse().unwrap()] };
+    let choice =
+        route::Choice { node: "renamed-itself".into(), prefixes: vec!["10.1.0.0/16".parse().unwrap()] };
     house.admin.call(&route::APPROVE, &[], &choice).await.unwrap();
     devices[1].log_out().await;
     devices
@@ -51,7 +58,8 @@ async fn the_world_after_a_restart_is_the_world_before_it() {
     after.check_invariants().unwrap();
     for old in before.nodes.iter() {
         let new = after.nodes.get(old.id).unwrap();
-        let told = |n: &world::Node| (n.live.endpoints.clone(), n.live.home_derp, n.live.disco, n.live.capver);
+        let told =
+            |n: &world::Node| (n.live.endpoints.clone(), n.live.home_derp, n.live.disco, n.live.capver);
         assert_eq!(told(new), told(old), "{}", old.name);
         assert_eq!((new.expired, new.online()), (old.expired, old.online()), "{}", old.name);
     }
@@ -109,7 +117,8 @@ async fn keys_and_database_belong_together() {
 
         let other = whole.iter().map(|b| if *b == b'a' { b'b' } else { *b }).collect::<Vec<_>>();
         write_private(&path(key), &other);
-        start_fails(folder.path(), "is not the key that the database was made with", "from the same backup").await;
+        start_fails(folder.path(), "is not the key that the database was made with", "from the same backup")
+            .await;
         for broken in [&b""[..], b"privkey:", b"\0\0\0", &whole[..whole.len() / 2]] {
             write_private(&path(key), broken);
             start_fails(folder.path(), key, "from a backup").await;
@@ -125,7 +134,8 @@ async fn keys_and_database_belong_together() {
     assert!(!path("mesh.db").exists(), "no empty database is made");
     fs::rename(path("mesh.away"), path("mesh.db")).unwrap();
 
-    let again = control::Server::start(config(folder.path(), free_address(), Setup::default())).await.unwrap();
+    let again =
+        control::Server::start(config(folder.path(), free_address(), Setup::default())).await.unwrap();
     assert_eq!(durable(&again.doors().hub.world()), before);
     again.stop().await;
 }
@@ -147,12 +157,12 @@ async fn a_folder_has_one_server() {
 async fn what_is_on_the_disk_is_for_its_owner_alone() {
     let house = House::open().await;
     house.member("laptop").await;
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let open: Vec<_> = fs::read_dir(house.folder())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| mode(path) & 0o077 != 0)
-        .collect();
+    let is_open = |path: &std::path::PathBuf| {
+        let meta = fs::metadata(path).unwrap();
+        meta.len() > 0 && meta.permissions().mode() & 0o077 != 0
+    };
+    let open: Vec<_> =
+        fs::read_dir(house.folder()).unwrap().map(|entry| entry.unwrap().path()).filter(is_open).collect();
     assert_eq!(open, Vec::<std::path::PathBuf>::new());
     house.close().await;
 }
@@ -171,12 +181,14 @@ async fn a_changed_log_is_noticed() {
     let hay = |bytes: &[u8]| bytes.windows(needle.len()).position(|w| w.eq_ignore_ascii_case(needle));
     let log_entry = {
         let table_row = b"node_registered";
-        let start = bytes.windows(table_row.len()).rposition(|w| w == table_row).expect("the event is in the file");
+        let start =
+            bytes.windows(table_row.len()).rposition(|w| w == table_row).expect("the event is in the file");
         start + hay(&bytes[start..]).expect("with its host name")
     };
     bytes[log_entry + needle.len() - 2] = b'q';
     fs::write(&database, &bytes).unwrap();
-    let server = control::Server::start(config(folder.path(), free_address(), Setup::default())).await.unwrap();
+    let server =
+        control::Server::start(config(folder.path(), free_address(), Setup::default())).await.unwrap();
     let admin = Admin::local(server.ready().socket.clone());
     let verdict = admin.call(&event::VERIFY, &[], &()).await.unwrap();
     assert!(!verdict.intact);

@@ -1,5 +1,7 @@
 //! A server in this process with a policy, roles and clients.
 
+pub mod binary;
+
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
@@ -39,11 +41,13 @@ pub const POLICY: &str = r#"{
 pub struct Setup {
     pub leaving_grace: &'static str,
     pub ephemeral_grace: &'static str,
+    /// Where the relay listens, if it is on.
+    pub relay: Option<SocketAddr>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { leaving_grace: "1s", ephemeral_grace: "30m" }
+        Self { leaving_grace: "1s", ephemeral_grace: "30m", relay: None }
     }
 }
 
@@ -148,10 +152,16 @@ pub async fn refusal(config: Config) -> Fault {
 }
 
 pub fn config(folder: &Path, address: SocketAddr, setup: Setup) -> Config {
+    let relay = RelayFile {
+        enabled: Some(setup.relay.is_some()),
+        listen: setup.relay.map(|address| address.to_string()),
+        stun: Some("off".into()),
+        ..RelayFile::default()
+    };
     let file = File {
         listen: Some(address.to_string()),
         data_dir: Some(folder.to_owned()),
-        relay: Some(RelayFile { enabled: Some(false), ..RelayFile::default() }),
+        relay: Some(relay),
         leaving_grace: Some(setup.leaving_grace.into()),
         ephemeral_grace: Some(setup.ephemeral_grace.into()),
         ..File::default()

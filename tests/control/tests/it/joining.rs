@@ -1,5 +1,7 @@
 //! The ways in: keys, restarts, rotation, names, tags.
 
+mod key_table;
+
 use std::collections::BTreeSet;
 
 use harness::{Client, Identity};

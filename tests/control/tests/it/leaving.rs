@@ -54,13 +54,14 @@ async fn an_ephemeral_node_is_forgotten_when_it_logs_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ephemeral_node_is_forgotten_some_time_after_its_stream_and_not_while_it_lasts() {
-    let house = House::open_with(Setup { ephemeral_grace: "2s", leaving_grace: "1s" }).await;
+    let house = House::open_with(Setup { ephemeral_grace: "2s", ..Setup::default() }).await;
     let [runner, peer] = [ephemeral(&house, "runner").await, house.member("peer").await];
     let never_came = ephemeral(&house, "never-came").await.me.node;
     let id = runner.myself().await.id;
     let ours = runner.listen().await;
     let mut theirs = peer.listen().await;
-    eventually("who never listened is forgotten", || house.world().nodes.by_node_key(&never_came).is_none()).await;
+    eventually("who never listened is forgotten", || house.world().nodes.by_node_key(&never_came).is_none())
+        .await;
     theirs.holds_for(std::time::Duration::from_secs(4), |m| online(m, id)).await;
 
     drop(ours);

@@ -3,17 +3,12 @@
 
 mod admin;
 mod api_keys;
-mod binary;
 mod device;
 mod durable;
-mod handshake;
 mod house;
 mod joining;
-mod key_table;
-mod kills;
 mod leaving;
 mod map;
-mod nonsense;
-mod presence;
+mod relayed;
 mod secrets;
 mod strangers;

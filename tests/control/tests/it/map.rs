@@ -1,5 +1,8 @@
 //! What a stream says: everything once, then what changed, then nothing.
 
+mod policies;
+mod presence;
+
 use std::time::Duration;
 
 use api::node;

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use crate::{
     admin::{Admin, reusable, single_use},
-    binary::Binary,
     device::Device,
+    house::binary::Binary,
     house::{free_address, furnish},
 };
 
@@ -33,7 +33,8 @@ impl Canaries {
     }
 
     fn found_in(&self, hay: &[u8]) -> Vec<&str> {
-        let inside = |canary: &str| hay.windows(canary.len()).any(|w| w.eq_ignore_ascii_case(canary.as_bytes()));
+        let inside =
+            |canary: &str| hay.windows(canary.len()).any(|w| w.eq_ignore_ascii_case(canary.as_bytes()));
         self.0.iter().filter(|(_, canary)| inside(canary)).map(|(what, _)| what.as_str()).collect()
     }
 }
@@ -69,7 +70,9 @@ async fn use_them(server: &Binary, address: std::net::SocketAddr, canaries: &mut
     canaries.credential("an API key", &api_key);
     let wrong = format!("{}x{}", &api_key[..20], &api_key[21..]);
     let path = node::LIST.declared().at(&["default"]).unwrap();
-    for header in [format!("Bearer {api_key}"), format!("Bearer {wrong}"), api_key.clone(), format!("Basic {api_key}")] {
+    for header in
+        [format!("Bearer {api_key}"), format!("Bearer {wrong}"), api_key.clone(), format!("Basic {api_key}")]
+    {
         said += &Admin::remote(address, Some(header)).raw("GET", &path, String::new()).await.unwrap().1;
     }
     for (path, body) in [
@@ -81,12 +84,21 @@ async fn use_them(server: &Binary, address: std::net::SocketAddr, canaries: &mut
         // A secret in the place of a name is the caller's own word, and it alone hears it again.
         said += if answer.contains("there is no role") { "" } else { &answer };
     }
-    for (operation, path) in [(&node::LIST.declared(), "nodes"), (&key::LIST.declared(), "keys"), (&apikey::LIST.declared(), "apikeys")] {
-        let (status, list) = admin.raw("GET", &operation.at(&["default"]).unwrap(), String::new()).await.unwrap();
+    for (operation, path) in [
+        (&node::LIST.declared(), "nodes"),
+        (&key::LIST.declared(), "keys"),
+        (&apikey::LIST.declared(), "apikeys"),
+    ] {
+        let (status, list) =
+            admin.raw("GET", &operation.at(&["default"]).unwrap(), String::new()).await.unwrap();
         assert!(status == 200 && list.contains(path), "{list}");
         said += &list;
     }
-    said + &admin.raw("GET", &event::LIST.declared().at(&["default"]).unwrap(), String::new()).await.unwrap().1
+    said + &admin
+        .raw("GET", &event::LIST.declared().at(&["default"]).unwrap(), String::new())
+        .await
+        .unwrap()
+        .1
 }
 
 /// The key where it does not belong: requests that cannot be read.
@@ -96,7 +108,8 @@ async fn misplaced(device: &Device, key: &str) -> String {
         json!({"Version": 113, "Auth": key}).to_string(),
         json!({"Version": 113, "NodeKey": key}).to_string(),
         json!({"Version": 113, "Auth": {"AuthKey": [key]}}).to_string(),
-        json!({"Version": 113, "Auth": {"AuthKey": format!("{key}x")}, "NodeKey": device.me.node}).to_string(),
+        json!({"Version": 113, "Auth": {"AuthKey": format!("{key}x")}, "NodeKey": device.me.node})
+            .to_string(),
         json!({"Version": 1, "Auth": {"AuthKey": key}, "NodeKey": device.me.node}).to_string(),
         format!("{{\"Auth\": {{\"AuthKey\": \"{key}"),
         key.to_owned(),

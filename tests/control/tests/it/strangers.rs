@@ -1,5 +1,9 @@
 //! A machine that names another machine's node: refused like an unknown one, and the victim notices nothing.
 
+mod floods;
+mod handshake;
+mod nonsense;
+
 use api::node;
 use harness::Identity;
 use ident::NodeKey;
@@ -41,7 +45,7 @@ impl Scene {
     }
 
     /// Nothing of the victim has changed, it is online, and its stream brings what happens next.
-    async fn is_untouched(mut self) {
+    async fn left_alone(mut self) {
         assert_eq!(Self::record(&self.house, &self.victim), self.before);
         let id = self.stream.go.node().unwrap().id;
         self.witness.until("the victim online", |m| online(m, id)).await;
@@ -81,7 +85,7 @@ async fn asking_for_another_machines_node_is_answered_like_asking_for_none() {
             assert_eq!(answer, ask(nobody).await, "expiry {expiry:?}");
         }
     }
-    scene.is_untouched().await;
+    scene.left_alone().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,7 +109,7 @@ async fn a_good_key_does_not_make_another_machines_node_ours() {
     assert!(insider.client.register(&theft).await.unwrap().machine_authorized, "its own node rotates");
     let rotated = scene.house.world().nodes.by_node_key(&theft.node_key.unwrap()).unwrap().clone();
     assert_eq!((rotated.id, rotated.v4), (id, address.v4));
-    scene.is_untouched().await;
+    scene.left_alone().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,7 +123,7 @@ async fn a_new_machine_that_claims_a_strangers_old_key_is_a_new_node() {
     let theirs = stranger.myself().await;
     let victim = scene.victim.myself().await;
     assert_ne!((theirs.id, theirs.addresses), (victim.id, victim.addresses));
-    scene.is_untouched().await;
+    scene.left_alone().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,16 +136,20 @@ async fn no_kind_of_poll_serves_another_machines_node() {
             let stream = naming(device.request());
             let lite = naming(device.me.report("stolen", &["203.0.113.66:666"], 666));
             let both = MapRequest { omit_peers: true, ..stream.clone() };
+            let read_only = |r: &MapRequest| MapRequest { read_only: true, ..r.clone() };
             [
                 status(device.client.stream(&stream).await),
                 status(device.client.map_once(&stream).await),
                 status(device.client.lite_update(&lite).await),
                 status(device.client.stream(&both).await),
+                status(device.client.stream(&read_only(&stream)).await),
+                status(device.client.map_once(&read_only(&stream)).await),
+                status(device.client.lite_update(&read_only(&lite)).await),
             ]
         };
         let answers = ask(target).await;
         assert!(answers.iter().all(|(status, _)| *status == 404), "{answers:?}");
         assert_eq!(answers, ask(nobody).await);
     }
-    scene.is_untouched().await;
+    scene.left_alone().await;
 }

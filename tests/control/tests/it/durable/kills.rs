@@ -15,7 +15,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     admin::{Admin, reusable, single_use},
-    binary::{Binary, launch},
+    house::binary::{Binary, launch},
     house::{PATIENCE, free_address, furnish},
 };
 
@@ -91,7 +91,12 @@ async fn what_was_acknowledged_survives_every_kill() {
         check(folder.path(), address, &ledger).await;
     }
     let ledger = ledger.lock().unwrap();
-    assert!(ledger.joined.len() > 5 && ledger.keys.len() > 5, "{} {}", ledger.joined.len(), ledger.keys.len());
+    assert!(
+        ledger.joined.len() > 5 && ledger.keys.len() > 5,
+        "{} {}",
+        ledger.joined.len(),
+        ledger.keys.len()
+    );
 }
 
 /// Compares a fresh start with the ledger; ends by a kill too.

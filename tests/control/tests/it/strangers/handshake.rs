@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use harness::{Identity, Server, Socket};
+use harness::{Client, Identity, Server, Socket};
 use noise::{INITIATION_LEN, Initiator, RESPONSE_LEN, Transport};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use crate::{
+    admin::reusable,
     device::{Device, online},
     house::{House, PATIENCE, find},
 };
@@ -114,6 +115,47 @@ async fn a_handshake_with_a_point_of_low_order_opens_nothing() {
         is_answered_400(&house.at, &message, &format!("{point:02x?}")).await;
     }
     still_serves(house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_handshake_is_nobodys_channel() {
+    let house = House::open().await;
+    let (message, initiator) = initiation(&house.at);
+    let mut socket = house.at.upgrade(&message).await.unwrap();
+    let mut response = [0; RESPONSE_LEN];
+    socket.read_exact(&mut response).await.unwrap();
+    let (mut sealer, _) = initiator.finish(&response).unwrap().split();
+    let mut record = BytesMut::new();
+    sealer.seal(PREFACE, &mut record).unwrap();
+
+    let mut repeated = house.at.upgrade(&message).await.unwrap();
+    let mut other = [0; RESPONSE_LEN];
+    repeated.read_exact(&mut other).await.unwrap();
+    assert_ne!(response, other, "fresh keys each time");
+    repeated.write_all(&record).await.unwrap();
+    is_cut(repeated).await;
+    still_serves(house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_that_no_client_has_are_answered_and_change_nothing() {
+    let house = House::open().await;
+    let key = house.admin.key(&reusable()).await;
+    for (version, welcome) in [(0, false), (1, false), (65_535, true)] {
+        let me = Identity::random().unwrap();
+        let Ok(client) = Client::connect_as(&house.at, &me.machine, wire::CapVer(version)).await else {
+            continue;
+        };
+        let mut request = me.register_request(Some(&key), "odd");
+        request.version = wire::CapVer(version);
+        let answer = client.register(&request).await.unwrap();
+        assert_eq!(answer.machine_authorized, welcome, "{version}: {}", answer.error);
+        let mut poll = me.stream_request("odd");
+        poll.version = wire::CapVer(version);
+        assert_eq!(client.map_once(&poll).await.is_ok(), welcome, "{version}");
+    }
+    assert_eq!(house.world().nodes.len(), 1);
+    house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -241,12 +283,14 @@ async fn a_thousand_connections_that_say_nothing_keep_nobody_out_and_are_cut() {
     }
     let device = timeout(PATIENCE, house.member("honest")).await.expect("an honest client waits");
     let mut listener = device.listen().await;
-    let drained = idle.into_iter().map(async |mut socket| {
-        let mut answer = Vec::new();
-        let _ = socket.read_to_end(&mut answer).await;
-    });
-    let cut = timeout(Duration::from_secs(60), futures_util::future::join_all(drained));
+    let drained = futures_util::future::join_all(idle.into_iter().map(drain));
+    let cut = timeout(Duration::from_secs(60), drained);
     cut.await.expect("some are still open");
     listener.agrees_with(&device).await;
     house.close().await;
+}
+
+async fn drain(mut socket: TcpStream) {
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer).await;
 }

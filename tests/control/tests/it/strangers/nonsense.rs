@@ -82,10 +82,12 @@ async fn no_host_name_breaks_a_peers_map() {
     let [_, listener] = &mut listeners;
     for hostname in hostnames() {
         let device = Device::connect(&house.at, Identity::random().unwrap(), "x").await;
-        let (status, text) = post(&device, "/machine/register", registration(&device, &key, all_over(&hostname))).await;
+        let (status, text) =
+            post(&device, "/machine/register", registration(&device, &key, all_over(&hostname))).await;
         assert_eq!(status, 200, "{hostname:?}: {text}");
         assert!(!text.contains('\\'), "{text}");
-        let (status, text) = post(&device, "/machine/map", report(&device, all_over(&hostname), json!([]))).await;
+        let (status, text) =
+            post(&device, "/machine/map", report(&device, all_over(&hostname), json!([]))).await;
         assert_eq!((status, text.as_str()), (StatusCode::OK, ""), "{hostname:?}");
         let mut own = device.listen_plain().await;
         own.agrees_with(&device).await;
@@ -175,8 +177,10 @@ async fn bodies_that_are_no_request_are_refused() {
     let house = House::open().await;
     let laptop = house.member("laptop").await;
     let before = durable(&house.world());
-    let deep = |open: &str, close: &str| format!("{}{}", open.repeat(100_000), close.repeat(100_000)).into_bytes();
-    let inside = format!("{{\"Version\":113,\"Hostinfo\":{{\"x\":{}1{}}}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let deep =
+        |open: &str, close: &str| format!("{}{}", open.repeat(100_000), close.repeat(100_000)).into_bytes();
+    let inside =
+        format!("{{\"Version\":113,\"Hostinfo\":{{\"x\":{}1{}}}}}", "[".repeat(100_000), "]".repeat(100_000));
     let wide = format!("{{\"Version\":113,\"Endpoints\":[{}\"\"]}}", "\"\",".repeat(300_000)).into_bytes();
     let bodies = [
         deep("[", "]"),
@@ -195,7 +199,8 @@ async fn bodies_that_are_no_request_are_refused() {
         for path in ["/machine/register", "/machine/map"] {
             let start = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
             let (status, text) = post(&laptop, path, body.clone()).await;
-            let said_no = status.is_client_error() || (path.ends_with("register") && text.contains("\"Error\":\"this"));
+            let said_no =
+                status.is_client_error() || (path.ends_with("register") && text.contains("\"Error\":\"this"));
             assert!(said_no, "{path} {start:?}: {status} {text}");
             assert!(text.len() < 1000, "{path} {start:?}: {} bytes", text.len());
         }
@@ -214,7 +219,8 @@ async fn a_huge_hostinfo_costs_the_server_and_the_peers_little() {
     let mut huge = json!({"Hostname": "big", "Package": "p".repeat(200_000)});
     let routes: Vec<_> = (0..10_000).map(|n| format!("10.{}.{}.0/24", n / 256, n % 256)).collect();
     huge["RoutableIPs"] = json!(routes);
-    huge["Services"] = json!(vec![json!({"Proto": "peerapi4", "Port": 7, "Description": "d".repeat(100)}); 1000]);
+    huge["Services"] =
+        json!(vec![json!({"Proto": "peerapi4", "Port": 7, "Description": "d".repeat(100)}); 1000]);
     huge["sshHostKeys"] = json!(vec!["k".repeat(3000); 50]);
     for n in 0..500 {
         huge[format!("Unknown{n}")] = json!("u".repeat(500));

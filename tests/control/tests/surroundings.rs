@@ -1,0 +1,31 @@
+//! A server and what is around it: files, sockets, certificates, other machines' answers, being told to stop.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is test code")]
+
+#[path = "surroundings/admin.rs"]
+mod admin;
+#[path = "surroundings/authority.rs"]
+mod authority;
+#[path = "surroundings/bridge.rs"]
+mod bridge;
+#[path = "surroundings/derp_maps.rs"]
+mod derp_maps;
+#[path = "surroundings/device.rs"]
+mod device;
+#[path = "surroundings/house.rs"]
+mod house;
+#[path = "surroundings/journal.rs"]
+mod journal;
+#[path = "surroundings/local.rs"]
+mod local;
+#[path = "surroundings/origin.rs"]
+mod origin;
+#[path = "surroundings/relayed.rs"]
+mod relayed;
+#[path = "surroundings/secure.rs"]
+mod secure;
+#[path = "surroundings/settings.rs"]
+mod settings;
+#[path = "surroundings/stopping.rs"]
+mod stopping;
+#[path = "surroundings/web.rs"]
+mod web;

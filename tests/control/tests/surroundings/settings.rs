@@ -1,0 +1,144 @@
+//! Configuration files with mistakes: every one is named at once, with its place and what to write instead.
+
+use std::path::Path;
+
+use control::config::{Config, File, Flags, Mistake, resolve};
+
+fn load(text: &str) -> Result<Config, Vec<Mistake>> {
+    let path = Path::new("mesh.yaml");
+    let flags = Flags { config_path: Some(path.to_owned()), ..Flags::default() };
+    File::parse(path, text).and_then(|file| resolve(&file, &flags))
+}
+
+fn mistakes(text: &str) -> Vec<Mistake> {
+    load(text).expect_err(text)
+}
+
+/// Keys with a mistake, in alphabetical order.
+fn keys(text: &str) -> Vec<String> {
+    let mut keys: Vec<_> = mistakes(text).into_iter().map(|m| m.key).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn every_mistake_of_a_file_is_named_at_once_whatever_its_kind() {
+    let text = "
+server_url: https://mesh.example.com/control
+listen: here
+domain: single
+tls: {}
+relay:
+  listen: '8443'
+  stun: no
+  region_id: 0
+  hots: relay.example.com
+leaving_grace: 10
+ephemeral_grace: 1y
+derp_map: [a.yaml]
+";
+    let wanted = [
+        "derp_map",
+        "domain",
+        "ephemeral_grace",
+        "leaving_grace",
+        "listen",
+        "relay.hots",
+        "relay.listen",
+        "relay.region_id",
+        "relay.stun",
+        "server_url",
+        "tls.cert_file",
+        "tls.key_file",
+    ];
+    assert_eq!(keys(text), wanted);
+    for mistake in mistakes(text) {
+        assert_eq!(mistake.place, "mesh.yaml");
+        let line = mistake.to_string();
+        assert!(line.starts_with(&format!("mesh.yaml: {}: ", mistake.key)) && !line.contains('\n'), "{line}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_answered_with_the_nearest_right_one() {
+    for (wrong, right) in [
+        ("server_ulr: x", "server_url"),
+        ("lisen: x", "listen"),
+        ("datadir: x", "data_dir"),
+        ("domian: x", "domain"),
+        ("derp_map: [x]", "derp_maps"),
+        ("leaving-grace: 1s", "leaving_grace"),
+        ("tls: {cert: x, cert_file: a, key_file: b}", "tls.cert_file"),
+        ("relay: {enable: true}", "relay.enabled"),
+        ("relay: {regionid: 901}", "relay.region_id"),
+        ("relay: {STUN: off}", "relay.stun"),
+    ] {
+        let found = mistakes(wrong);
+        let [only] = found.as_slice() else { panic!("{wrong}: {found:?}") };
+        assert_eq!(only.message, "unknown key", "{wrong}");
+        assert_eq!(only.hint.as_deref(), Some(format!("did you mean {right}?").as_str()), "{wrong}");
+    }
+    let found = mistakes("colour_of_the_shed: green\n");
+    assert_eq!((found[0].key.as_str(), &found[0].hint), ("colour_of_the_shed", &None), "no name is near");
+}
+
+#[test]
+fn what_is_no_file_of_settings_is_said_in_one_line() {
+    for text in ["- a\n- b\n", "just words", "listen: [", "listen: a\nlisten: b\n", "\t", "a: &a [*a, *a]"] {
+        let found = mistakes(text);
+        let lines: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert!(lines.iter().all(|l| l.starts_with("mesh.yaml: ") && !l.contains('\n')), "{text:?}: {lines:?}");
+    }
+}
+
+#[test]
+fn the_domain_may_not_swallow_a_host_that_clients_need() {
+    for text in [
+        "server_url: https://mesh.example.com\ndomain: mesh.example.com\n",
+        "server_url: https://control.mesh.example.com\ndomain: mesh.example.com\n",
+        "server_url: https://Control.Mesh.Example.Com\ndomain: mesh.example.com\n",
+        "server_url: https://control.mesh.example.com.\ndomain: mesh.example.com\n",
+        "server_url: https://control.mesh.example.com:8443\ndomain: MESH.example.com.\n",
+    ] {
+        let found = mistakes(text);
+        assert!(
+            found.iter().any(|m| m.key == "domain" && m.message.contains("host of server_url")),
+            "{text}: {found:?}"
+        );
+    }
+    let relay = "server_url: https://c.example.com\ndomain: mesh.example.com\nrelay: {host: derp.mesh.example.com}\n";
+    assert_eq!(keys(relay), ["domain"]);
+    load("server_url: https://mesh.example.com\ndomain: net.mesh.example.com\n").unwrap();
+    load("server_url: https://amesh.example.com\ndomain: mesh.example.com\n").unwrap();
+}
+
+#[test]
+fn the_address_of_the_server_is_scheme_host_and_port() {
+    for url in [
+        "https://mesh.example.com/control",
+        "https://mesh.example.com/?a=b",
+        "https://mesh.example.com#top",
+        "https://alice:secret@mesh.example.com",
+        "mesh.example.com",
+        "ftp://mesh.example.com",
+        "https://",
+        "''",
+        "'https://mesh example.com'",
+    ] {
+        assert_eq!(keys(&format!("server_url: {url}\n")), ["server_url"], "{url}");
+    }
+    for (url, taken) in [
+        ("https://mesh.example.com/", "https://mesh.example.com"),
+        ("https://mesh.example.com", "https://mesh.example.com"),
+        ("http://[2001:db8::1]:8080/", "http://[2001:db8::1]:8080"),
+    ] {
+        assert_eq!(load(&format!("server_url: '{url}'\n")).unwrap().server_url, taken);
+    }
+}
+
+#[test]
+fn addresses_that_cannot_both_be_had_are_a_mistake() {
+    assert_eq!(keys("listen: 127.0.0.1:8443\n"), ["relay.listen"], "where the relay listens by default");
+    assert_eq!(keys("listen: 127.0.0.1:9000\nrelay: {listen: '127.0.0.1:9000'}\n"), ["relay.listen"]);
+    load("listen: 127.0.0.1:9000\nrelay: {listen: '127.0.0.2:9000', stun: '127.0.0.1:9000'}\n").unwrap();
+}
