@@ -116,8 +116,9 @@ pub fn first_start(data_dir: &Path, database: &Path) -> Result<bool, KeyringErro
 }
 
 impl Keyring {
-    /// Reads the keys and compares them with what the database remembers of them.
-    pub fn open(data_dir: &Path, store: &Store) -> Result<Self, KeyringError> {
+    /// Reads the keys and compares them with what the database remembers of them. Only in a first start may it remember
+    /// nothing yet: an empty database beside older keys is a lost one.
+    pub fn open(data_dir: &Path, store: &Store, first_start: bool) -> Result<Self, KeyringError> {
         let mut keys = Vec::new();
         for (name, prefix, meta) in FILES {
             let path = data_dir.join(name);
@@ -126,6 +127,7 @@ impl Keyring {
             match store.meta(meta)? {
                 Some(known) if known != fingerprint => return Err(KeyringError::WrongKey { path }),
                 Some(_) => {}
+                None if !first_start => return Err(KeyringError::WrongKey { path }),
                 None => store.set_meta(meta, &fingerprint)?,
             }
             keys.push(key);

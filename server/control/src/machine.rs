@@ -4,7 +4,7 @@
 mod map;
 mod register;
 
-use std::sync::Arc;
+use std::{error::Error, iter::successors, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -15,11 +15,13 @@ use axum::{
 use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::{BodyExt, Limited};
+use tokio::time::timeout;
 
-use crate::{doors::Doors, writer::Failed};
+use crate::{doors::Doors, ts2021::NoRoom, writer::Failed};
 
 /// Anybody can open a channel, so bodies are small.
 const BODY: usize = 1 << 20;
+const BODY_WITHIN: Duration = Duration::from_secs(30);
 
 /// The routes of the protocol.
 pub fn routes(doors: Arc<Doors>) -> Router {
@@ -59,10 +61,16 @@ impl IntoResponse for Refused {
 }
 
 async fn body(body: Body) -> Result<Bytes, Refused> {
-    let collected = Limited::new(body, BODY).collect().await;
-    let too_large =
-        |_| Refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB or was cut off".into());
-    Ok(collected.map_err(too_large)?.to_bytes())
+    let collected = timeout(BODY_WITHIN, Limited::new(body, BODY).collect()).await;
+    let late = |_| Refused(StatusCode::REQUEST_TIMEOUT, "the body does not come to an end".into());
+    let collected = collected.map_err(late)?.map_err(|e| {
+        let mut causes = successors(Some(&*e as &(dyn Error + 'static)), |e| e.source());
+        if causes.any(|e| e.is::<NoRoom>()) {
+            return Refused(StatusCode::SERVICE_UNAVAILABLE, format!("{NoRoom}; come back later"));
+        }
+        Refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB or was cut off".into())
+    })?;
+    Ok(collected.to_bytes())
 }
 
 fn decoded<T: wire::Request>(body: &[u8]) -> Result<T, Refused> {
@@ -74,8 +82,12 @@ fn lasting(hostinfo: wire::Hostinfo) -> Arc<wire::Hostinfo> {
     Arc::new(wire::Hostinfo { net_info: None, ..hostinfo.sanitised() })
 }
 
-fn too_old(version: wire::CapVer) -> Option<String> {
+/// Why a client of this version is not served. Versions travel in 16 bits, and peers are told them.
+fn unsupported(version: wire::CapVer) -> Option<String> {
     let wanted = wire::CapVer::MIN_SUPPORTED;
+    if version.0 > u32::from(u16::MAX) {
+        return Some("this client names an impossible capability version".into());
+    }
     (!version.is_supported()).then(|| {
         format!(
             "this client is too old: capability version {} is supported from 1.80 ({}) on",

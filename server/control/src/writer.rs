@@ -107,6 +107,7 @@ impl Writer {
             cut,
             dirty_nodes: BTreeSet::new(),
             dirty_keys: BTreeSet::new(),
+            dirty_routes: false,
             flushed: Instant::now(),
         };
         let stop = CancellationToken::new();
@@ -161,6 +162,7 @@ struct Desk {
     cut: mpsc::UnboundedSender<NodeKey>,
     dirty_nodes: BTreeSet<NodeId>,
     dirty_keys: BTreeSet<ApiKeyId>,
+    dirty_routes: bool,
     flushed: Instant,
 }
 
@@ -206,12 +208,7 @@ impl Desk {
             steps.push((step, envelope));
         }
         if let Err(e) = self.commit(&draft.world, &steps, now) {
-            let e = Arc::new(e);
-            tracing::error!(error = %e, commands = steps.len(), "commit failed, nothing was changed");
-            for (_, envelope) in steps {
-                envelope.answer(Err(Failed::Fault(e.clone())));
-            }
-            return if e.is_fatal() { Err(e) } else { Ok(()) };
+            return self.fail(Arc::new(e), steps);
         }
         self.remember(&steps);
         let happened = steps.iter().any(|(step, _)| step.as_ref().is_ok_and(|s| !s.events.is_empty()));
@@ -223,6 +220,25 @@ impl Desk {
             envelope.answer(done.map_err(Failed::Refused));
         }
         Ok(())
+    }
+
+    /// What had to be stored failed; what need not be is done all the same, for nobody says it again.
+    fn fail(
+        &mut self,
+        e: Arc<StoreError>,
+        steps: Vec<(Result<Step, Refusal>, Envelope)>,
+    ) -> Result<(), Arc<StoreError>> {
+        tracing::error!(error = %e, commands = steps.len(), "commit failed, nothing was stored");
+        let (durable, others): (Vec<_>, Vec<_>) =
+            steps.into_iter().partition(|(step, _)| step.as_ref().is_ok_and(Step::changed));
+        for (_, envelope) in durable {
+            envelope.answer(Err(Failed::Fault(e.clone())));
+        }
+        if e.is_fatal() {
+            Err(e)
+        } else {
+            self.carry_out(others.into_iter().map(|(_, envelope)| envelope).collect())
+        }
     }
 
     fn commit(
@@ -246,6 +262,10 @@ impl Desk {
                 Event::Durable(DurableEvent::NodeRegistered { node }) => {
                     self.dirty_nodes.insert(node.id);
                 }
+                Event::Durable(DurableEvent::NodeLoggedOut { node }) => {
+                    self.dirty_nodes.insert(*node);
+                }
+                Event::Volatile(VolatileEvent::RoutePrimary { node: None, .. }) => self.dirty_routes = true,
                 Event::Volatile(
                     VolatileEvent::Reported { node, .. }
                     | VolatileEvent::PresenceChanged { node, .. }
@@ -256,10 +276,7 @@ impl Desk {
                 Event::Volatile(VolatileEvent::ApiKeyUsed { key, .. }) => {
                     self.dirty_keys.insert(*key);
                 }
-                Event::Volatile(
-                    VolatileEvent::KeyExpired { .. } | VolatileEvent::RoutePrimary { node: None, .. },
-                )
-                | Event::Durable(_) => {}
+                Event::Volatile(VolatileEvent::KeyExpired { .. }) | Event::Durable(_) => {}
             }
         }
     }
@@ -275,7 +292,7 @@ impl Desk {
 
     fn flush(&mut self) -> Result<(), Arc<StoreError>> {
         self.flushed = Instant::now();
-        if self.dirty_nodes.is_empty() && self.dirty_keys.is_empty() {
+        if self.dirty_nodes.is_empty() && self.dirty_keys.is_empty() && !self.dirty_routes {
             return Ok(());
         }
         let nodes: Vec<_> = self.dirty_nodes.iter().copied().collect();
@@ -284,6 +301,7 @@ impl Desk {
             Ok(()) => {
                 self.dirty_nodes.clear();
                 self.dirty_keys.clear();
+                self.dirty_routes = false;
                 Ok(())
             }
             Err(e) if e.is_fatal() => Err(Arc::new(e)),

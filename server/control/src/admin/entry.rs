@@ -15,7 +15,12 @@ use tokio::time::timeout;
 use world::Command;
 
 use super::{call::Call, refused::Refused};
-use crate::{arrival::LocalPeer, doors::Doors, keyring::present, writer::Origin};
+use crate::{
+    arrival::{LocalPeer, Proven},
+    doors::Doors,
+    keyring::present,
+    writer::Origin,
+};
 
 const LONGEST_BODY: usize = 1 << 20;
 const BODY_WITHIN: Duration = Duration::from_secs(30);
@@ -40,6 +45,9 @@ pub async fn enter<I: DeserializeOwned>(
                 doors.failed(remote.ip(), "api_key");
                 return Err(Refused::unauthorized());
             };
+            if let Some(Proven(proven)) = parts.extensions.get() {
+                proven.cancel();
+            }
             (Origin { actor: format!("apikey:{id}"), source: remote.ip().to_string() }, Some(id))
         }
         (None, None) => return Err(Refused::unauthorized()),

@@ -75,7 +75,7 @@ fn view(world: &World, node: &world::Node) -> Node {
         os: node.hostinfo.os.clone(),
         client_version: node.hostinfo.ipn_version.clone(),
         advertised_routes: node.hostinfo.routable_ips.clone(),
-        approved_routes: node.approved_routes.iter().copied().collect(),
+        approved_routes: node.approved_routes.union(&node.auto_routes).copied().collect(),
         primary_routes: world.primary_routes(node).collect(),
         endpoints: node.live.endpoints.clone(),
         home_derp: node.live.home_derp,

@@ -82,7 +82,9 @@ impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         let (status, title) = match refusal {
             Refusal::NotFound { .. } => (StatusCode::NOT_FOUND, "not found"),
-            Refusal::Exists { .. } | Refusal::InUse { .. } => (StatusCode::CONFLICT, "in conflict"),
+            Refusal::Exists { .. } | Refusal::InUse { .. } | Refusal::ApprovedByPolicy { .. } => {
+                (StatusCode::CONFLICT, "in conflict")
+            }
             _ => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
         };
         let mut refused = Self::new(status, refusal.code(), title, refusal.to_string());

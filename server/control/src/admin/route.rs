@@ -34,6 +34,10 @@ async fn revoke(call: Call, input: Choice) -> Result<Changed<List>, Refused> {
     let exit = |p: &IpNet| p.prefix_len() == 0;
     let any_exit = input.prefixes.iter().any(exit);
     let goes = |p: &IpNet| input.prefixes.contains(p) || (any_exit && exit(p));
+    if let Some(route) = node.auto_routes.iter().find(|p| goes(p)) {
+        let (node, route) = (node.name.clone(), route.to_string());
+        return Err(Refusal::ApprovedByPolicy { node, route }.into());
+    }
     let chosen = node.approved_routes.iter().filter(|p| !goes(p)).copied().collect();
     set(call, &node, &input.prefixes, chosen).await
 }
@@ -61,7 +65,7 @@ fn view(world: &World, node: &Node) -> Vec<Route> {
         node_id: node.id,
         node: node.name.clone(),
         advertised: advertised.contains(&prefix),
-        approved: node.approved_routes.contains(&prefix),
+        approved: node.may_serve(&prefix),
         primary: world.primaries.get(&prefix) == Some(&node.id),
         online: node.online(),
     };

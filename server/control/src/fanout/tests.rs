@@ -40,6 +40,7 @@ fn node(n: u64, tag: &str) -> Node {
         ephemeral: false,
         lifecycle: Lifecycle::Active,
         approved_routes: BTreeSet::new(),
+        auto_routes: BTreeSet::new(),
         hostinfo: Arc::default(),
         live: Live {
             capver: 130,

@@ -17,7 +17,7 @@ use ident::NodeId;
 use wire::MapRequest;
 use world::{Command, Lifecycle, Node, NodeReport};
 
-use super::{Refused, body, decoded, lasting, too_old};
+use super::{Refused, body, decoded, lasting, unsupported};
 use crate::{doors::Doors, fanout::Encoding, ts2021::Caller, writer::Origin};
 
 static EPOCHS: AtomicU64 = AtomicU64::new(1);
@@ -28,7 +28,7 @@ pub(super) async fn map(
     request: Body,
 ) -> Result<Response, Refused> {
     let request: MapRequest = decoded(&body(request).await?)?;
-    if let Some(text) = too_old(request.version) {
+    if let Some(text) = unsupported(request.version) {
         return Err(Refused(StatusCode::BAD_REQUEST, text));
     }
     let node = callers_node(&doors, caller, &request)?;

@@ -6,9 +6,9 @@ use axum::{Extension, body::Body, extract::State, response::IntoResponse};
 use http::{StatusCode, header};
 use jiff::Timestamp;
 use wire::{Login, RegisterRequest, RegisterResponse, User};
-use world::{Answer, Command, Node, Refusal, Registered, Registration, World};
+use world::{Answer, Command, Context, Node, Refusal, Registered, Registration, World};
 
-use super::{Refused, body, decoded, lasting, too_old};
+use super::{Refused, body, decoded, lasting, unsupported};
 use crate::{
     doors::Doors,
     ts2021::Caller,
@@ -21,7 +21,7 @@ pub(super) async fn register(
     request: Body,
 ) -> Result<impl IntoResponse, Refused> {
     let request: RegisterRequest = decoded(&body(request).await?)?;
-    let response = match too_old(request.version) {
+    let response = match unsupported(request.version) {
         Some(text) => RegisterResponse::error(&text),
         None => decide(&doors, caller, request).await?,
     };
@@ -47,7 +47,12 @@ async fn decide(
             Err(refusal) => return Ok(refused(doors, caller, &refusal)),
         }
     };
-    let known = doors.hub.world().nodes.by_node_key(&node_key).cloned();
+    let world = doors.hub.world();
+    // What is refused already takes no place in the writer's queue; the writer decides for good.
+    if let Err(refusal) = world::decide(&world, &command, Context { now: Timestamp::now() }) {
+        return Ok(refused(doors, caller, &refusal));
+    }
+    let known = world.nodes.by_node_key(&node_key).cloned();
     let origin =
         Origin { actor: format!("machine:{}", caller.machine), source: caller.remote.ip().to_string() };
     match doors.writer.submit(command, origin).await {

@@ -79,11 +79,12 @@ fn make_folder(folder: &Path) -> Result<(), Fault> {
 
 fn open_store(folder: &Path) -> Result<(Arc<Store>, Keyring), Fault> {
     let database = folder.join("mesh.db");
-    if first_start(folder, &database)? {
+    let first = first_start(folder, &database)?;
+    if first {
         Keyring::create(folder)?;
     }
     let store = Arc::new(Store::open(&database)?);
-    let keyring = Keyring::open(folder, &store)?;
+    let keyring = Keyring::open(folder, &store, first)?;
     Ok((store, keyring))
 }
 

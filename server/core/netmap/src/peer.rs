@@ -44,7 +44,7 @@ pub fn self_node(world: &World, node: &Node) -> wire::Node {
 
 /// Whether what a viewer is told of the node may depend on the viewer's class.
 pub fn has_routes(node: &Node) -> bool {
-    !node.hostinfo.routable_ips.is_empty() && !node.approved_routes.is_empty()
+    node.hostinfo.routable_ips.iter().any(|route| node.may_serve(route))
 }
 
 pub(crate) fn own_prefixes(node: &Node) -> [IpNet; 2] {

@@ -182,6 +182,7 @@ impl Draft {
     fn classify(&mut self, node: &mut Node) {
         let login = node.owner.user().and_then(|u| self.world.users.get(&u)).map(|u| u.login.clone());
         let seen = node.lifecycle == Lifecycle::Active;
+        node.auto_routes = crate::route::auto_approved(&self.world.classes, node, login.as_deref());
         node.class = seen.then(|| self.world.classes.class_of(node, login.as_deref()));
     }
 
@@ -221,9 +222,12 @@ impl Draft {
         self.world.policy = policy.clone();
         let nodes: Vec<_> = self.world.nodes.iter().cloned().collect();
         for node in nodes {
-            let mut node = (*node).clone();
-            self.classify(&mut node);
-            self.world.nodes.put(node);
+            let mut changed = (*node).clone();
+            self.classify(&mut changed);
+            if changed.auto_routes != node.auto_routes {
+                changed.rev = self.world.version;
+            }
+            self.world.nodes.put(changed);
         }
         self.changes.push(Change::Policy);
     }

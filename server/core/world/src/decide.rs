@@ -41,7 +41,7 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::Report(report) => report::report(world, report),
         C::StreamOpened { node, instance, epoch } => presence::opened(world, *node, *instance, *epoch),
         C::StreamClosed { node, instance, epoch } => presence::closed(world, *node, *instance, *epoch, ctx),
-        C::ExpectReturn { nodes, until } => Ok(presence::expect_return(world, nodes, *until)),
+        C::ExpectReturn { nodes, until } => Ok(presence::expect_return(world, nodes, *until, ctx)),
         C::Tick => Ok(expiry::tick(world, ctx)),
         C::CreateUser { login, display_name } => person::create(world, login, display_name, ctx),
         C::RenameUser { id, login } => person::rename(world, *id, login),

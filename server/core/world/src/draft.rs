@@ -117,10 +117,11 @@ impl Draft {
     pub fn step(&mut self, command: &Command, context: Context) -> Result<Step, Refusal> {
         let decision = decide(&self.world, command, context)?;
         let mut events = decision.events;
+        let before = self.changes.len();
         for event in &events {
             self.apply(event);
         }
-        let settled = decide::settle(&self.world, &self.changes);
+        let settled = decide::settle(&self.world, &self.changes[before..]);
         for event in &settled {
             self.apply(event);
         }

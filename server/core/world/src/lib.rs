@@ -15,6 +15,7 @@ mod load;
 mod noun;
 mod refusal;
 mod roster;
+mod route;
 mod state;
 
 pub use class::{ClassId, Classes};

@@ -84,6 +84,20 @@ pub enum Refusal {
         /// The prefix.
         route: String,
     },
+    /// A route that the policy approves by itself cannot be taken from the node alone.
+    #[error("the policy itself approves {route} for node {node}")]
+    ApprovedByPolicy {
+        /// The node's name.
+        node: String,
+        /// The prefix.
+        route: String,
+    },
+    /// A route into the mesh itself, or to nowhere.
+    #[error("{route} may not be routed: it overlaps the mesh's own addresses or addresses of no network")]
+    NotServable {
+        /// The prefix.
+        route: String,
+    },
     /// No address is left.
     #[error("the address pool is exhausted")]
     PoolExhausted,
@@ -117,6 +131,8 @@ impl Refusal {
             Refusal::WiderThanRole { .. } => "wider_than_role",
             Refusal::InUse { .. } => "in_use",
             Refusal::NotAdvertised { .. } => "not_advertised",
+            Refusal::ApprovedByPolicy { .. } => "approved_by_policy",
+            Refusal::NotServable { .. } => "not_servable",
             Refusal::PoolExhausted => "pool_exhausted",
             Refusal::Policy(_) => "policy_invalid",
             Refusal::OutOfRange { .. } => "out_of_range",
@@ -140,6 +156,9 @@ impl Refusal {
                 "add a rule for its tags to the policy, or pass --allow-no-access".into()
             }
             Refusal::WiderThanRole { role, .. } => format!("`meshctl role show {role}` shows its limits"),
+            Refusal::ApprovedByPolicy { .. } => {
+                "change autoApprovers in the policy (`meshctl policy set FILE`), or the node's tags".into()
+            }
             Refusal::InUse { noun: "tag", .. } => "change or delete the role first".into(),
             Refusal::InUse { .. } => "move or delete what uses it first".into(),
             _ => return None,

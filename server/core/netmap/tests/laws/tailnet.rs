@@ -199,6 +199,7 @@ impl Tailnet {
             ephemeral: false,
             lifecycle: Lifecycle::Active,
             approved_routes: BTreeSet::new(),
+            auto_routes: BTreeSet::new(),
             hostinfo: Arc::default(),
             live: Live { capver: 131, ..Live::default() },
             class: None,

@@ -3,9 +3,9 @@
 use ident::{ApiKeyId, AuthKeyId};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Decision, name, person, route};
+use super::{Decision, name, person};
 use crate::{
-    Answer, ApiKey, AuthKey, Command, Context, DurableEvent, Event, Prepared, Refusal, Role, Verifier,
+    Answer, ApiKey, AuthKey, Command, Context, DurableEvent, Prepared, Refusal, Role, Verifier,
     VolatileEvent, World,
 };
 
@@ -139,7 +139,7 @@ pub(super) fn used_api_key(world: &World, id: ApiKeyId, ctx: Context) -> Result<
     Ok(Decision::one(VolatileEvent::ApiKeyUsed { key: id, at: ctx.now }, Answer::ApiKey(id)))
 }
 
-/// A policy may not take away a tag that a role gives; routes that it approves by itself are approved with it.
+/// A policy may not take away a tag that a role gives.
 pub(super) fn set_policy(world: &World, prepared: &Prepared) -> Result<Decision, Refusal> {
     if world.policy == *prepared {
         return Ok(Decision::nothing(Answer::Done));
@@ -150,16 +150,7 @@ pub(super) fn set_policy(world: &World, prepared: &Prepared) -> Result<Decision,
             return Err(Refusal::InUse { noun: "tag", name: tag.to_string(), by });
         }
     }
-    let mut events: Vec<Event> = vec![DurableEvent::PolicySet { policy: prepared.clone() }.into()];
-    let mut after = world.clone();
-    after.classes = crate::Classes::new(world.classes.epoch() + 1, prepared.compiled.clone());
-    for node in world.nodes.iter().filter(|n| !n.hostinfo.routable_ips.is_empty()) {
-        let routes = route::auto_approved(&after, node);
-        if routes != node.approved_routes {
-            events.push(DurableEvent::NodeRoutesApproved { node: node.id, routes }.into());
-        }
-    }
-    Ok(Decision { events, answer: Answer::Done })
+    Ok(Decision::one(DurableEvent::PolicySet { policy: prepared.clone() }, Answer::Done))
 }
 
 fn find_role<'a>(world: &'a World, name: &str) -> Result<&'a Role, Refusal> {

@@ -4,7 +4,8 @@ use ident::NodeId;
 
 use crate::{Refusal, World};
 
-const LABEL: &str = "lower-case letters, digits and hyphens, at most 63, no hyphen at either end";
+const LABEL: &str =
+    "lower-case letters, digits and hyphens, at most 63, no hyphen at either end, not digits alone";
 
 /// A MagicDNS label out of whatever a device calls itself.
 pub(super) fn label(hostname: &str) -> String {
@@ -21,7 +22,12 @@ pub(super) fn label(hostname: &str) -> String {
             label.push(c);
         }
     }
-    if label.is_empty() { "node".into() } else { label }
+    match label.bytes().all(|b| b.is_ascii_digit()) {
+        true if label.is_empty() => "node".into(),
+        // Digits alone are an id wherever a node is named.
+        true => format!("node-{}", &label[..label.len().min(58)]),
+        false => label,
+    }
 }
 
 /// The label itself, or with `-1`, `-2`… behind it when others have it.
@@ -44,7 +50,8 @@ pub(super) fn unique(world: &World, label: &str, own: Option<NodeId>) -> String 
 /// Whether an operator may call a node or a role this.
 pub(super) fn check_label(noun: &'static str, name: &str) -> Result<(), Refusal> {
     let inner = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if name.is_empty() || name.len() > 63 || !inner || name.starts_with('-') || name.ends_with('-') {
+    let number = name.bytes().all(|b| b.is_ascii_digit());
+    if number || name.len() > 63 || !inner || name.starts_with('-') || name.ends_with('-') {
         return Err(Refusal::BadName { noun, name: name.to_owned(), rule: LABEL });
     }
     Ok(())
@@ -63,6 +70,7 @@ mod tests {
             ("", "node"),
             ("---", "node"),
             ("日本", "node"),
+            ("7", "node-7"),
         ] {
             assert_eq!(label(from), to);
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ident::{NodeId, Tag};
 
-use super::{Decision, name, route};
-use crate::{Answer, Context, DurableEvent, Event, Node, NonEmpty, Owner, Refusal, World};
+use super::{Decision, name};
+use crate::{Answer, Context, DurableEvent, Node, NonEmpty, Owner, Refusal, World};
 
 pub(super) fn rename(world: &World, id: NodeId, to: &str) -> Result<Decision, Refusal> {
     let node = find(world, id)?;
@@ -33,13 +33,7 @@ pub(super) fn tag(world: &World, id: NodeId, tags: &[Tag]) -> Result<Decision, R
     if let Some(other) = taken {
         return Err(Refusal::Exists { noun: "tagged node of this machine", name: other.name.clone() });
     }
-    let changed = Node { owner: Owner::Tags(tags.clone()), ..(**node).clone() };
-    let mut events: Vec<Event> = vec![DurableEvent::NodeTagged { node: id, tags }.into()];
-    let routes = route::auto_approved(world, &changed);
-    if routes != node.approved_routes {
-        events.push(DurableEvent::NodeRoutesApproved { node: id, routes }.into());
-    }
-    Ok(Decision { events, answer: Answer::Node(id) })
+    Ok(Decision::one(DurableEvent::NodeTagged { node: id, tags }, Answer::Node(id)))
 }
 
 pub(super) fn expire(world: &World, id: NodeId, ctx: Context) -> Result<Decision, Refusal> {

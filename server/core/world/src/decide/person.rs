@@ -5,7 +5,8 @@ use ident::UserId;
 use super::Decision;
 use crate::{Answer, Context, DurableEvent, Refusal, User, World};
 
-const LOGIN: &str = "1 to 254 letters, digits and . _ - + @, at most one @, a letter or digit first";
+const LOGIN: &str =
+    "1 to 254 letters, digits and . _ - + @, at most one @, a letter or digit first, not digits alone";
 
 pub(super) fn create(
     world: &World,
@@ -51,7 +52,8 @@ pub(super) fn find(world: &World, id: UserId) -> Result<&User, Refusal> {
 fn check_login(world: &World, login: &str) -> Result<(), Refusal> {
     let plain = login.chars().all(|c| c.is_ascii_alphanumeric() || "._-+@".contains(c));
     let starts = login.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if !plain || !starts || login.len() > 254 || login.matches('@').count() > 1 {
+    let number = login.bytes().all(|b| b.is_ascii_digit());
+    if number || !plain || !starts || login.len() > 254 || login.matches('@').count() > 1 {
         return Err(Refusal::BadName { noun: "user", name: login.to_owned(), rule: LOGIN });
     }
     match world.user_by_login(login) {

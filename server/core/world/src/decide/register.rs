@@ -9,10 +9,10 @@ use std::{
 use ident::{MachineKey, NodeId, NodeKey};
 use jiff::Timestamp;
 
-use super::{Decision, name, route};
+use super::{Decision, name, presence};
 use crate::{
-    Answer, AuthKey, Context, DurableEvent, Event, Lifecycle, Live, Node, Owner, Refusal, Registered,
-    Registration, World,
+    Answer, AuthKey, Context, DurableEvent, Event, Lifecycle, Live, Node, Owner, Presence, Refusal,
+    Registered, Registration, World,
 };
 
 pub(super) fn register(world: &World, r: &Registration, ctx: Context) -> Result<Decision, Refusal> {
@@ -22,6 +22,10 @@ pub(super) fn register(world: &World, r: &Registration, ctx: Context) -> Result<
         (None, None) => Err(Refusal::AuthRequired),
         (Some(_), Some(node)) if paid_already(r, node) && proves(world, r) => {
             Ok(with_hostinfo(world, r, node, Answer::Registered(Registered::Active(node.id))))
+        }
+        // A key that was expired stays expired: the device comes back with a fresh one.
+        (Some(_), Some(node)) if node.expired => {
+            Ok(Decision::nothing(Answer::Registered(Registered::KeyExpired)))
         }
         (Some(_), _) => with_key(world, r, ctx),
     }
@@ -119,8 +123,10 @@ fn reauthenticated(world: &World, r: &Registration, node: &Node, key: &AuthKey, 
         }
         .into(),
     ];
-    let changed = Node { owner: Owner::Tags(key.tags.clone()), ..node.clone() };
-    events.extend(super::report::hostinfo_events(world, &changed, &r.hostinfo));
+    events.extend(super::report::hostinfo_events(world, node, &r.hostinfo));
+    if node.live.presence == Presence::Offline {
+        events.push(presence::changed(node, Presence::Offline, Some(ctx.now)).into());
+    }
     Decision { events, answer: Answer::Registered(Registered::Active(node.id)) }
 }
 
@@ -128,7 +134,7 @@ fn joined(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> Resul
     let id = world.next_ids().node;
     let (v4, v6) = addresses(world, id)?;
     let label = name::label(&r.hostinfo.hostname);
-    let mut node = Node {
+    let node = Node {
         id,
         machine: r.machine,
         node_key: r.node_key,
@@ -144,13 +150,13 @@ fn joined(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> Resul
         ephemeral: key.ephemeral || r.ephemeral,
         lifecycle: Lifecycle::Active,
         approved_routes: BTreeSet::new(),
+        auto_routes: BTreeSet::new(),
         hostinfo: r.hostinfo.clone(),
         live: Live { capver: r.capver, ..Live::default() },
         class: None,
         expired: false,
         rev: 0,
     };
-    node.approved_routes = route::auto_approved(world, &node);
     let events = vec![
         DurableEvent::AuthKeyUsed { key: key.id, node: id, at: ctx.now }.into(),
         DurableEvent::NodeRegistered { node: Box::new(node) }.into(),

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use wire::Hostinfo;
 
-use super::{Decision, name, route};
-use crate::{Answer, DurableEvent, Event, Node, NodeReport, Refusal, VolatileEvent, World};
+use super::{Decision, name};
+use crate::{Answer, DurableEvent, Event, Lifecycle, Node, NodeReport, Refusal, VolatileEvent, World};
 
 pub(super) fn report(world: &World, r: &NodeReport) -> Result<Decision, Refusal> {
     let node = world
         .nodes
         .by_node_key(&r.node_key)
-        .filter(|n| n.machine == r.machine)
+        .filter(|n| n.machine == r.machine && n.lifecycle == Lifecycle::Active)
         .ok_or(Refusal::NotYourNode)?;
     let mut events = Vec::new();
     if let Some(hostinfo) = &r.hostinfo {
@@ -28,11 +28,10 @@ pub(super) fn report(world: &World, r: &NodeReport) -> Result<Decision, Refusal>
     Ok(Decision { events, answer: Answer::Node(node.id) })
 }
 
-/// What changes when the device describes itself like this: its description, its name, its approved routes.
+/// What changes when the device describes itself like this: its description and its name.
 pub(super) fn hostinfo_events(world: &World, node: &Node, hostinfo: &Arc<Hostinfo>) -> Vec<Event> {
-    let mut events = Vec::new();
     if node.hostinfo == *hostinfo {
-        return events;
+        return Vec::new();
     }
     let renames = !node.renamed && node.hostinfo.hostname != hostinfo.hostname;
     let name = if renames {
@@ -40,11 +39,5 @@ pub(super) fn hostinfo_events(world: &World, node: &Node, hostinfo: &Arc<Hostinf
     } else {
         node.name.clone()
     };
-    let changed = Node { hostinfo: hostinfo.clone(), ..node.clone() };
-    events.push(DurableEvent::NodeHostinfoChanged { node: node.id, name, hostinfo: hostinfo.clone() }.into());
-    let routes = route::auto_approved(world, &changed);
-    if routes != node.approved_routes {
-        events.push(DurableEvent::NodeRoutesApproved { node: node.id, routes }.into());
-    }
-    events
+    vec![DurableEvent::NodeHostinfoChanged { node: node.id, name, hostinfo: hostinfo.clone() }.into()]
 }

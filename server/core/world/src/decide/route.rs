@@ -1,13 +1,13 @@
 //! Routes: who may serve them, and which of those who may does.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use ident::NodeId;
 use ipnet::IpNet;
 
 use super::{Decision, node};
 use crate::{
-    Answer, Change, DurableEvent, Event, Fields, Node, Refusal, VolatileEvent, World, class::subject,
+    Answer, Change, DurableEvent, Event, Fields, Node, Refusal, VolatileEvent, World, route::servable,
 };
 
 pub(super) fn approve(world: &World, id: NodeId, routes: &BTreeSet<IpNet>) -> Result<Decision, Refusal> {
@@ -15,6 +15,9 @@ pub(super) fn approve(world: &World, id: NodeId, routes: &BTreeSet<IpNet>) -> Re
     let known = |r: &&IpNet| node.hostinfo.routable_ips.contains(r) || node.approved_routes.contains(*r);
     if let Some(route) = routes.iter().find(|r| !known(r)) {
         return Err(Refusal::NotAdvertised { node: node.name.clone(), route: route.to_string() });
+    }
+    if let Some(route) = routes.iter().find(|r| !servable(r)) {
+        return Err(Refusal::NotServable { route: route.to_string() });
     }
     let routes = with_both_families(node, routes);
     if routes == node.approved_routes {
@@ -32,15 +35,6 @@ fn with_both_families(node: &Node, routes: &BTreeSet<IpNet>) -> BTreeSet<IpNet> 
     all
 }
 
-/// What is approved already and what the policy approves by itself of the routes that the node advertises.
-pub(super) fn auto_approved(world: &World, node: &Node) -> BTreeSet<IpNet> {
-    let subject = subject(node, world.login_of(node), &[]);
-    let compiled = world.classes.compiled();
-    let advertised = node.hostinfo.routable_ips.iter();
-    let approved = advertised.filter(|r| compiled.auto_approves(&subject, r)).copied();
-    node.approved_routes.iter().copied().chain(approved).collect()
-}
-
 /// After a batch of changes: every subnet route that one of the changed nodes serves or served has the right primary.
 /// The primary stays while it is able; then the able node with the lowest id takes over; with none the route is unmapped.
 pub(crate) fn settle(world: &World, changes: &[Change]) -> Vec<Event> {
@@ -48,13 +42,19 @@ pub(crate) fn settle(world: &World, changes: &[Change]) -> Vec<Event> {
     if affected.is_empty() {
         return Vec::new();
     }
-    let routers: Vec<_> = world.nodes.iter().filter(|n| !n.hostinfo.routable_ips.is_empty()).collect();
-    let able = |n: &Node, p: &IpNet| n.accepted() && n.online() && n.subnet_routes().any(|r| r == *p);
+    let able = |n: &&Arc<Node>| n.accepted() && n.online() && !n.hostinfo.routable_ips.is_empty();
+    let routers = world.nodes.iter().filter(able);
+    let routers: Vec<(NodeId, BTreeSet<IpNet>)> =
+        routers.map(|n| (n.id, n.subnet_routes().collect())).collect();
+    let serves = |id: NodeId, prefix: &IpNet| {
+        routers.iter().any(|(router, routes)| *router == id && routes.contains(prefix))
+    };
     let mut events = Vec::new();
     for prefix in affected {
         let now = world.primaries.get(&prefix).copied();
-        let stays = now.filter(|id| world.nodes.get(*id).is_some_and(|n| able(n, &prefix)));
-        let next = stays.or_else(|| routers.iter().find(|n| able(n, &prefix)).map(|n| n.id));
+        let stays = now.filter(|id| serves(*id, &prefix));
+        let next =
+            stays.or_else(|| routers.iter().find(|(_, routes)| routes.contains(&prefix)).map(|(id, _)| *id));
         if next != now {
             events.push(VolatileEvent::RoutePrimary { prefix, node: next }.into());
         }

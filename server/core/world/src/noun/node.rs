@@ -99,8 +99,11 @@ pub struct Node {
     pub ephemeral: bool,
     /// Whether it takes part.
     pub lifecycle: Lifecycle,
-    /// Routes that may be used if it advertises them.
+    /// Routes that an operator lets it serve.
     pub approved_routes: BTreeSet<IpNet>,
+    /// Routes that the policy in force lets it serve by itself; goes with tags and policy.
+    #[serde(skip)]
+    pub auto_routes: BTreeSet<IpNet>,
     /// What it said of itself, without NetInfo.
     pub hostinfo: Arc<Hostinfo>,
     /// Last-value fields.
@@ -130,9 +133,13 @@ impl Node {
     pub fn accepted(&self) -> bool {
         self.lifecycle == Lifecycle::Active && !self.expired
     }
-    /// Routes that are both advertised and approved, exit routes included.
+    /// Whether an operator or the policy lets it serve the route.
+    pub fn may_serve(&self, route: &IpNet) -> bool {
+        self.approved_routes.contains(route) || self.auto_routes.contains(route)
+    }
+    /// Routes that it advertises and may serve, exit routes included.
     pub fn served_routes(&self) -> Vec<IpNet> {
-        self.hostinfo.routable_ips.iter().filter(|r| self.approved_routes.contains(*r)).copied().collect()
+        self.hostinfo.routable_ips.iter().filter(|r| self.may_serve(r)).copied().collect()
     }
     /// Served routes that can have only one primary: all but the exit routes.
     pub fn subnet_routes(&self) -> impl Iterator<Item = IpNet> + '_ {

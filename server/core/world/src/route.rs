@@ -1,0 +1,49 @@
+//! Which routes the policy approves by itself, and which nobody may approve.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use crate::{Classes, Node, class::subject};
+
+/// Ranges that belong to the mesh, to every host itself, or to no host: a route into them would take over others' traffic.
+const NEVER: [&str; 8] = [
+    "100.64.0.0/10",
+    "fd7a:115c:a1e0::/48",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "224.0.0.0/4",
+    "::1/128",
+    "fe80::/10",
+    "ff00::/8",
+];
+
+/// Whether a node may serve the route at all; exit routes cover everything and are steered by each client.
+pub(crate) fn servable(route: &IpNet) -> bool {
+    let overlaps = |net: IpNet| net.contains(route) || route.contains(&net);
+    route.prefix_len() == 0 || !NEVER.iter().filter_map(|text| text.parse().ok()).any(overlaps)
+}
+
+/// What the policy approves of the routes that the node advertises.
+pub(crate) fn auto_approved(classes: &Classes, node: &Node, login: Option<&str>) -> BTreeSet<IpNet> {
+    if node.hostinfo.routable_ips.is_empty() {
+        return BTreeSet::new();
+    }
+    let subject = subject(node, login, &[]);
+    let approved = |r: &&IpNet| servable(r) && classes.compiled().auto_approves(&subject, r);
+    node.hostinfo.routable_ips.iter().filter(approved).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn nobody_routes_the_mesh_itself() {
+        let servable = |text: &str| super::servable(&text.parse().unwrap());
+        for never in ["100.64.0.7/32", "100.0.0.0/8", "fd7a:115c:a1e0::7/128", "127.0.0.1/32", "fe80::/64"] {
+            assert!(!servable(never), "{never}");
+        }
+        for fine in ["10.0.0.0/8", "192.168.1.0/24", "0.0.0.0/0", "::/0", "2001:db8::/32", "100.128.0.0/16"] {
+            assert!(servable(fine), "{fine}");
+        }
+    }
+}
