@@ -75,7 +75,8 @@ impl Span {
         let now = self.new.nodes.get(viewer)?;
         let was = self.old.nodes.get(viewer);
         let mut message = MapResponse::default();
-        if self.touches(viewer) {
+        // A policy approves routes by itself, so it may change a node that nothing else touched.
+        if self.touches(viewer) || self.changes_policy() {
             let itself = self_node(&self.new, now);
             let same = was.is_some_and(|was| self_node(&self.old, was) == itself);
             message.node = (!same).then(|| Box::new(itself));
