@@ -12,3 +12,7 @@ pub struct LocalPeer {
 /// Cancelled when the server stops: whoever takes an upgraded connection out of HTTP ends it then.
 #[derive(Debug, Clone)]
 pub struct Stopping(pub CancellationToken);
+
+/// Cancelled by the door that saw a good credential: whoever is on the other end is no stranger any more.
+#[derive(Debug, Clone)]
+pub struct Proven(pub CancellationToken);

@@ -53,6 +53,13 @@ impl Doors {
         self.hub.site().derp_map.clone()
     }
 
+    /// Whether a node of the World is on this machine.
+    pub fn has_node(&self, machine: MachineKey) -> bool {
+        let world = self.hub.world();
+        let owners = world.users.keys().map(|user| Some(*user));
+        owners.chain([None]).any(|owner| world.nodes.by_slot(machine, owner).is_some())
+    }
+
     /// Notes a stranger's failure.
     pub fn failed(&self, ip: IpAddr, kind: &'static str) {
         self.security.failure(ip, kind);

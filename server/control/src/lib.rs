@@ -10,6 +10,7 @@ pub mod fanout;
 pub mod keyring;
 mod listen;
 mod machine;
+mod quota;
 pub mod relay;
 mod revoked;
 mod security;

@@ -13,7 +13,6 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
@@ -21,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::{
-    arrival::Stopping,
+    arrival::{Proven, Stopping},
+    quota::{Party, Pass, Quota},
     relay::{Relay, Sniffed, sniff},
 };
 pub use local::{bind_local, serve_local};
@@ -33,8 +33,10 @@ const TLS_WITHIN: Duration = Duration::from_secs(10);
 /// A peer that vanished without a word is noticed by the kernel's probes.
 const QUIET: Duration = Duration::from_secs(45);
 const PROBE: Duration = Duration::from_secs(10);
-/// Connections that have not become a channel or a relay client, all sources together.
-const UNPROVEN: usize = 4096;
+/// A connection that is no channel, no relay client and brought no credential by then is cut, whatever it does.
+const PROVEN_WITHIN: Duration = Duration::from_secs(60);
+/// What is tried again after an error of the kernel, such as too many open files.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// One TCP listener and what is behind it.
 #[derive(Clone)]
@@ -42,90 +44,96 @@ pub struct Listener {
     tls: Option<TlsAcceptor>,
     router: Router,
     relay: Option<Arc<Relay>>,
-    unproven: Arc<Semaphore>,
+    strangers: Arc<Quota>,
+    proven_within: Duration,
     stop: CancellationToken,
 }
 
 impl Listener {
-    /// `relay` gets the connections that start with relay frames at once.
+    /// `strangers` bounds the connections that have proved nothing; over it, newcomers are dropped. `relay` gets the
+    /// connections that start with relay frames at once.
     pub fn new(
         tls: Option<Arc<ServerConfig>>,
         router: Router,
         relay: Option<Arc<Relay>>,
+        strangers: Arc<Quota>,
         stop: CancellationToken,
     ) -> Self {
-        let unproven = Arc::new(Semaphore::new(UNPROVEN));
-        Self { tls: tls.map(TlsAcceptor::from), router, relay, unproven, stop }
+        let tls = tls.map(TlsAcceptor::from);
+        Self { tls, router, relay, strangers, proven_within: PROVEN_WITHIN, stop }
     }
 
-    /// Accepts until told to stop. Over the bound of unproven connections, strangers wait in the kernel's queue.
+    /// Accepts until told to stop.
     pub async fn serve(self, socket: TcpListener) {
         loop {
-            let permit = tokio::select! {
-                () = self.stop.cancelled() => return,
-                permit = self.unproven.clone().acquire_owned() => permit,
-            };
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => return,
                 accepted = socket.accept() => accepted,
             };
             match accepted {
                 Ok((stream, remote)) => {
+                    let Some(pass) = self.strangers.enter(Party::at(remote)) else {
+                        tracing::debug!(%remote, "too many connections that prove nothing");
+                        continue;
+                    };
                     let (this, stop) = (self.clone(), self.stop.clone());
                     tokio::spawn(async move {
                         tokio::select! {
                             () = stop.cancelled() => {}
-                            () = this.connection(stream, remote, permit.ok()) => {}
+                            () = this.connection(stream, remote, pass) => {}
                         }
                     });
                 }
                 Err(e) => {
                     tracing::warn!(error = %e, "cannot accept a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
             }
         }
     }
 
-    async fn connection(self, stream: TcpStream, remote: SocketAddr, permit: Option<OwnedSemaphorePermit>) {
+    async fn connection(self, stream: TcpStream, remote: SocketAddr, pass: Pass) {
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream)
             .set_tcp_keepalive(&TcpKeepalive::new().with_time(QUIET).with_interval(PROBE));
         match self.tls.clone() {
-            None => self.sniffed(stream, remote, permit).await,
+            None => self.sniffed(stream, remote, pass).await,
             Some(acceptor) => match timeout(TLS_WITHIN, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => self.sniffed(stream, remote, permit).await,
+                Ok(Ok(stream)) => self.sniffed(stream, remote, pass).await,
                 Ok(Err(e)) => tracing::debug!(%remote, error = %e, "TLS handshake failed"),
                 Err(_) => tracing::debug!(%remote, "TLS handshake took too long"),
             },
         }
     }
 
-    async fn sniffed<S>(self, stream: S, remote: SocketAddr, permit: Option<OwnedSemaphorePermit>)
+    async fn sniffed<S>(self, stream: S, remote: SocketAddr, pass: Pass)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Some(relay) = self.relay.clone() else {
-            return self.http(stream, remote, permit).await;
+            return self.http(stream, remote, pass).await;
         };
         match sniff(stream).await {
             Ok(Sniffed::FastStart(stream)) => {
-                drop(permit);
+                drop(pass);
                 relay.serve_connection(stream, remote).await;
             }
-            Ok(Sniffed::Http(stream)) => self.http(stream, remote, permit).await,
+            Ok(Sniffed::Http(stream)) => self.http(stream, remote, pass).await,
             Err(e) => tracing::debug!(%remote, error = %e, "said nothing"),
         }
     }
 
-    async fn http<S>(self, stream: S, remote: SocketAddr, permit: Option<OwnedSemaphorePermit>)
+    async fn http<S>(self, stream: S, remote: SocketAddr, pass: Pass)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { router, stop, .. } = self;
+        let Self { router, stop, proven_within, .. } = self;
+        let proven = CancellationToken::new();
+        let overdue = overdue(proven.clone(), pass, proven_within);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(remote));
             request.extensions_mut().insert(Stopping(stop.clone()));
+            request.extensions_mut().insert(Proven(proven.clone()));
             router.clone().oneshot(request.map(Body::new))
         });
         let connection = hyper::server::conn::http1::Builder::new()
@@ -134,9 +142,22 @@ impl Listener {
             .max_headers(64)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
-        if let Err(e) = connection.await {
-            tracing::debug!(%remote, error = %e, "connection ended");
+        tokio::select! {
+            ended = connection => if let Err(e) = ended {
+                tracing::debug!(%remote, error = %e, "connection ended");
+            },
+            () = overdue => tracing::debug!(%remote, "proved nothing in time"),
         }
-        drop(permit);
     }
 }
+
+/// Returns when nothing was proven in time; a proof gives the pass back.
+async fn overdue(proven: CancellationToken, pass: Pass, within: Duration) {
+    if timeout(within, proven.cancelled()).await.is_ok() {
+        drop(pass);
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,8 @@ async fn body(body: Body) -> Result<Bytes, Refused> {
     let collected = timeout(BODY_WITHIN, Limited::new(body, BODY).collect()).await;
     let late = |_| Refused(StatusCode::REQUEST_TIMEOUT, "the body does not come to an end".into());
     let collected = collected.map_err(late)?.map_err(|e| {
-        let mut causes = successors(Some(&*e as &(dyn Error + 'static)), |e| e.source());
+        let first: &(dyn Error + 'static) = &*e;
+        let mut causes = successors(Some(first), |e| (*e).source());
         if causes.any(|e| e.is::<NoRoom>()) {
             return Refused(StatusCode::SERVICE_UNAVAILABLE, format!("{NoRoom}; come back later"));
         }

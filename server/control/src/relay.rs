@@ -6,7 +6,6 @@
 
 pub mod certificate;
 mod connection;
-mod door;
 mod outbox;
 mod routes;
 mod sniff;

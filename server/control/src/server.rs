@@ -1,10 +1,13 @@
 //! Puts the parts together, starts them in order, stops them in order.
 
+mod files;
 mod lockfile;
+mod open_files;
 mod start;
 
 use std::{path::PathBuf, sync::Arc};
 
+use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -44,6 +47,19 @@ pub enum Fault {
     /// The Noise key is no key.
     #[error("the Noise key cannot be used")]
     NoiseKey,
+    /// Others may put something else in its place.
+    #[error("{path} {why}")]
+    Unsafe {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// What to do next.
+        hint: String,
+    },
+    /// Nobody is left who could change anything.
+    #[error("the writer has ended unexpectedly")]
+    WriterEnded,
     /// The disk may have lied; going on would acknowledge what is not stored.
     #[error("stopped: {0}")]
     Stopped(Arc<StoreError>),
@@ -61,6 +77,10 @@ impl Fault {
                 "another program listens there; choose another address with `listen` or `relay.listen`".into()
             }
             Fault::Stopped(_) => "check the disk, then start again: nothing acknowledged is lost".into(),
+            Fault::WriterEnded => {
+                "start again: nothing acknowledged is lost; the log above tells why, please report it".into()
+            }
+            Fault::Unsafe { hint, .. } => hint.clone(),
             _ => return None,
         })
     }
@@ -111,10 +131,7 @@ impl Server {
     /// Waits until it has to give up. Returns only then.
     pub async fn failed(&self) -> Fault {
         let mut failed = self.writer.failed.lock().await;
-        match (&mut *failed).await {
-            Ok(cause) => Fault::Stopped(cause),
-            Err(_) => std::future::pending().await,
-        }
+        cause(&mut failed, &self.stop).await
     }
 
     /// Ends every connection, writes the last values, releases the folder.
@@ -126,5 +143,38 @@ impl Server {
         doors.writer.finish();
         let _ = tokio::task::spawn_blocking(move || writer.join()).await;
         let _ = std::fs::remove_file(&ready.socket);
+    }
+}
+
+/// Why the writer gave up. It says so when the database failed, and says nothing when it broke.
+async fn cause(failed: &mut oneshot::Receiver<Arc<StoreError>>, stop: &CancellationToken) -> Fault {
+    match failed.await {
+        Ok(cause) => Fault::Stopped(cause),
+        Err(_) if stop.is_cancelled() => std::future::pending().await,
+        Err(_) => Fault::WriterEnded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_writer_that_broke_is_a_fault_and_one_that_was_stopped_is_none() {
+        let (fail, mut failed) = oneshot::channel::<Arc<StoreError>>();
+        let stop = CancellationToken::new();
+        let thread = std::thread::spawn(move || {
+            let _fail = fail;
+            std::panic::resume_unwind(Box::new("broke"));
+        });
+        assert!(thread.join().is_err());
+        let fault = cause(&mut failed, &stop).await;
+        assert!(matches!(fault, Fault::WriterEnded) && fault.hint().is_some());
+
+        let (fail, mut failed) = oneshot::channel();
+        stop.cancel();
+        drop(fail);
+        let waited = tokio::time::timeout(std::time::Duration::from_millis(50), cause(&mut failed, &stop));
+        assert!(waited.await.is_err(), "a stop is no fault");
     }
 }

@@ -87,11 +87,11 @@ async fn further(source: &DerpMapSource, cache: &Path) -> Result<DerpMap, DerpMa
         DerpMapSource::File(path) => {
             let place = path.display().to_string();
             let text = std::fs::read_to_string(path).map_err(|e| unreadable(&place, e))?;
-            parse(&place, &text)
+            json_or_yaml(&place, &text)
         }
         DerpMapSource::Url(url) => {
             let copy = cached_at(cache, url);
-            match fetch(url).await.and_then(|text| parse(url, &text).map(|map| (map, text))) {
+            match fetch(url).await.and_then(|text| json(url, &text).map(|map| (map, text))) {
                 Ok((map, text)) => {
                     if let Err(e) = std::fs::write(&copy, text) {
                         tracing::warn!(error = %e, "a DERP map could not be kept for the next start");
@@ -99,9 +99,9 @@ async fn further(source: &DerpMapSource, cache: &Path) -> Result<DerpMap, DerpMa
                     Ok(map)
                 }
                 Err(e) => {
-                    let kept = std::fs::read_to_string(&copy).map_err(|_| e)?;
-                    tracing::warn!(url, "DERP map not reached, using the last good copy");
-                    parse(url, &kept)
+                    let Ok(kept) = std::fs::read_to_string(&copy) else { return Err(e) };
+                    tracing::warn!(error = %e, "a DERP map is replaced by its last good copy");
+                    json(url, &kept)
                 }
             }
         }
@@ -128,12 +128,19 @@ fn cached_at(folder: &Path, url: &str) -> PathBuf {
     folder.join(format!("derp-map-{}.json", hex::encode(&digest.as_ref()[..8])))
 }
 
-fn parse(place: &str, text: &str) -> Result<DerpMap, DerpMapError> {
-    let map = if text.trim_start().starts_with('{') {
-        serde_json::from_str(text).map_err(|e| unreadable(place, e))
-    } else {
-        yaml(text).map_err(|e| unreadable(place, e))
-    }?;
+/// A file is of one's own; what a stranger sends is JSON only, for YAML can be made slow to read.
+fn json_or_yaml(place: &str, text: &str) -> Result<DerpMap, DerpMapError> {
+    if text.trim_start().starts_with('{') {
+        return json(place, text);
+    }
+    checked(place, yaml(text).map_err(|e| unreadable(place, e))?)
+}
+
+fn json(place: &str, text: &str) -> Result<DerpMap, DerpMapError> {
+    checked(place, serde_json::from_str(text).map_err(|e| unreadable(place, e))?)
+}
+
+fn checked(place: &str, map: DerpMap) -> Result<DerpMap, DerpMapError> {
     if map.regions.is_empty() {
         return Err(DerpMapError::Invalid { place: place.into(), why: "there are no Regions in it".into() });
     }

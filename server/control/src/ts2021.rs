@@ -2,6 +2,8 @@
 //!
 //! Sources: `GET /key`, `POST /ts2021` and its WebSocket form as the official clients speak them.
 
+mod allowance;
+mod answer;
 mod session;
 mod stream;
 
@@ -21,11 +23,14 @@ use noise::{Accepted, PrivateKey, Responder};
 use serde::Deserialize;
 
 use crate::{arrival::Stopping, doors::Doors, websocket::bytes_of};
+pub use allowance::NoRoom;
+use allowance::{Allowances, Place};
 
 const PROTOCOL: &str = "tailscale-control-protocol";
 const HANDSHAKE: &str = "x-tailscale-handshake";
 /// Clients send a record of 4 KiB per WebSocket message; nobody needs more than some of them.
 const MESSAGE: usize = 64 << 10;
+const BUFFER: usize = 8 << 10;
 
 /// Who speaks on a Noise channel, and how its requests are served.
 #[derive(Debug, Clone, Copy)]
@@ -42,11 +47,13 @@ pub struct Ts2021 {
     doors: Arc<Doors>,
     key: PrivateKey,
     machine: Router,
+    allowances: Allowances,
 }
 
 /// `/key` and `/ts2021`; requests inside a channel go to `machine` with a [`Caller`] as an extension.
-pub fn routes(doors: Arc<Doors>, key: PrivateKey, machine: Router) -> Router {
-    let state = Ts2021 { doors, key, machine };
+/// The number of channels is bounded by that of files the process may have open.
+pub fn routes(doors: Arc<Doors>, key: PrivateKey, machine: Router, open_files: usize) -> Router {
+    let state = Ts2021 { doors, key, machine, allowances: Allowances::new(open_files) };
     Router::new()
         .route("/key", get(server_key))
         .route("/ts2021", get(upgrade_websocket).post(upgrade))
@@ -83,14 +90,14 @@ async fn upgrade(
         return (StatusCode::BAD_REQUEST, "missing or unknown Upgrade header\n").into_response();
     }
     let initiation = request.headers().get(HANDSHAKE).and_then(|h| STANDARD.decode(h.as_bytes()).ok());
-    let accepted = match ts.accept(remote, initiation) {
+    let (accepted, place) = match ts.accept(remote, initiation) {
         Ok(accepted) => accepted,
         Err(bad) => return bad.into_response(),
     };
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(stop.run_until_cancelled_owned(async move {
         let Ok(upgraded) = upgrade.await else { return };
-        ts.serve(TokioIo::new(upgraded), accepted, remote).await;
+        ts.serve(TokioIo::new(upgraded), accepted, remote, place).await;
     }));
     let headers = [(header::UPGRADE, PROTOCOL), (header::CONNECTION, "upgrade")];
     (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
@@ -110,13 +117,18 @@ async fn upgrade_websocket(
     websocket: WebSocketUpgrade,
 ) -> Response {
     let initiation = query.handshake.and_then(|h| STANDARD.decode(h.as_bytes()).ok());
-    let accepted = match ts.accept(remote, initiation) {
+    let (accepted, place) = match ts.accept(remote, initiation) {
         Ok(accepted) => accepted,
         Err(bad) => return bad.into_response(),
     };
-    let websocket = websocket.protocols([PROTOCOL]).max_message_size(MESSAGE).max_frame_size(MESSAGE);
+    let websocket = websocket
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
+        .max_message_size(MESSAGE)
+        .max_frame_size(MESSAGE)
+        .protocols([PROTOCOL]);
     websocket.on_upgrade(move |socket| async move {
-        stop.run_until_cancelled(ts.serve(bytes_of(socket), accepted, remote)).await;
+        stop.run_until_cancelled(ts.serve(bytes_of(socket), accepted, remote, place)).await;
     })
 }
 
@@ -125,7 +137,11 @@ fn names_protocol(headers: &HeaderMap) -> bool {
 }
 
 impl Ts2021 {
-    fn accept(&self, remote: SocketAddr, initiation: Option<Vec<u8>>) -> Result<Accepted, BadHandshake> {
+    fn accept(
+        &self,
+        remote: SocketAddr,
+        initiation: Option<Vec<u8>>,
+    ) -> Result<(Accepted, Place), BadHandshake> {
         let ephemeral = *crate::keyring::random().expose();
         let accepted = match initiation {
             None => Err(BadHandshake::Undecodable),
@@ -133,13 +149,18 @@ impl Ts2021 {
                 Responder::accept(&self.key, ephemeral, &bytes).map_err(|_| BadHandshake::Unauthentic)
             }
         };
-        accepted.inspect_err(|bad| self.doors.failed(remote.ip(), bad.kind()))
+        let entered = accepted.and_then(|accepted| {
+            let is_member = self.doors.has_node(accepted.machine);
+            let place = self.allowances.enter(accepted.machine, is_member, remote);
+            Ok((accepted, place.ok_or(BadHandshake::NoPlace)?))
+        });
+        entered.inspect_err(|bad| self.doors.failed(remote.ip(), bad.kind()))
     }
 
-    async fn serve(self, io: impl session::Io, accepted: Accepted, remote: SocketAddr) {
+    async fn serve(self, io: impl session::Io, accepted: Accepted, remote: SocketAddr, place: Place) {
         let caller = Caller { machine: accepted.machine, remote };
         let stream = stream::NoiseStream::new(io, accepted.transport, &accepted.response);
-        session::serve(stream, caller, self.machine).await;
+        session::serve(stream, caller, place, self.machine).await;
     }
 }
 
@@ -147,6 +168,7 @@ impl Ts2021 {
 enum BadHandshake {
     Undecodable,
     Unauthentic,
+    NoPlace,
 }
 
 impl BadHandshake {
@@ -154,18 +176,23 @@ impl BadHandshake {
         match self {
             BadHandshake::Undecodable => "noise_header",
             BadHandshake::Unauthentic => "noise_handshake",
+            BadHandshake::NoPlace => "too_many_channels",
         }
     }
 }
 
 impl IntoResponse for BadHandshake {
     fn into_response(self) -> Response {
-        let text = match self {
-            BadHandshake::Undecodable => "missing or undecodable handshake\n",
-            BadHandshake::Unauthentic => {
-                "the handshake does not authenticate; is this the right server key?\n"
+        let (status, text) = match self {
+            BadHandshake::Undecodable => (StatusCode::BAD_REQUEST, "missing or undecodable handshake\n"),
+            BadHandshake::Unauthentic => (
+                StatusCode::BAD_REQUEST,
+                "the handshake does not authenticate; is this the right server key?\n",
+            ),
+            BadHandshake::NoPlace => {
+                (StatusCode::SERVICE_UNAVAILABLE, "too many connections; come back later\n")
             }
         };
-        (StatusCode::BAD_REQUEST, text).into_response()
+        (status, text).into_response()
     }
 }

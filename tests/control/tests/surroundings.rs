@@ -1,7 +1,7 @@
 //! A server and what is around it: files, sockets, certificates, other machines' answers, being told to stop.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is test code")]
 
-#[path = "surroundings/admin.rs"]
+#[path = "surroundings/house/admin.rs"]
 mod admin;
 #[path = "surroundings/authority.rs"]
 mod authority;
@@ -9,11 +9,11 @@ mod authority;
 mod bridge;
 #[path = "surroundings/derp_maps.rs"]
 mod derp_maps;
-#[path = "surroundings/device.rs"]
+#[path = "surroundings/house/device.rs"]
 mod device;
 #[path = "surroundings/house.rs"]
 mod house;
-#[path = "surroundings/journal.rs"]
+#[path = "surroundings/house/journal.rs"]
 mod journal;
 #[path = "surroundings/local.rs"]
 mod local;

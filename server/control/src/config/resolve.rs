@@ -37,8 +37,9 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
     let (server_url, host, url_port) = check.url(&url);
     let data_dir =
         flags.data_dir.clone().or_else(|| file.data_dir.clone()).unwrap_or_else(|| "mesh-data".into());
-    let domain = check.domain(file.domain.as_deref().unwrap_or("mesh.internal"), &host);
     let relay_file = file.relay.clone().unwrap_or_default();
+    let domain = file.domain.as_deref().unwrap_or("mesh.internal");
+    let domain = check.domain(domain, &host, relay_file.host.as_deref());
     let relay = check.relay(&relay_file, listen, tls.is_some(), &host, url_port);
     let settings = Settings {
         domain,
@@ -97,19 +98,13 @@ impl Check {
 
     fn tls(&mut self, file: &File) -> Option<TlsFiles> {
         let tls = file.tls.as_ref()?;
-        match (&tls.cert_file, &tls.key_file) {
-            (Some(cert_file), Some(key_file)) => {
-                Some(TlsFiles { cert_file: cert_file.clone(), key_file: key_file.clone() })
-            }
-            (None, _) => {
-                self.mistake("tls.cert_file", "is missing", "PEM chain, leaf first");
-                None
-            }
-            (_, None) => {
-                self.mistake("tls.key_file", "is missing", "PEM key of the leaf");
-                None
-            }
+        if tls.cert_file.is_none() {
+            self.mistake("tls.cert_file", "is missing", "PEM chain, leaf first");
         }
+        if tls.key_file.is_none() {
+            self.mistake("tls.key_file", "is missing", "PEM key of the leaf");
+        }
+        Some(TlsFiles { cert_file: tls.cert_file.clone()?, key_file: tls.key_file.clone()? })
     }
 
     /// The URL without a trailing slash, its host, and its port.
@@ -128,11 +123,14 @@ impl Check {
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return bad(self, "has a path, and clients add their own");
         }
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        if text.contains(['#', '@']) {
+            return bad(self, "has more than scheme, host and port");
+        }
+        let host = plain_host(host);
         (text.trim_end_matches('/').to_owned(), host, port)
     }
 
-    fn domain(&mut self, domain: &str, host: &str) -> String {
+    fn domain(&mut self, domain: &str, host: &str, relay: Option<&str>) -> String {
         let domain = domain.trim_end_matches('.').to_ascii_lowercase();
         let label = |l: &str| {
             let plain = l.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
@@ -145,14 +143,13 @@ impl Check {
                 "for example mesh.internal",
             );
         }
-        if host == domain || host.ends_with(&format!(".{domain}")) {
-            let why =
-                "MagicDNS would answer for the server's own name, and clients could not find it any more";
-            self.mistake(
-                "domain",
-                format!("{domain:?} contains the host of server_url: {why}"),
-                "choose another domain",
-            );
+        for (whose, host) in [("the host of server_url", Some(host)), ("relay.host", relay)] {
+            let host = plain_host(host.unwrap_or_default());
+            if host == domain || host.ends_with(&format!(".{domain}")) {
+                let why = "MagicDNS would answer for that name, and clients could not find it any more";
+                let message = format!("{domain:?} contains {whose}: {why}");
+                self.mistake("domain", message, "choose another domain");
+            }
         }
         domain
     }
@@ -173,6 +170,13 @@ impl Check {
             None if tls => None,
             None => Some(SocketAddr::new(main.ip(), 8443)),
         };
+        if own.is_some_and(|own| clash(own, main)) {
+            self.mistake(
+                "relay.listen",
+                format!("the server itself listens on {main}"),
+                "choose another port",
+            );
+        }
         let stun = match f.stun.as_deref() {
             Some("off") => None,
             Some(text) => Some(self.address("relay.stun", text)),
@@ -200,6 +204,17 @@ impl Check {
             region_name: wire::plain(f.region_name.as_deref().unwrap_or("Embedded relay")),
         })
     }
+}
+
+/// As names are compared.
+fn plain_host(host: &str) -> String {
+    host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// Whether one program cannot listen on both.
+fn clash(one: SocketAddr, other: SocketAddr) -> bool {
+    let same = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    same && one.port() == other.port() && one.port() != 0
 }
 
 fn derp_map(text: &str) -> DerpMapSource {

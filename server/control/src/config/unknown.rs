@@ -26,6 +26,7 @@ fn walk(place: &str, prefix: &str, value: &Value, known: &[&str], mistakes: &mut
 }
 
 fn nearest<'a>(path: &str, known: &[&'a str]) -> Option<&'a str> {
-    let scored = known.iter().map(|k| (strsim::jaro_winkler(path, k), *k));
+    let path = path.to_ascii_lowercase();
+    let scored = known.iter().map(|k| (strsim::jaro_winkler(&path, k), *k));
     scored.filter(|(score, _)| *score > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, k)| k)
 }

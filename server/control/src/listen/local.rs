@@ -1,6 +1,11 @@
 //! The local socket: mode 0600, and only its owner and root are served.
 
-use std::{io, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    io,
+    os::unix::fs::{FileTypeExt, PermissionsExt},
+    path::Path,
+    time::Duration,
+};
 
 use axum::{Router, body::Body};
 use hyper::{Request, body::Incoming, service::service_fn};
@@ -11,10 +16,18 @@ use tower::ServiceExt;
 
 use crate::arrival::LocalPeer;
 
-/// Binds the socket; one that a dead server left behind is replaced. The server's lock file must be held.
+/// What is tried again after an error of the kernel, such as too many open files.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Binds the socket; one that a dead server left behind is replaced, anything else at that place is left alone and an
+/// error. The server's lock file must be held.
 pub fn bind_local(path: &Path) -> io::Result<UnixListener> {
-    match std::fs::remove_file(path) {
-        Ok(()) => {}
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.file_type().is_socket() => std::fs::remove_file(path)?,
+        Ok(_) => {
+            let words = "something else than a socket is there; move it away";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, words));
+        }
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(e),
     }
@@ -31,7 +44,14 @@ pub async fn serve_local(listener: UnixListener, router: Router, stop: Cancellat
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else { continue };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(e) => {
+                tracing::warn!(error = %e, "cannot accept a local connection");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+                continue;
+            }
+        };
         let Some(peer) = peer_of(&stream).filter(|p| p.uid == 0 || Some(p.uid) == owner) else {
             tracing::warn!(target: "security", "auth_fail ip=local kind=socket_peer");
             continue;
@@ -62,4 +82,28 @@ fn peer_of(stream: &UnixStream) -> Option<LocalPeer> {
 fn own_uid() -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").ok().map(|m| m.uid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_socket_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        drop(bind_local(&path).unwrap());
+        assert!(path.exists(), "a socket outlives its server");
+        drop(bind_local(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+
+        std::fs::write(&path, "precious").unwrap();
+        assert_eq!(bind_local(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+
+        let link = folder.path().join("link.sock");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(bind_local(&link).is_err());
+        assert!(link.is_symlink() && path.exists());
+    }
 }

@@ -27,6 +27,16 @@ pub enum TlsError {
         path: PathBuf,
     },
     /// Certificate and key do not go together, or are of an unknown kind.
+    #[error("{cert_file} and {key_file} cannot be used: {cause}")]
+    Files {
+        /// The chain.
+        cert_file: PathBuf,
+        /// The key.
+        key_file: PathBuf,
+        /// Why.
+        cause: rustls::Error,
+    },
+    /// The same of a certificate of our own.
     #[error("certificate and key cannot be used: {0}")]
     Unusable(#[from] rustls::Error),
 }
@@ -44,7 +54,11 @@ pub fn from_files(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
         return Err(TlsError::Empty { path: files.cert_file.clone() });
     }
     let key = PrivateKeyDer::from_pem_file(&files.key_file).map_err(unreadable(&files.key_file))?;
-    Ok(server_config(chain, key)?)
+    server_config(chain, key).map_err(|cause| TlsError::Files {
+        cert_file: files.cert_file.clone(),
+        key_file: files.key_file.clone(),
+        cause,
+    })
 }
 
 /// The certificate that the relay made for itself.

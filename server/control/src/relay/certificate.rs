@@ -21,7 +21,8 @@ use rustls::{
 use zeroize::Zeroizing;
 
 const CERT_FILE: &str = "derp-cert.pem";
-const KEY_FILE: &str = "derp-key.pem";
+/// The private key's file in the data folder.
+pub const KEY_FILE: &str = "derp-key.pem";
 const COMMON_NAME: &str = "meshctl relay";
 const VALID_FROM_YEAR: i32 = 2020;
 const VALID_UNTIL_YEAR: i32 = 2120;

@@ -14,6 +14,7 @@ use super::{
     outbox::{Lane, Outbox},
     switch::{Relay, Seat},
 };
+use crate::quota::Party;
 
 const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 const WRITE_DEADLINE: Duration = Duration::from_secs(2);
@@ -55,7 +56,7 @@ impl Relay {
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Some(pass) = self.door().enter(remote.ip()) else {
+        let Some(pass) = self.strangers().enter(Party::household(remote.ip())) else {
             return tracing::debug!(%remote, "relay: too many unfinished hellos");
         };
         let (reader, mut writer) = tokio::io::split(io);

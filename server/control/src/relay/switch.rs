@@ -12,7 +12,12 @@ use std::{
 use derp::{ConnId, Delivery, Frame, Gone, Notice, ServerKey, Switchboard};
 use ident::{NodeKey, Secret};
 
-use super::{door::Door, outbox::Outbox};
+use super::outbox::Outbox;
+use crate::quota::Quota;
+
+/// Connections that have not said hello yet: in all, and from one household.
+const STRANGERS: usize = 256;
+const STRANGERS_EACH: usize = 32;
 
 /// Who may use the relay. Asked when a node says hello; who loses the right later is [`Relay::cut`].
 pub trait Admission: Send + Sync + 'static {
@@ -24,7 +29,7 @@ pub trait Admission: Send + Sync + 'static {
 pub struct Relay {
     key: ServerKey,
     admission: Arc<dyn Admission>,
-    door: Arc<Door>,
+    strangers: Arc<Quota>,
     board: Mutex<Board>,
     generation: AtomicU64,
     started: Instant,
@@ -36,7 +41,7 @@ impl Relay {
         Arc::new(Relay {
             key: ServerKey::new(private_key),
             admission,
-            door: Arc::default(),
+            strangers: Quota::new(STRANGERS, STRANGERS_EACH),
             board: Mutex::default(),
             generation: AtomicU64::new(0),
             started: Instant::now(),
@@ -67,8 +72,8 @@ impl Relay {
         &self.key
     }
 
-    pub(super) fn door(&self) -> &Arc<Door> {
-        &self.door
+    pub(super) fn strangers(&self) -> &Arc<Quota> {
+        &self.strangers
     }
 
     /// A seat for a client that proved to hold `key`; `None` if it is not admitted.

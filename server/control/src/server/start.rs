@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use world::Command;
 
-use super::{Fault, Ready, Server, lockfile::LockFile};
+use super::{Fault, Ready, Server, files, lockfile::LockFile, open_files};
 use crate::{
     admin,
     config::{Config, RelayConfig},
@@ -24,6 +24,7 @@ use crate::{
     keyring::{Keyring, first_start, random},
     listen::{self, Listener},
     machine,
+    quota::Quota,
     relay::{self, Admission, Relay, certificate},
     revoked, site,
     store::{Loaded, Store},
@@ -34,8 +35,12 @@ use crate::{
 /// How long nodes that were connected before a restart may take to come back unnoticed: three times the longest
 /// back-off of a client.
 const RETURN_WITHIN: SignedDuration = SignedDuration::from_secs(90);
+/// Connections that have proved nothing yet, to all listeners: in all, and from one household.
+const STRANGERS: usize = 4096;
+const STRANGERS_EACH: usize = 64;
 
 pub(super) async fn start(config: Config) -> Result<Server, Fault> {
+    let open_files = open_files::raise();
     make_folder(&config.data_dir)?;
     let lock = LockFile::take(&config.data_dir)?;
     let (store, keyring) = open_store(&config.data_dir)?;
@@ -52,7 +57,7 @@ pub(super) async fn start(config: Config) -> Result<Server, Fault> {
         Writer::start(store.clone(), hub.clone(), revoked).map_err(Fault::io("the writer's thread"))?;
     expect_return(&writer, were_online).await;
 
-    let parts = Parts { stop: CancellationToken::new(), tasks: TaskTracker::new() };
+    let parts = Parts::new(open_files);
     let relay = config.relay.as_ref().map(|_| relay_of(&hub, keyring.derp.clone()));
     parts.tasks.spawn(cut_revoked(relay.clone(), cut, parts.stop.clone()));
     parts.tasks.spawn(timers::run(hub.clone(), writer.clone(), parts.stop.clone()));
@@ -74,7 +79,8 @@ pub(super) async fn start(config: Config) -> Result<Server, Fault> {
 
 fn make_folder(folder: &Path) -> Result<(), Fault> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(Fault::io(folder.display().to_string()))
+    made.map_err(Fault::io(folder.display().to_string()))?;
+    files::folder(folder)
 }
 
 fn open_store(folder: &Path) -> Result<(Arc<Store>, Keyring), Fault> {
@@ -140,11 +146,15 @@ struct Certificates {
 
 impl Certificates {
     fn load(config: &Config) -> Result<Self, Fault> {
+        if let Some(tls) = &config.tls {
+            files::key(&tls.key_file)?;
+        }
         let main = config.tls.as_ref().map(listen::from_files).transpose()?;
         if main.is_some() || config.relay.is_none() {
             return Ok(Self { relay: main.clone(), main, relay_cert_name: None });
         }
         let hosts: Vec<String> = config.relay.iter().map(|r| r.host.clone()).collect();
+        files::key(&config.data_dir.join(certificate::KEY_FILE))?;
         let own = certificate::load_or_create(&config.data_dir, &hosts)?;
         let relay_cert_name = Some(own.cert_name());
         Ok(Self { main, relay: Some(listen::from_self_signed(own)?), relay_cert_name })
@@ -154,9 +164,16 @@ impl Certificates {
 struct Parts {
     stop: CancellationToken,
     tasks: TaskTracker,
+    open_files: usize,
+    strangers: Arc<Quota>,
 }
 
 impl Parts {
+    fn new(open_files: usize) -> Self {
+        let strangers = Quota::new(STRANGERS.min(open_files / 8), STRANGERS_EACH);
+        Self { stop: CancellationToken::new(), tasks: TaskTracker::new(), open_files, strangers }
+    }
+
     async fn listen(
         &self,
         doors: &Arc<Doors>,
@@ -165,11 +182,14 @@ impl Parts {
     ) -> Result<(), Fault> {
         let (config, relay) = (&doors.config, doors.relay.clone());
         let machine = machine::routes(doors.clone());
-        let mut main = ts2021::routes(doors.clone(), key, machine);
+        let mut main = ts2021::routes(doors.clone(), key, machine, self.open_files);
         main = main.merge(admin::routes(doors.clone()));
         let shared = config.relay.as_ref().is_some_and(|r| r.listen.is_none());
         if let (Some(relay), true) = (&relay, shared) {
             main = main.merge(relay::routes(relay.clone(), BTreeMap::new()));
+        }
+        if certificates.main.is_none() && !config.listen.ip().is_loopback() {
+            tracing::warn!(listen = %config.listen, "THE ADMIN API IS SERVED WITHOUT TLS: whoever can listen in on this address reads API keys and uses them; set `tls`, or listen on loopback behind a proxy");
         }
         let fast = relay.clone().filter(|_| shared);
         self.tcp(config.listen, certificates.main, main, fast).await?;
@@ -206,7 +226,7 @@ impl Parts {
     ) -> Result<(), Fault> {
         let socket =
             TcpListener::bind(address).await.map_err(Fault::io(format!("listening on {address}")))?;
-        let listener = Listener::new(tls, router, relay, self.stop.clone());
+        let listener = Listener::new(tls, router, relay, self.strangers.clone(), self.stop.clone());
         self.tasks.spawn(listener.serve(socket));
         Ok(())
     }

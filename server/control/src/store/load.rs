@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use ident::{ApiKeyId, AuthKeyId, NodeId, UserId};
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior, params};
 use serde::de::DeserializeOwned;
 use world::{Live, NextIds, Node, Prepared, Rows, Settings, World};
 
@@ -19,37 +19,74 @@ pub struct Loaded {
 }
 
 impl Store {
-    /// Loads the tailnet.
+    /// Loads the tailnet. Rows that cannot be read do not stop a start: they are moved to the table `unreadable`. A
+    /// policy that cannot be read stays where it is, while nothing may reach anything.
     pub fn load(&self, settings: Settings) -> Result<Loaded, StoreError> {
-        let connection = lock(&self.writer);
-        let (lives, were_online) = lives(&connection)?;
-        let mut nodes: Vec<Node> = bodies(&connection, "node")?;
+        let mut connection = lock(&self.writer);
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (lives, mut were_online) = lives(&tx)?;
+        let mut nodes: Vec<Node> = bodies(&tx, "node")?;
         let now = jiff::Timestamp::now();
         for node in &mut nodes {
             node.expired = node.key_expiry.is_some_and(|at| at <= now);
             node.live = lives.get(&node.id.get()).cloned().unwrap_or_default();
         }
-        let (next, policy) = tailnet(&connection)?;
+        let (next, policy) = tailnet(&tx)?;
         let rows = Rows {
-            users: bodies(&connection, "person")?,
-            roles: bodies(&connection, "role")?,
-            auth_keys: bodies(&connection, "auth_key")?,
-            api_keys: bodies(&connection, "api_key")?,
-            primaries: primaries(&connection)?,
+            users: bodies(&tx, "person")?,
+            roles: bodies(&tx, "role")?,
+            auth_keys: bodies(&tx, "auth_key")?,
+            api_keys: bodies(&tx, "api_key")?,
+            primaries: primaries(&tx)?,
             policy,
             nodes,
             next,
         };
-        Ok(Loaded { world: World::load(settings, rows), were_online })
+        tx.commit()?;
+        let world = World::load(settings, rows);
+        were_online.retain(|id| world.nodes.get(*id).is_some());
+        Ok(Loaded { world, were_online })
     }
 }
 
 fn bodies<T: DeserializeOwned>(connection: &Connection, table: &str) -> Result<Vec<T>, StoreError> {
-    let mut rows = connection.prepare(&format!("SELECT body FROM {table} WHERE tailnet = ?1"))?;
-    let texts = rows.query_map([TAILNET], |r| r.get::<_, String>(0))?;
-    texts
-        .map(|text| serde_json::from_str(&text?).map_err(|e| unreadable(format!("a row of {table}"), e)))
-        .collect()
+    let mut statement = connection.prepare(&format!("SELECT rowid, body FROM {table} WHERE tailnet = ?1"))?;
+    let mut rows = statement.query([TAILNET])?;
+    let (mut read, mut unread) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        match serde_json::from_slice(row.get_ref(1)?.as_bytes().unwrap_or_default()) {
+            Ok(noun) => read.push(noun),
+            Err(e) => unread.push((row.get(0)?, e)),
+        }
+    }
+    for (row, e) in unread {
+        let kept = set_aside(connection, table, row)?;
+        // The words of the error may repeat what stands in the row.
+        let (line, column) = (e.line(), e.column());
+        tracing::error!(
+            table,
+            kept,
+            line,
+            column,
+            "a row cannot be read; it was moved to the table unreadable"
+        );
+    }
+    Ok(read)
+}
+
+/// Frees what the row alone could hold: its name, key and addresses. Returns where it is kept.
+fn set_aside(connection: &Connection, table: &str, row: i64) -> Result<i64, StoreError> {
+    let statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
+    let columns: Vec<_> = statement.column_names().map(|name| format!("'{name}', {name}")).collect();
+    let columns = columns.join(", ");
+    let copy = format!(
+        "INSERT INTO unreadable (tailnet, found, noun, row)
+         SELECT tailnet, ?2, ?3, json_object({columns}) FROM {table} WHERE rowid = ?1"
+    );
+    connection.execute(&copy, params![row, jiff::Timestamp::now().to_string(), table])?;
+    let kept = connection.last_insert_rowid();
+    connection.execute(&format!("DELETE FROM {table} WHERE rowid = ?1"), [row])?;
+    Ok(kept)
 }
 
 fn tailnet(connection: &Connection) -> Result<(NextIds, Prepared), StoreError> {
@@ -65,7 +102,10 @@ fn tailnet(connection: &Connection) -> Result<(NextIds, Prepared), StoreError> {
     };
     let policy = match policy {
         None => Prepared::deny_all(),
-        Some(text) => Prepared::parse(&text).map_err(|e| unreadable("the policy", e))?,
+        Some(text) => Prepared::parse(&text).unwrap_or_else(|e| {
+            tracing::error!(error = %e, "the stored policy cannot be read: nothing may reach anything until one is set");
+            Prepared::deny_all()
+        }),
     };
     Ok((next, policy))
 }
@@ -108,4 +148,84 @@ fn primaries(connection: &Connection) -> Result<Vec<(ipnet::IpNet, NodeId)>, Sto
 
 fn parsed<T: FromStr>(text: Option<String>) -> Option<T> {
     text.and_then(|t| t.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use world::User;
+
+    use super::*;
+
+    fn open(folder: &tempfile::TempDir) -> Store {
+        Store::open(&folder.path().join("mesh.db")).unwrap()
+    }
+
+    fn sql(store: &Store, text: &str) {
+        lock(&store.writer).execute_batch(text).unwrap();
+    }
+
+    fn count(store: &Store, table: &str) -> u64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        lock(&store.writer).query_row(&sql, [], |r| r.get(0)).unwrap()
+    }
+
+    const BAD_NODE: &str =
+        "INSERT INTO node VALUES (1, 7, 'mkey:a', 0, 'nodekey:a', 'laptop', '100.64.0.7', 'fd7a::7',
+        '{\"id\":7,\"hostinfo\":{\"OS\":\"linux\",\"OS\":7}}');";
+
+    #[test]
+    fn unreadable_rows_are_set_aside_and_the_others_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let alice = User {
+            id: UserId::FIRST,
+            login: "alice".into(),
+            display_name: "Alice".into(),
+            created: "2026-01-02T03:04:05Z".parse().unwrap(),
+        };
+        let body = serde_json::to_string(&alice).unwrap();
+        sql(&store, &format!("INSERT INTO person VALUES (1, 1, 'alice', '{body}'), (1, 2, 'bob', '{{}}');"));
+        sql(&store, BAD_NODE);
+        sql(&store, "INSERT INTO live VALUES (1, 7, NULL, '[]', 0, 113, 1, NULL);");
+        sql(&store, "INSERT INTO role VALUES (1, 'admin', CAST(x'ff' AS TEXT));");
+        sql(&store, "INSERT INTO auth_key VALUES (1, 1, 'x'); INSERT INTO api_key VALUES (1, 1, '[]');");
+
+        let loaded = store.load(Settings::default()).unwrap();
+        assert!(loaded.world.nodes.is_empty() && loaded.were_online.is_empty());
+        assert_eq!(loaded.world.users.values().map(|u| (**u).clone()).collect::<Vec<_>>(), [alice]);
+        loaded.world.check_invariants().unwrap();
+        assert_eq!((count(&store, "node"), count(&store, "person"), count(&store, "unreadable")), (0, 1, 5));
+        let kept =
+            "SELECT row ->> 'name', row ->> 'node_key', json_extract(row ->> 'body', '$.id') FROM unreadable
+            WHERE noun = 'node'";
+        let kept: (String, String, u64) =
+            lock(&store.writer).query_row(kept, [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap();
+        assert_eq!(kept, ("laptop".into(), "nodekey:a".into(), 7));
+    }
+
+    #[test]
+    fn what_an_unreadable_node_held_can_be_given_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        sql(&store, BAD_NODE);
+        store.load(Settings::default()).unwrap();
+        sql(&store, BAD_NODE);
+        drop(store);
+        let store = open(&folder);
+        store.load(Settings::default()).unwrap();
+        store.load(Settings::default()).unwrap();
+        assert_eq!((count(&store, "node"), count(&store, "unreadable")), (0, 2));
+    }
+
+    #[test]
+    fn an_unreadable_policy_lets_nothing_through_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        sql(&store, "UPDATE tailnet SET policy = '{\"acls\": [';");
+        let loaded = store.load(Settings::default()).unwrap();
+        assert_eq!(loaded.world.policy, Prepared::deny_all());
+        let text: String =
+            lock(&store.writer).query_row("SELECT policy FROM tailnet", [], |r| r.get(0)).unwrap();
+        assert_eq!(text, "{\"acls\": [");
+    }
 }

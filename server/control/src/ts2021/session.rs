@@ -1,13 +1,6 @@
 //! HTTP/2 inside a Noise channel, with bounds on what a stranger can hold open.
 
-use std::{
-    convert::Infallible,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
@@ -15,10 +8,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::ServiceExt;
 
-use super::{Caller, stream::NoiseStream};
+use super::{Caller, allowance::Place, answer::Answers, stream::NoiseStream};
 
-/// A channel on which nothing is asked for that long is closed.
-const IDLE: Duration = Duration::from_secs(30);
+const PATIENCE: Patience = Patience { idle: Duration::from_secs(30), stalled: Duration::from_secs(60) };
 /// A peer that does not answer an HTTP/2 ping in time is gone.
 const PING_EVERY: Duration = Duration::from_secs(40);
 const PING_WITHIN: Duration = Duration::from_secs(20);
@@ -32,17 +24,37 @@ const HEADERS: u32 = 16 << 10;
 pub trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for T {}
 
-/// Serves requests until either side closes or the channel idles.
-pub async fn serve(stream: NoiseStream<impl Io>, caller: Caller, machine: Router) {
-    let open = Arc::new(AtomicU32::new(0));
-    let counted = open.clone();
+/// How long a channel stays without use.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// Nothing is asked for.
+    idle: Duration,
+    /// Nothing of an answer is taken, whatever else the client says.
+    stalled: Duration,
+}
+
+/// Serves requests until either side closes, the channel idles or the client stalls.
+pub async fn serve(stream: NoiseStream<impl Io>, caller: Caller, place: Place, machine: Router) {
+    serve_within(PATIENCE, stream, caller, place, machine).await;
+}
+
+async fn serve_within(
+    patience: Patience,
+    stream: NoiseStream<impl Io>,
+    caller: Caller,
+    place: Place,
+    machine: Router,
+) {
+    let answers = Arc::new(Answers::default());
+    let counted = answers.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(caller);
-        let guard = Open::new(&counted);
+        let open = counted.begin();
+        let request = request.map(|body| Body::new(place.metered(body)));
         let machine = machine.clone();
         async move {
-            let response = machine.oneshot(request.map(Body::new)).await?;
-            Ok::<Response<Body>, Infallible>(response.map(|body| Body::new(guard.hold(body))))
+            let response = machine.oneshot(request).await?;
+            Ok::<Response<Body>, Infallible>(response.map(|body| Body::new(open.hold(body))))
         }
     });
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
@@ -57,60 +69,25 @@ pub async fn serve(stream: NoiseStream<impl Io>, caller: Caller, machine: Router
         result = connection => if let Err(e) = result {
             tracing::debug!(error = %e, "channel ended");
         },
-        () = idle(&open) => tracing::debug!("idle channel closed"),
+        why = dead(&answers, patience) => tracing::debug!(why, "channel closed"),
     }
 }
 
-async fn idle(open: &AtomicU32) {
+/// Returns when nothing was open for a while, or the client does not take what it asked for.
+async fn dead(answers: &Answers, patience: Patience) -> &'static str {
     let mut quiet = false;
     loop {
-        tokio::time::sleep(IDLE / 2).await;
-        let none = open.load(Ordering::Relaxed) == 0;
+        tokio::time::sleep(patience.idle / 2).await;
+        if answers.is_stalled(patience.stalled) {
+            return "stalled";
+        }
+        let none = answers.is_quiet();
         if none && quiet {
-            return;
+            return "idle";
         }
         quiet = none;
     }
 }
 
-/// Counts a request until its answer's body is gone.
-struct Open(Arc<AtomicU32>);
-
-impl Open {
-    fn new(count: &Arc<AtomicU32>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count.clone())
-    }
-    fn hold(self, body: Body) -> Held {
-        Held { body, _open: self }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-struct Held {
-    body: Body,
-    _open: Open,
-}
-
-impl hyper::body::Body for Held {
-    type Data = bytes::Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
-        std::pin::Pin::new(&mut self.body).poll_frame(cx)
-    }
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-    fn size_hint(&self) -> hyper::body::SizeHint {
-        self.body.size_hint()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -47,6 +47,6 @@ pub struct NetInfo {
 pub struct Service {
     pub proto: String,
     pub port: u16,
-    #[serde(skip_serializing_if = "absent")]
+    /// Always written: the strictest client misses it otherwise.
     pub description: String,
 }

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ident::{MachineKey, NodeId, NodeKey, UserId};
 use wire::{
-    Addresses, CapVer, DerpMap, DerpNode, DerpRegion, DnsConfig, FilterRule, Hostinfo, Login, MapResponse,
-    NetPortRange, Node, PeerChange, PingRequest, PortRange, RegisterResponse, ServerKeys, Service, User,
-    UserProfile, encode, plain,
+    Addresses, CapVer, DerpMap, DerpNode, DerpRegion, DnsConfig, FilterRule, Hostinfo, Location, Login,
+    MapResponse, NetPortRange, Node, PeerChange, PingRequest, PortRange, RegisterResponse, ServerKeys,
+    Service, User, UserProfile, encode, plain,
 };
 
 fn text<T: serde::Serialize>(value: &T) -> String {
@@ -24,13 +24,29 @@ fn peers_learn_little_of_a_host() {
         os: "linux".into(),
         os_version: "6.18".into(),
         hostname: "h".into(),
-        services: vec![service("tcp", 22), service("peerapi4", 4000), service("peerapi-dns-proxy", 1)],
+        services: vec![
+            service("tcp", 22),
+            service("peerapi-dns-proxy", 1),
+            service("peerapi4", 4000),
+            service("peerapi4", 4001),
+            service("peerapi5", 1),
+        ],
+        location: Some(Location {
+            country: "Österreich".into(),
+            latitude: 47.0731234567.try_into().unwrap(),
+            priority: 7,
+            ..Location::default()
+        }),
         ..Hostinfo::default()
     };
     assert_eq!(
         text(&host.for_peers()),
-        // no OSVersion, no tcp service
-        r#"{"OS":"linux","Hostname":"h","Services":[{"Proto":"peerapi4","Port":4000},{"Proto":"peerapi-dns-proxy","Port":1}]}"#
+        concat!(
+            // no OSVersion; of the services only those that peers know, each once, with a description
+            r#"{"OS":"linux","Hostname":"h","Services":[{"Proto":"peerapi4","Port":4000,"Description":""},"#,
+            r#"{"Proto":"peerapi-dns-proxy","Port":1,"Description":""}],"#,
+            r#""Location":{"Country":"Österreich","Latitude":47.073123,"Priority":7}}"#
+        )
     );
 }
 

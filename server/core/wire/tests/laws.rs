@@ -10,6 +10,7 @@ use ident::{DiscoKey, NodeId, NodeKey, UserId};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use proptest::{collection::vec, option, prelude::*};
+use serde_json::{Map, Value, json};
 use wire::{
     Addresses, CapVer, Hostinfo, MapRequest, MapResponse, Node, PeerChange, RegisterRequest, decode, encode,
 };
@@ -116,7 +117,7 @@ prop_compose! {
 }
 
 /// JSON of any shape, with the keys that requests hold among its own.
-fn json() -> impl Strategy<Value = String> {
+fn json_text() -> impl Strategy<Value = String> {
     let key = prop_oneof![
         Just("Version"),
         Just("nodekey"),
@@ -148,7 +149,111 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
+/// A field of a Hostinfo as a client may send it: of the right type where that is needed to be read at all, with odd
+/// texts everywhere, and with keys that are almost those of other fields.
+fn field() -> impl Strategy<Value = (String, Value)> {
+    let named = (
+        prop_oneof![Just("Hostname"), Just("os"), Just("OSVersion"), Just("App"), Just("IPNVersion")],
+        any::<String>(),
+    );
+    let service = (any::<String>(), any::<u16>(), any::<String>());
+    let service = service.prop_map(|(p, n, d)| json!({"Proto": p, "Port": n, "Description": d}));
+    let net = (vec((odd_key(), number()), 0..6), any::<String>()).prop_map(|(latencies, text)| {
+        json!({"DERPLatency": latencies.into_iter().collect::<Map<_, _>>(), "LinkType": text})
+    });
+    let place = vec((odd_key(), loose()), 0..6).prop_map(|pairs| pairs.into_iter().collect::<Value>());
+    let latitude = number().prop_map(|n| json!({"Latitude": n, "City": "x\u{1}"}));
+    prop_oneof![
+        2 => named.prop_map(|(key, text)| (key.to_owned(), text.into())),
+        1 => vec(prefix(), 0..4).prop_map(|nets| ("RoutableIPs".to_owned(), json!(nets))),
+        1 => vec(any::<String>(), 0..4).prop_map(|texts| ("sshHostKeys".to_owned(), texts.into())),
+        1 => vec(any::<String>(), 0..4).prop_map(|texts| ("RequestTags".to_owned(), texts.into())),
+        1 => vec(service, 0..4).prop_map(|all| ("Services".to_owned(), all.into())),
+        1 => net.prop_map(|net| ("NetInfo".to_owned(), net)),
+        2 => prop_oneof![place, latitude, loose()].prop_map(|place| ("Location".to_owned(), place)),
+        4 => (almost_key(), loose()),
+    ]
+}
+
+/// Cleaned it may be the key of a named field, itself it is not.
+fn almost_key() -> impl Strategy<Value = String> {
+    let typed = ["hostname", "os", "app", "services", "netinfo", "sshhostkeys", "location", "routableips"];
+    let more =
+        ["osversion", "ipnversion", "requesttags", "shieldsup", "shareenode", "userspace", "appconnector"];
+    odd_key().prop_filter("a named field", move |key| {
+        let key = key.to_ascii_lowercase();
+        !typed.contains(&key.as_str()) && !more.contains(&key.as_str())
+    })
+}
+
+fn odd_key() -> impl Strategy<Value = String> {
+    let stem = prop_oneof![
+        Just("Hostname"),
+        Just("OS"),
+        Just("Userspace"),
+        Just("sshHostKeys"),
+        Just("City"),
+        Just("Latitude"),
+        Just("priority"),
+        Just("TPM"),
+        Just("7-v4"),
+        Just("x"),
+    ];
+    let odd = prop_oneof![
+        Just(""),
+        Just("\u{1}"),
+        Just("\""),
+        Just("\\"),
+        Just("\u{202e}"),
+        Just("\u{17f}"),
+        Just("y")
+    ];
+    prop_oneof![4 => (stem, odd).prop_map(|(stem, odd)| format!("{stem}{odd}")), 1 => any::<String>()]
+}
+
+fn number() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<f64>().prop_map(Value::from),
+        (-400.0..400.0).prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+    ]
+    .prop_filter("not a number", Value::is_number)
+}
+
+/// Any JSON.
+fn loose() -> impl Strategy<Value = Value> {
+    let text = any::<String>().prop_map(Value::from);
+    let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), number(), text];
+    leaf.prop_recursive(4, 32, 5, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..5).prop_map(Value::from),
+            vec((odd_key(), inner), 0..5).prop_map(|pairs| pairs.into_iter().collect::<Value>()),
+        ]
+    })
+}
+
 proptest! {
+    #[test]
+    fn a_sanitised_host_is_read_back_as_it_was_written(fields in vec(field(), 0..10)) {
+        let json = Value::Object(fields.into_iter().collect());
+        let mut read: Vec<Hostinfo> = serde_json::from_value(json.clone()).into_iter().collect();
+        let report: MapRequest = decode(&serde_json::to_vec(&json!({"Hostinfo": json})).unwrap()).unwrap();
+        let joining: RegisterRequest = decode(&serde_json::to_vec(&json!({"HOSTINFO": json})).unwrap()).unwrap();
+        let clean = report.hostinfo.clone().map(Hostinfo::sanitised);
+        prop_assert_eq!(&joining.hostinfo.clone().map(Hostinfo::sanitised), &clean);
+        let again: MapRequest = decode(&serde_json::to_vec(&json!({"Hostinfo": clean})).unwrap()).unwrap();
+        prop_assert_eq!(again.hostinfo, clean);
+        read.extend(report.hostinfo);
+        for host in read {
+            let clean = host.sanitised();
+            let json = serde_json::to_string(&clean).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<Hostinfo>(&json).unwrap(), &clean, "{}", json);
+            prop_assert!(json.len() <= 32 << 10 && !json.contains('\\'), "{}", json);
+            prop_assert_eq!(clean.clone().sanitised(), clean);
+        }
+    }
+
     #[test]
     fn any_bytes_are_answered(bytes in vec(any::<u8>(), 0..200)) {
         let _ = decode::<RegisterRequest>(&bytes);
@@ -156,9 +261,10 @@ proptest! {
     }
 
     #[test]
-    fn any_json_is_answered_and_what_was_read_is_kept(body in json()) {
+    fn any_json_is_answered_and_what_was_read_is_kept(body in json_text()) {
         let _ = decode::<RegisterRequest>(body.as_bytes());
-        if let Ok(request) = decode::<MapRequest>(body.as_bytes()) {
+        if let Ok(mut request) = decode::<MapRequest>(body.as_bytes()) {
+            request.hostinfo = request.hostinfo.map(Hostinfo::sanitised);
             let again: MapRequest = decode(&encode(&request).unwrap()).unwrap();
             prop_assert_eq!(again, request);
         }
@@ -191,16 +297,16 @@ proptest! {
         };
         let bytes = encode(&message).unwrap();
         prop_assert!(!bytes.contains(&b'\\'));
-        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let value: Value = serde_json::from_slice(&bytes).unwrap();
         prop_assert!(!holds_null(&value));
     }
 }
 
-fn holds_null(value: &serde_json::Value) -> bool {
+fn holds_null(value: &Value) -> bool {
     match value {
-        serde_json::Value::Null => true,
-        serde_json::Value::Array(items) => items.iter().any(holds_null),
-        serde_json::Value::Object(map) => map.values().any(holds_null),
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(holds_null),
+        Value::Object(map) => map.values().any(holds_null),
         _ => false,
     }
 }

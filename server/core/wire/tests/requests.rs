@@ -1,8 +1,10 @@
 //! Bodies as the two client families send them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 
-use wire::{CapVer, DecodeError, Hostinfo, MapRequest, RegisterRequest, decode};
+use wire::{CapVer, DecodeError, Hostinfo, Location, MapRequest, RegisterRequest, Service, decode};
 
 fn key(digit: char) -> String {
     digit.to_string().repeat(64)
@@ -119,6 +121,113 @@ fn hostinfo_stays_within_bounds() {
     assert!(clean.hostname.starts_with("abcé") && clean.hostname.len() <= 256);
     assert_eq!((clean.request_tags.len(), clean.other.len()), (64, 16));
     assert_eq!(clean.clone().sanitised(), clean);
+}
+
+/// The Hostinfo of a report with this JSON, cleaned.
+fn reported(hostinfo: &str) -> Hostinfo {
+    let body = format!(r#"{{"Version":139,"NodeKey":"nodekey:{}","Hostinfo":{hostinfo}}}"#, key('a'));
+    decode::<MapRequest>(body.as_bytes()).unwrap().hostinfo.unwrap().sanitised()
+}
+
+fn is_read_back(host: &Hostinfo) {
+    let json = serde_json::to_string(host).unwrap();
+    assert_eq!(&serde_json::from_str::<Hostinfo>(&json).unwrap(), host, "{json}");
+}
+
+#[test]
+fn keys_that_would_become_another_key_are_dropped() {
+    for odd in [
+        r#"{"Hostname":"a","Hostname\u0001":{"x":1}}"#,
+        r#"{"Hostname":"a","OS\u0001":7}"#,
+        r#"{"Hostname":"a","O\"S":7,"\u202eOS":[]}"#,
+        // letters that Go's decoder takes for s and k
+        r#"{"Hostname":"a","O\u017f":7,"s\u017fhHostKeys":1,"Ser\u0000vices":"x","NetInfo\\":2}"#,
+    ] {
+        let host = reported(odd);
+        assert_eq!(host, Hostinfo { hostname: "a".into(), ..Hostinfo::default() }, "{odd}");
+        is_read_back(&host);
+    }
+    let host = reported(r#"{"Tpm":{"Model":1,"Model\u0001":2,"in":[{"x":1,"x\u0007":[]}]}}"#);
+    assert_eq!(serde_json::to_string(&host).unwrap(), r#"{"TPM":{"Model":1,"in":[{"x":1}]}}"#);
+    let host = reported(r#"{"NetInfo":{"DERPLatency":{"7-v4":0.5,"7-v4\u0001":0.25,"9-v6\n":1}}}"#);
+    assert_eq!(serde_json::to_string(&host).unwrap(), r#"{"NetInfo":{"DERPLatency":{"7-v4":0.5}}}"#);
+    let host = Hostinfo {
+        other: ["OS", "hostname", "SshHostKeys", "Distro"].map(|k| (k.to_owned(), 7.into())).into(),
+        ..Hostinfo::default()
+    };
+    assert_eq!(host.sanitised().other.into_keys().collect::<Vec<_>>(), ["Distro"]);
+}
+
+#[test]
+fn a_place_is_a_place_or_nothing() {
+    for no_place in [
+        r#""x""#,
+        "7",
+        "[]",
+        r#"{"Country":7}"#,
+        r#"{"City":["x"]}"#,
+        r#"{"Latitude":"1"}"#,
+        r#"{"Longitude":181}"#,
+        r#"{"Latitude":-1e300}"#,
+        r#"{"Priority":-1}"#,
+        r#"{"Priority":1.5}"#,
+        r#"{"Priority":18446744073709551615}"#,
+    ] {
+        assert_eq!(reported(&format!(r#"{{"Location":{no_place}}}"#)).location, None, "{no_place}");
+    }
+    let host = reported(
+        r#"{"Location":{"country":"At","CountryCode":"A\"T","City":null,"CITYCODE":"VIE","Latitude":48,
+            "Longitude":16.372504123456,"Priority":100,"x":[1]}}"#,
+    );
+    let place = Location {
+        country: "At".into(),
+        country_code: "AT".into(),
+        city: String::new(),
+        city_code: "VIE".into(),
+        latitude: 48.0.try_into().unwrap(),
+        longitude: 16.372504.try_into().unwrap(),
+        priority: 100,
+    };
+    assert_eq!(host.location, Some(place));
+    is_read_back(&host);
+    let long = reported(&format!(r#"{{"Location":{{"City":"{}"}}}}"#, "é".repeat(30_000)));
+    assert_eq!(long.location.unwrap().city, "é".repeat(64));
+}
+
+#[test]
+fn the_heaviest_host_loses_what_matters_least() {
+    let prefix = |n: usize| format!("ffff:ffff:ffff:ffff:ffff:ffff:ffff:{n:x}/128").parse().unwrap();
+    let service = |proto: &str| Service { proto: proto.into(), port: 1, description: "d".repeat(128) };
+    let mut host = Hostinfo {
+        hostname: "h".repeat(256),
+        os: "o".repeat(128),
+        app: "a".repeat(128),
+        os_version: "v".repeat(128),
+        ipn_version: "i".repeat(128),
+        request_tags: vec!["t".repeat(128); 64],
+        ssh_host_keys: vec!["k".repeat(1024); 16],
+        services: vec![service("peerapi4"), service("peerapi6"), service("peerapi-dns-proxy")],
+        location: Some(Location { city: "c".repeat(128), ..Location::default() }),
+        ..Hostinfo::default()
+    };
+    host.services.extend(vec![service(&"p".repeat(128)); 200]);
+    let size = |host: &Hostinfo| serde_json::to_vec(host).unwrap().len();
+
+    let light = host.clone().sanitised();
+    assert_eq!((light.services.len(), light.ssh_host_keys.len()), (3, 16));
+    assert!(size(&light) <= 32 << 10, "{}", size(&light));
+
+    host.routable_ips = (0x1000..0x1100).map(prefix).collect();
+    host.other = BTreeMap::from([("Distro".into(), "debian".into())]);
+    let light = host.clone().sanitised();
+    assert_eq!((light.services.len(), light.ssh_host_keys.len(), light.routable_ips.len()), (3, 0, 256));
+    assert!(light.other.is_empty() && size(&light) <= 32 << 10, "{}", size(&light));
+
+    host.routable_ips = (0x1000..0x2000).map(prefix).collect();
+    let light = host.sanitised();
+    assert_eq!((light.services.len(), light.request_tags.len(), light.routable_ips.len()), (3, 64, 400));
+    assert!(size(&light) <= 32 << 10, "{}", size(&light));
+    is_read_back(&light);
 }
 
 #[test]

@@ -55,10 +55,7 @@ pub async fn open(to: &harness::Server, address: SocketAddr, origin: &'static st
     harness::Server::find(&format!("http://{here}"), None).await.unwrap()
 }
 
-async fn upgrade(
-    State((to, origin)): State<(SocketAddr, &'static str)>,
-    mut request: Request,
-) -> Response {
+async fn upgrade(State((to, origin)): State<(SocketAddr, &'static str)>, mut request: Request) -> Response {
     let handshake = request.headers()["x-tailscale-handshake"].to_str().unwrap().to_owned();
     let (web, _) = dial(to, &path(&handshake), origin).await.unwrap();
     let client = hyper::upgrade::on(&mut request);

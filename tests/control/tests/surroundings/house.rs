@@ -17,11 +17,7 @@ use harness::Identity;
 use tempfile::TempDir;
 use wire::DerpRegion;
 
-use crate::{
-    admin::Admin,
-    device::Device,
-    journal,
-};
+use crate::{admin::Admin, device::Device, journal};
 
 /// Longer than anything here takes, shorter than anybody's patience.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -136,4 +132,3 @@ pub fn free_address() -> SocketAddr {
 pub async fn soon<T>(what: &str, done: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, done).await.unwrap_or_else(|_| panic!("never came: {what}"))
 }
-

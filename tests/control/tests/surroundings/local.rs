@@ -15,7 +15,7 @@ use std::{
 
 use nix::unistd::geteuid;
 
-use crate::house::{House, start, config, without_relay, free_address};
+use crate::house::{House, config, free_address, start, without_relay};
 
 /// Nobody in particular.
 const STRANGER: u32 = 65_534;
@@ -54,7 +54,10 @@ async fn another_user_is_not_served_even_when_the_files_would_let_him_in() {
 
     assert!(called_by(None, &program, &socket).await.contains("answered HTTP/1.1 200 OK"), "its owner");
     if geteuid().is_root() {
-        assert!(called_by(Some(STRANGER), &program, &socket).await.contains("answered nothing"), "a stranger");
+        assert!(
+            called_by(Some(STRANGER), &program, &socket).await.contains("answered nothing"),
+            "a stranger"
+        );
     }
     house.admin.call(&api::server::STATUS, &[], &()).await.unwrap();
     house.close().await;
@@ -83,5 +86,6 @@ fn call(socket: &Path) {
     let read = socket.read_to_end(&mut answer);
     assert!(!read.is_err_and(|e| e.kind() == std::io::ErrorKind::WouldBlock), "neither answered nor closed");
     let text = String::from_utf8(answer).unwrap();
-    println!("answered {}", text.lines().next().unwrap_or("nothing"));
+    let mut out = std::io::stdout();
+    writeln!(out, "answered {}", text.lines().next().unwrap_or("nothing")).unwrap();
 }

@@ -87,7 +87,10 @@ fn what_is_no_file_of_settings_is_said_in_one_line() {
     for text in ["- a\n- b\n", "just words", "listen: [", "listen: a\nlisten: b\n", "\t", "a: &a [*a, *a]"] {
         let found = mistakes(text);
         let lines: Vec<_> = found.iter().map(ToString::to_string).collect();
-        assert!(lines.iter().all(|l| l.starts_with("mesh.yaml: ") && !l.contains('\n')), "{text:?}: {lines:?}");
+        assert!(
+            lines.iter().all(|l| l.starts_with("mesh.yaml: ") && !l.contains('\n')),
+            "{text:?}: {lines:?}"
+        );
     }
 }
 
@@ -106,7 +109,8 @@ fn the_domain_may_not_swallow_a_host_that_clients_need() {
             "{text}: {found:?}"
         );
     }
-    let relay = "server_url: https://c.example.com\ndomain: mesh.example.com\nrelay: {host: derp.mesh.example.com}\n";
+    let relay =
+        "server_url: https://c.example.com\ndomain: mesh.example.com\nrelay: {host: derp.mesh.example.com}\n";
     assert_eq!(keys(relay), ["domain"]);
     load("server_url: https://mesh.example.com\ndomain: net.mesh.example.com\n").unwrap();
     load("server_url: https://amesh.example.com\ndomain: mesh.example.com\n").unwrap();

@@ -66,10 +66,14 @@ async fn a_stop_ends_whatever_is_open_and_frees_every_place_at_once() {
     for round in 0..3 {
         let at = if round == 0 { at.clone() } else { house.at().await };
         let device = join(&at, &key, "laptop").await;
-        let (mut packed, mut plain) = (device.listen().await, join(&at, &key, "peer").await.listen_plain().await);
+        let (mut packed, mut plain) =
+            (device.listen().await, join(&at, &key, "peer").await.listen_plain().await);
         let mut relayed = Vec::new();
         for (pair, way) in pairs.iter().zip([Way::Upgrade, Way::FastStart]) {
-            let me = Identity { node: pair.public(), ..Identity::seeded(pair.public().as_bytes()[0].into()).unwrap() };
+            let me = Identity {
+                node: pair.public(),
+                ..Identity::seeded(pair.public().as_bytes()[0].into()).unwrap()
+            };
             let device = Device::connect(&at, me, "relayed").await;
             assert!(device.register(&key).await.machine_authorized);
             relayed.push(enter(relay_of(&house).await, way, pair).await);
@@ -133,8 +137,10 @@ async fn across_a_restart_peers_hear_of_nothing_but_what_changed() {
         [join(&at, &key, "laptop").await, join(&at, &key, "watcher").await, join(&at, &key, "gone").await];
     let [laptop_id, gone_id] = [laptop.myself().await.id, gone.myself().await.id];
     let (mut theirs, ours) = (watcher.listen().await, laptop.listen().await);
-    drop(gone.listen().await);
-    theirs.until("one here, one gone", |m| online(m, laptop_id) && !online(m, gone_id)).await;
+    let soon_gone = gone.listen().await;
+    theirs.until("both here", |m| online(m, laptop_id) && online(m, gone_id)).await;
+    drop(soon_gone);
+    theirs.until("one gone", |m| online(m, laptop_id) && !online(m, gone_id)).await;
     gone.report(&["192.0.2.9:9"], 7).await;
     // Said in the last moment before the stop.
     laptop.report(&["192.0.2.1:41641", "[2001:db8::1]:41641"], 17).await;

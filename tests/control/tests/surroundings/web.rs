@@ -2,6 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
+use control::config::File;
 use futures_util::{SinkExt, StreamExt};
 use harness::Identity;
 use noise::{Initiator, RESPONSE_LEN, Transport};
@@ -66,7 +67,7 @@ async fn is_ended(mut web: Web) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn devices_live_behind_a_websocket_of_any_origin_like_all_others() {
-    let house = House::open(without_relay()).await;
+    let house = House::open(File { leaving_grace: Some("1s".into()), ..without_relay() }).await;
     let (key, at) = (house.key().await, house.at().await);
     let plain = join(&at, &key, "plain").await;
     let mut seen = plain.listen().await;

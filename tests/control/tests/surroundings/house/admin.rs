@@ -28,8 +28,10 @@ impl Admin {
         let io = TokioIo::new(UnixStream::connect(&self.0).await.unwrap());
         let (mut sender, connection) = http1::handshake(io).await.unwrap();
         let running = tokio::spawn(connection);
-        let request =
-            Request::builder().method(declared.method.to_string().as_str()).uri(path).header(header::HOST, "mesh.test");
+        let request = Request::builder()
+            .method(declared.method.to_string().as_str())
+            .uri(path)
+            .header(header::HOST, "mesh.test");
         let body = Full::new(Bytes::from(serde_json::to_vec(input).unwrap()));
         let answer = sender.send_request(request.body(body).unwrap()).await.unwrap();
         let status = answer.status();

@@ -62,7 +62,7 @@ impl Device {
     async fn open(&self, request: &MapRequest) -> Listener {
         let stream = soon("the headers", self.client.stream(request)).await.unwrap();
         let mut listener = Listener { stream, model: Model::new(Family::Go) };
-        assert!(listener.hear().await, "no first map");
+        assert!(listener.hears("the first map").await, "no first map");
         listener
     }
 }
@@ -76,8 +76,8 @@ pub struct Listener {
 
 impl Listener {
     /// Folds the next message in; false when the stream has ended.
-    async fn hear(&mut self) -> bool {
-        let Ok(Some(message)) = soon("a message", self.stream.next()).await else { return false };
+    async fn hears(&mut self, what: &str) -> bool {
+        let Ok(Some(message)) = soon(what, self.stream.next()).await else { return false };
         self.model.fold(message).unwrap();
         assert_eq!(self.model.strays(), 0, "told of changes to strangers");
         true
@@ -86,8 +86,7 @@ impl Listener {
     /// Listens until the model says so.
     pub async fn until(&mut self, what: &str, so: impl Fn(&Model) -> bool) {
         while !so(&self.model) {
-            println!("waiting for: {what}");
-            assert!(self.hear().await, "the stream ended while waiting for: {what}");
+            assert!(self.hears(what).await, "the stream ended while waiting for: {what}");
         }
     }
 
@@ -100,7 +99,7 @@ impl Listener {
 
     /// Waits for the end of the stream.
     pub async fn ends(&mut self) {
-        while self.hear().await {}
+        while self.hears("the end of the stream").await {}
     }
 
     /// Waits until it holds exactly what a fresh full map says.
