@@ -96,3 +96,19 @@ fn unsupported(version: wire::CapVer) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+
+    #[tokio::test]
+    async fn a_body_is_small_whole_and_has_room() {
+        let status = async |body: Body| super::body(body).await.map_err(|refused| refused.0);
+        assert_eq!(status(Body::from("{}")).await, Ok(Bytes::from_static(b"{}")));
+        let large = status(Body::from(vec![0; BODY + 1])).await;
+        assert_eq!(large, Err(StatusCode::PAYLOAD_TOO_LARGE));
+        let no_room = stream::iter([Err::<Bytes, _>(axum::Error::new(NoRoom))]);
+        assert_eq!(status(Body::from_stream(no_room)).await, Err(StatusCode::SERVICE_UNAVAILABLE));
+    }
+}

@@ -140,7 +140,8 @@ mod tests {
         passes.pop();
         passes.push(from(99).unwrap());
         drop(passes);
-        assert_eq!((quota.lock().sum, quota.lock().by.len()), (0, 0));
+        let taken = quota.lock();
+        assert_eq!((taken.sum, taken.by.len()), (0, 0));
     }
 
     proptest! {

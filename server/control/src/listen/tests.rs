@@ -92,13 +92,13 @@ async fn who_proves_nothing_is_cut_whether_it_reads_or_not() {
 async fn who_brought_a_good_credential_stays_and_takes_no_strangers_place() {
     let (at, strangers, stop) = open(1).await;
     let mut member = asks(at, "/member").await;
-    let start = Instant::now();
+    let (start, mut byte) = (Instant::now(), [0; 1]);
+    timeout(PATIENCE, member.read_exact(&mut byte)).await.unwrap().expect("cut off");
     while strangers.enter(Party::at(at)).is_none() {
         assert!(start.elapsed() < PATIENCE, "a proof gives the place back");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(is_answered(asks(at, "/").await).await);
-    let mut byte = [0; 1];
     while start.elapsed() < WITHIN * 2 {
         timeout(PATIENCE, member.read_exact(&mut byte)).await.unwrap().expect("cut off");
     }

@@ -25,6 +25,7 @@ pub(super) fn register(world: &World, r: &Registration, ctx: Context) -> Result<
         }
         // A key that was expired stays expired: the device comes back with a fresh one.
         (Some(_), Some(node)) if node.expired => {
+            valid_key(world, r, ctx)?;
             Ok(Decision::nothing(Answer::Registered(Registered::KeyExpired)))
         }
         (Some(_), _) => with_key(world, r, ctx),
