@@ -46,9 +46,13 @@ pub(crate) fn read(value: &Value, names: &Names, content: &mut Content, report: 
 fn grant(object: &Object, names: &Names, content: &mut Content, report: &mut Report) {
     let fields = report.fields(object, &KEYS, "a grant");
     let field = |name| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    if let Some(value) = field("srcPosture") {
+        report.unserved(value.start(), not_yet("srcPosture"));
+    }
     let ip = field("ip").map(|value| openings(value, report)).unwrap_or_default();
     let caps = field("app").map(|value| caps(value, report)).unwrap_or_default();
-    if ip.is_empty() && caps.is_empty() {
+    let lists_ports = matches!(field("ip"), Some(Value::Array(list)) if !list.elements.is_empty());
+    if !lists_ports && caps.is_empty() {
         report.say(object.start(), "ip and app can not both be empty", None);
     }
     let sources = aliases(object, "src", field("src"), names, report);
@@ -101,7 +105,12 @@ fn aliases(
     let mut found = Vec::new();
     for (at, text) in report.texts(value, key) {
         match Alias::parse(text, side, names) {
-            Ok(alias) => found.push(Named { alias, text: text.to_owned() }),
+            Ok(alias) => {
+                if alias.is_unserved(side) {
+                    report.unserved(at, not_yet(text));
+                }
+                found.push(Named { alias, text: text.to_owned() });
+            }
             Err(Mistake { message, hint }) => report.say(at, format!("{key}={message}"), hint),
         }
     }
