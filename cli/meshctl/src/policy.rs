@@ -1,6 +1,7 @@
 //! `meshctl policy`: who may reach what.
 
 mod check;
+mod compile;
 mod get;
 mod set;
 
@@ -16,6 +17,8 @@ pub enum Verb {
     Set(set::Args),
     /// Look for mistakes in a policy
     Check(check::Args),
+    /// Say what policies would tell every node, without a server
+    Compile(compile::Args),
 }
 
 impl Verb {
@@ -24,6 +27,7 @@ impl Verb {
             Verb::Get(args) => get::run(context, args).await,
             Verb::Set(args) => set::run(context, args).await,
             Verb::Check(args) => check::run(context, args).await,
+            Verb::Compile(args) => compile::run(context, args),
         }
     }
 }

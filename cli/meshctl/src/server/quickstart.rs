@@ -4,7 +4,8 @@ mod keys;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use api::{policy, role};
+use api::policy::{GET, SET, Text};
+use api::role;
 use control::{
     Ready, STARTER_POLICY, STARTER_ROLES, Server,
     config::{Config, File, Flags, resolve},
@@ -91,11 +92,11 @@ async fn furnish(outer: &Context, ready: &Ready) -> Result<Answer, Failure> {
 }
 
 async fn starter_policy(context: &Context) -> Result<bool, Failure> {
-    if context.read(&policy::GET, &[], &()).await?.updated.is_some() {
+    if context.read(&GET, &[], &()).await?.updated.is_some() {
         return Ok(false);
     }
-    let text = policy::Text { policy: STARTER_POLICY.to_owned() };
-    Ok(context.write(&policy::SET, &[], &text, NO_CHECK).await?.changed)
+    let text = Text { policy: STARTER_POLICY.to_owned() };
+    Ok(context.write(&SET, &[], &text, NO_CHECK).await?.changed)
 }
 
 /// The names of all roles; the starter ones are made when there is none.

@@ -1,6 +1,9 @@
 //! Who or what a rule talks about: the alias forms of the language.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use ident::Tag;
 use ipnet::IpNet;
@@ -26,6 +29,22 @@ pub(crate) enum Alias {
     Member,
     Tagged,
     Internet,
+    /// `user:*@example.com`: everybody of a domain, in lower case.
+    Domain(String),
+    /// From the first to the last address, both of one family.
+    Range(IpAddr, IpAddr),
+    /// What an `ipset:` name stands for.
+    Set(Vec<IpNet>),
+    /// `svc:` name of a service.
+    Service(String),
+    /// `autogroup:self`: devices of the person who asks.
+    Own,
+    /// `autogroup:danger-all`: every address there is.
+    Anywhere,
+    /// `autogroup:admin` and the other roles of people, without the prefix.
+    Role(&'static str),
+    /// `autogroup:shared`: people of other tailnets.
+    Shared,
 }
 
 /// The places of a policy where an alias may stand.
@@ -51,39 +70,43 @@ pub(crate) struct Names<'a> {
     /// By name; none where the address itself was a mistake.
     pub(crate) hosts: BTreeMap<&'a str, Option<IpNet>>,
     pub(crate) tags: BTreeSet<Tag>,
+    /// By name, without the prefix `ipset:`.
+    pub(crate) ipsets: BTreeMap<&'a str, Vec<IpNet>>,
 }
 
-const LATER_AUTOGROUPS: [&str; 10] = [
-    "self",
-    "nonroot",
-    "danger-all",
-    "admin",
-    "owner",
-    "it-admin",
-    "network-admin",
-    "billing-admin",
-    "auditor",
-    "shared",
-];
+const ROLES: [&str; 6] = ["admin", "owner", "it-admin", "network-admin", "billing-admin", "auditor"];
 
 impl Alias {
     /// Reads an alias, and refuses one that names nothing or has no meaning on this side.
     pub(crate) fn parse(text: &str, side: Side, names: &Names) -> Result<Self, Mistake> {
+        let text = text.trim();
         if text == "autogroup:self" && side == Side::Source {
             return Err(misplaced(text, side));
         }
         let alias = Self::recognise(text, names)?;
-        let fits = match (&alias, side) {
-            (Self::Internet, _) => side == Side::Destination,
+        if alias.fits(side) { Ok(alias) } else { Err(misplaced(text, side)) }
+    }
+
+    /// Whether the engine of a running server does not know the alias on this side yet.
+    pub(crate) fn is_unserved(&self, side: Side) -> bool {
+        match self {
+            Self::Domain(_) | Self::Range(..) | Self::Set(_) | Self::Service(_) => true,
+            Self::Own | Self::Anywhere | Self::Role(_) | Self::Shared => true,
+            Self::Tag(_) => side == Side::Owner,
+            Self::Any | Self::User(_) | Self::Group(_) | Self::Prefix(_) => false,
+            Self::Member | Self::Tagged | Self::Internet => false,
+        }
+    }
+
+    fn fits(&self, side: Side) -> bool {
+        match (self, side) {
+            (Self::Internet | Self::Own, _) => side == Side::Destination,
+            (Self::Anywhere | Self::Shared, _) => side == Side::Source,
             (_, Side::Source | Side::Destination) => true,
-            (Self::User(_) | Self::Group(_) | Self::Member, _) => true,
-            (Self::Tag(_) | Self::Tagged, _) => side == Side::Approver,
-            (Self::Any | Self::Prefix(_), _) => false,
-        };
-        match alias {
-            _ if fits => Ok(alias),
-            Self::Tag(_) => Err(not_yet(&format!("{text} as an owner of tags"))),
-            _ => Err(misplaced(text, side)),
+            (Self::User(_) | Self::Group(_) | Self::Member | Self::Role(_) | Self::Domain(_), _) => true,
+            (Self::Tag(_), _) => true,
+            (Self::Tagged, _) => side == Side::Approver,
+            (Self::Any | Self::Prefix(_) | Self::Range(..) | Self::Set(_) | Self::Service(_), _) => false,
         }
     }
 
@@ -100,9 +123,21 @@ impl Alias {
         if let Some(name) = text.strip_prefix("autogroup:") {
             return autogroup(text, name);
         }
-        let later = ["ipset:", "svc:", "user:"].iter().any(|prefix| text.starts_with(prefix));
-        if later {
-            return Err(not_yet(text));
+        if let Some(name) = text.strip_prefix("ipset:") {
+            let set = names.ipsets.get(name).cloned().map(Self::Set);
+            return set.ok_or_else(|| Mistake {
+                message: format!("ipset not found: {text:?}"),
+                hint: nearest(name, names.ipsets.keys().copied()),
+            });
+        }
+        if let Some(name) = text.strip_prefix("svc:") {
+            return Ok(Self::Service(name.to_owned()));
+        }
+        if let Some(people) = text.strip_prefix("user:") {
+            let domain = people.strip_prefix("*@").filter(|domain| !domain.is_empty());
+            let wrong =
+                || mistake(format!("{text:?}: invalid user"), "everybody of a domain is user:*@domain");
+            return domain.map(|domain| Self::Domain(domain.to_lowercase())).ok_or_else(wrong);
         }
         if text.contains('@') {
             return login(text).map(Self::User);
@@ -176,11 +211,13 @@ fn autogroup(text: &str, name: &str) -> Result<Alias, Mistake> {
         "member" => Ok(Alias::Member),
         "tagged" => Ok(Alias::Tagged),
         "internet" => Ok(Alias::Internet),
-        _ if LATER_AUTOGROUPS.contains(&name) => Err(not_yet(text)),
-        _ => {
-            let known = ["autogroup:member", "autogroup:tagged", "autogroup:internet"];
-            Err(Mistake { message: format!("{text:?}: unknown autogroup"), hint: nearest(text, known) })
-        }
+        "self" => Ok(Alias::Own),
+        "danger-all" => Ok(Alias::Anywhere),
+        "shared" => Ok(Alias::Shared),
+        _ => ROLES.into_iter().find(|role| *role == name).map(Alias::Role).ok_or_else(|| {
+            let known = ["autogroup:member", "autogroup:tagged", "autogroup:internet", "autogroup:self"];
+            Mistake { message: format!("{text:?}: unknown autogroup"), hint: nearest(text, known) }
+        }),
     }
 }
 
@@ -189,12 +226,13 @@ fn address(text: &str, names: &Names) -> Result<Alias, Mistake> {
         // A host whose own address is wrong has been reported where it is defined.
         return Ok(Alias::Prefix(host.unwrap_or_default()));
     }
-    let is_range = text.split_once('-').is_some_and(|(a, b)| {
-        let number = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
-        number(a.trim()) && number(b.trim())
+    let ends = text.split_once('-').and_then(|(first, last)| {
+        Some((first.trim().parse::<IpAddr>().ok()?, last.trim().parse::<IpAddr>().ok()?))
     });
-    if is_range {
-        return Err(not_yet(text));
+    if let Some((first, last)) = ends {
+        let is_one = first.is_ipv4() == last.is_ipv4() && first <= last;
+        let wrong = || mistake(format!("{text:?}: invalid range"), "write the lower address first");
+        return is_one.then_some(Alias::Range(first, last)).ok_or_else(wrong);
     }
     network(text).map(Alias::Prefix).map_err(|mut mistake| {
         let hosts = || nearest(text, names.hosts.keys().copied());
@@ -209,7 +247,7 @@ fn misplaced(text: &str, side: Side) -> Mistake {
     let (what, hint) = match side {
         Side::Source => ("not valid on the src side of a rule", "it has a meaning as a destination only"),
         Side::Destination => ("not valid on the dst side of a rule", "it has a meaning as a source only"),
-        Side::Owner => ("cannot own a tag", "an owner is a user, a group or autogroup:member"),
+        Side::Owner => ("cannot own a tag", "an owner is a user, a group, a tag or autogroup:member"),
         Side::Approver => {
             ("cannot be an approver", "name users, groups, tags, autogroup:member or autogroup:tagged")
         }

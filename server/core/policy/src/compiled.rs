@@ -108,7 +108,7 @@ impl Compiled {
     pub fn opened(&self, rule: usize, sig: &Signature) -> Vec<Destination> {
         let mut out: Vec<Destination> = Vec::new();
         for (alias, ports) in self.entries(rule, |entry| sig.opens_entry(entry)) {
-            let what = target(alias);
+            let Some(what) = target(alias) else { continue };
             match out.iter_mut().find(|destination| destination.what == what) {
                 Some(same) => same.ports.extend(ports),
                 None => out.push(Destination { what, ports: ports.to_vec() }),
@@ -218,13 +218,15 @@ impl Marks {
     }
 }
 
-fn target(alias: &Alias) -> Target {
-    match alias {
+fn target(alias: &Alias) -> Option<Target> {
+    Some(match alias {
+        Alias::Domain(_) | Alias::Range(..) | Alias::Set(_) | Alias::Service(_) => return None,
+        Alias::Own | Alias::Anywhere | Alias::Role(_) | Alias::Shared => return None,
         Alias::Any => Target::Everything,
         Alias::Prefix(net) => Target::Prefix(*net),
         Alias::Internet => Target::Internet,
         Alias::User(_) | Alias::Group(_) | Alias::Tag(_) | Alias::Member | Alias::Tagged => {
             Target::SelfAddresses
         }
-    }
+    })
 }

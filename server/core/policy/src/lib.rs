@@ -1,9 +1,11 @@
 //! The access policy: what it says, and who may see, reach, tag and route what.
 //!
-//! Enters: the policy's text (HuJSON) and, per node, a [`Subject`]. Leaves: a [`Policy`], its [`Compiled`] form and answers.
+//! Enters: the policy's text (HuJSON) and, per node, a [`Subject`]. Leaves: a [`Policy`], its [`Compiled`] form and answers; for
+//! questions about a whole tailnet a [`Document`] and what it tells every node of a [`Roster`].
 //! Must not know: storage, sockets, the wire's JSON, which nodes exist. The same input gives the same output.
 
 mod alias;
+mod answer;
 mod compiled;
 mod destination;
 mod error;
@@ -14,6 +16,10 @@ mod protocol;
 mod source;
 mod subject;
 
+pub use answer::{
+    CapGrant, CaseAnswer, Device, Document, FilterRule, MAX_CASE_BYTES, MAX_CASE_NODES, Peer, Person,
+    PortSpan, Reached, Roster, SshAction, SshPrincipal, SshRule, View, answer_case,
+};
 pub use compiled::{Access, Compiled, Reach, ReachLine, ReachedLine, Rule, Signature};
 pub use destination::{Destination, Target, internet};
 pub use error::{PolicyError, PolicyErrors};

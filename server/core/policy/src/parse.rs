@@ -2,10 +2,16 @@
 
 mod acls;
 mod approvers;
+mod attributes;
+mod grants;
 mod groups;
 mod hosts;
 mod hujson;
+mod ipsets;
+mod json;
+mod ssh;
 mod tag_owners;
+mod trials;
 
 use jsonc_parser::{
     ast::{Object, Value},
@@ -13,15 +19,20 @@ use jsonc_parser::{
 };
 
 use crate::{
-    PolicyErrors,
+    MAX_RULES,
     alias::{Names, nearest, not_yet},
     parse::hujson::Report,
     policy::Content,
 };
 
-const SECTIONS: [&str; 5] = ["groups", "hosts", "tagOwners", "acls", "autoApprovers"];
+pub(crate) use hujson::Findings;
 
-const LATER_SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 17] = [
+    "groups",
+    "hosts",
+    "tagOwners",
+    "acls",
+    "autoApprovers",
     "grants",
     "ssh",
     "nodeAttrs",
@@ -36,8 +47,11 @@ const LATER_SECTIONS: [&str; 12] = [
     "derpMap",
 ];
 
+/// Sections that a running server does.
+const SERVED: [&str; 6] = ["groups", "hosts", "tagOwners", "acls", "grants", "autoApprovers"];
+
 /// Reads a policy's text; every mistake at once.
-pub(crate) fn parse(text: &str) -> Result<Content, PolicyErrors> {
+pub(crate) fn parse(text: &str) -> (Content, Findings) {
     let mut report = Report::new(text);
     let tree = hujson::read(text, &mut report);
     let content = match &tree {
@@ -52,7 +66,7 @@ pub(crate) fn parse(text: &str) -> Result<Content, PolicyErrors> {
         }
         None => Content::default(),
     };
-    report.conclude(content)
+    (content, report.conclude())
 }
 
 fn content(root: &Object, report: &mut Report) -> Content {
@@ -61,28 +75,53 @@ fn content(root: &Object, report: &mut Report) -> Content {
     let groups = section("groups").map(|value| groups::read(value, report)).unwrap_or_default();
     let hosts = section("hosts").map(|value| hosts::read(value, report)).unwrap_or_default();
     let tags = section("tagOwners").map(|value| tag_owners::names(value, report)).unwrap_or_default();
-    let names = Names {
+    let mut names = Names {
         groups: groups.keys().map(String::as_str).collect(),
         hosts: hosts.iter().map(|(name, net)| (name.as_str(), *net)).collect(),
         tags: tags.keys().cloned().collect(),
+        ipsets: Default::default(),
     };
-    let tag_owners = tag_owners::read(&tags, &names, report);
-    let acls = section("acls").map(|value| acls::read(value, &names, report)).unwrap_or_default();
-    let approvers = section("autoApprovers").map(|value| approvers::read(value, &names, report));
-    let (approvers, exit_approvers) = approvers.unwrap_or_default();
-    Content { groups, tag_owners, acls, approvers, exit_approvers }
+    let sets = section("ipsets").map(|value| ipsets::read(value, &names, report)).unwrap_or_default();
+    names.ipsets = sets.iter().map(|(name, nets)| (name.as_str(), nets.clone())).collect();
+    let names = &names;
+    let mut content = Content {
+        opens_all: section("acls").is_none() && section("grants").is_none(),
+        tag_owners: tag_owners::read(&tags, names, report),
+        acls: section("acls").map(|value| acls::read(value, names, report)).unwrap_or_default(),
+        attributes: section("nodeAttrs").map(|v| attributes::read(v, names, report)).unwrap_or_default(),
+        ssh: section("ssh").map(|value| ssh::read(value, names, report)).unwrap_or_default(),
+        trials: section("tests").map(|value| trials::read(value, names, report)).unwrap_or_default(),
+        logins: section("sshTests").map(|value| trials::read_ssh(value, names, report)).unwrap_or_default(),
+        ..Content::default()
+    };
+    if let Some(value) = section("grants") {
+        grants::read(value, names, &mut content, report);
+        if content.acls.len() > MAX_RULES {
+            report.say(value.start(), format!("a policy has at most {MAX_RULES} rules"), None);
+        }
+    }
+    for (name, cap) in [("randomizeClientPort", "randomize-client-port"), ("disableIPv4", "disable-ipv4")] {
+        if matches!(section(name), Some(Value::BooleanLit(lit)) if lit.value) {
+            content.everywhere.push(cap);
+        }
+    }
+    let approvers = section("autoApprovers").map(|value| approvers::read(value, names, report));
+    (content.approvers, content.exit_approvers) = approvers.unwrap_or_default();
+    content.groups = groups;
+    content
 }
 
 /// The sections that are there, by their right names.
 fn sections<'v, 'a>(root: &'v Object<'a>, report: &mut Report) -> Vec<(&'static str, &'v Value<'a>)> {
-    let known: Vec<&str> = SECTIONS.iter().chain(&LATER_SECTIONS).copied().collect();
     for member in &root.properties {
         let name = member.name.as_str();
-        if let Some(later) = LATER_SECTIONS.iter().find(|later| later.eq_ignore_ascii_case(name)) {
-            report.mistake(member.start(), not_yet(later));
-        } else if !known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-            let hint = nearest(name, known.iter().copied());
-            report.say(member.start(), format!("a policy has no section {name:?}"), hint);
+        match SECTIONS.into_iter().find(|known| known.eq_ignore_ascii_case(name)) {
+            Some(known) if SERVED.contains(&known) => {}
+            Some(later) => report.unserved(member.start(), not_yet(later)),
+            None => {
+                let hint = nearest(name, SECTIONS);
+                report.say(member.start(), format!("a policy has no section {name:?}"), hint);
+            }
         }
     }
     let members = report.fields_of(root).into_iter();

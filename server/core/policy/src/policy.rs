@@ -33,9 +33,20 @@ pub(crate) struct Content {
     /// Logins by group.
     pub(crate) groups: BTreeMap<String, Vec<String>>,
     pub(crate) tag_owners: BTreeMap<Tag, Vec<Alias>>,
+    /// `acls`, then what `grants` open at the network, a rule per protocol.
     pub(crate) acls: Vec<Acl>,
     pub(crate) approvers: Vec<(IpNet, Vec<Alias>)>,
     pub(crate) exit_approvers: Vec<Alias>,
+    /// Neither `acls` nor `grants` stand there: to the reference that opens everything.
+    pub(crate) opens_all: bool,
+    /// What `grants` give to applications.
+    pub(crate) apps: Vec<App>,
+    pub(crate) ssh: Vec<Ssh>,
+    pub(crate) attributes: Vec<Attribute>,
+    /// Capabilities of every node.
+    pub(crate) everywhere: Vec<&'static str>,
+    pub(crate) trials: Vec<Trial>,
+    pub(crate) logins: Vec<LoginTrial>,
 }
 
 #[derive(Debug)]
@@ -44,13 +55,86 @@ pub(crate) struct Acl {
     pub(crate) protocols: Vec<i32>,
     pub(crate) sources: Vec<Named>,
     pub(crate) destinations: Vec<(Named, Vec<PortRange>)>,
+    /// Tags of the routers that may carry it; empty is any.
+    pub(crate) via: Vec<Tag>,
+}
+
+/// Capabilities that sources have on destinations.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) sources: Vec<Alias>,
+    pub(crate) destinations: Vec<Alias>,
+    /// By name; null where the capability has no parameters.
+    pub(crate) caps: BTreeMap<String, serde_json::Value>,
+}
+
+/// A rule of `ssh`.
+#[derive(Debug)]
+pub(crate) struct Ssh {
+    pub(crate) checks: bool,
+    pub(crate) sources: Vec<Alias>,
+    pub(crate) destinations: Vec<Alias>,
+    pub(crate) users: Vec<SshUser>,
+    pub(crate) accept_env: Vec<String>,
+    /// Domains of `user:*@` and `localpart:*@`, which must be the tailnet's.
+    pub(crate) domains: Vec<String>,
+}
+
+/// Whom a login may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SshUser {
+    Name(String),
+    /// `autogroup:nonroot`
+    NonRoot,
+    /// `localpart:*@domain`: the name of the person within this domain.
+    LocalPart(String),
+}
+
+/// What nodes get by `nodeAttrs`.
+#[derive(Debug)]
+pub(crate) struct Attribute {
+    pub(crate) targets: Vec<Alias>,
+    pub(crate) names: Vec<String>,
+    /// Parameters of applications by capability.
+    pub(crate) apps: BTreeMap<String, serde_json::Value>,
+}
+
+/// An alias, or why it is none.
+pub(crate) type Tried<T> = Result<T, String>;
+
+/// An entry of `tests`. What it names wrongly makes it fail, not the parsing.
+#[derive(Debug)]
+pub(crate) struct Trial {
+    pub(crate) source: (String, Tried<Alias>),
+    pub(crate) protocol: Tried<Option<i32>>,
+    pub(crate) accept: Vec<Aim>,
+    pub(crate) deny: Vec<Aim>,
+}
+
+/// A destination of a test, as written and as understood.
+#[derive(Debug)]
+pub(crate) struct Aim {
+    pub(crate) text: String,
+    pub(crate) what: Tried<(Alias, Vec<PortRange>)>,
+}
+
+/// An entry of `sshTests`.
+#[derive(Debug)]
+pub(crate) struct LoginTrial {
+    pub(crate) source: (String, Tried<Alias>),
+    pub(crate) destinations: Vec<(String, Tried<Alias>)>,
+    pub(crate) accept: Vec<String>,
+    pub(crate) deny: Vec<String>,
+    pub(crate) check: Vec<String>,
 }
 
 impl Policy {
     /// Reads a policy in HuJSON (JSON with comments and trailing commas). All mistakes are reported at once, each with
     /// its place. Refused: more than [`MAX_BYTES`], deeper than [`MAX_DEPTH`], more than [`MAX_RULES`] rules.
     pub fn parse(text: &str) -> Result<Self, PolicyErrors> {
-        Ok(Self { text: text.into(), content: Arc::new(parse::parse(text)?) })
+        let (content, findings) = parse::parse(text);
+        findings.of_server()?;
+        Ok(Self { text: text.into(), content: Arc::new(content) })
     }
 
     /// The policy in force where none was given: nothing reaches anything.
@@ -99,7 +183,12 @@ impl Content {
             Alias::Tag(tag) => tags.contains(tag),
             Alias::Member => owner.is_some(),
             Alias::Tagged => !tags.is_empty(),
-            Alias::Any | Alias::Prefix(_) | Alias::Internet => false,
+            Alias::Domain(domain) => {
+                owner.and_then(|owner| owner.split_once('@')).is_some_and(|o| o.1 == domain)
+            }
+            Alias::Any | Alias::Prefix(_) | Alias::Range(..) | Alias::Set(_) => false,
+            Alias::Internet | Alias::Service(_) | Alias::Own | Alias::Anywhere => false,
+            Alias::Role(_) | Alias::Shared => false,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The sources that a rule names by address.
 
+pub(crate) mod span;
+
 use std::{fmt, net::IpAddr};
 
 use ipnet::IpNet;

@@ -55,7 +55,8 @@ pub(crate) fn compile(content: &Arc<Content>) -> (Vec<Rule>, Index) {
 fn rule(number: usize, acl: &Acl, content: &Content, index: &mut Index) -> Rule {
     let mut literals = SourceSet::default();
     for source in &acl.sources {
-        index.marks(&source.alias).source.insert(number);
+        let Some(marks) = index.marks(&source.alias) else { continue };
+        marks.source.insert(number);
         match &source.alias {
             Alias::Any => {
                 literals.ranges.extend(source::everyone());
@@ -96,16 +97,17 @@ impl Index {
         let first = self.entry_count;
         for (named, _) in &acl.destinations {
             let entry = self.entry_count;
-            let marks = self.marks(&named.alias);
+            self.entry_count += 1;
+            let Some(marks) = self.marks(&named.alias) else { continue };
             marks.destination.insert(rule);
             marks.entries.insert(entry);
-            self.entry_count += 1;
         }
         first..self.entry_count
     }
 
-    fn marks(&mut self, alias: &Alias) -> &mut Marks {
-        match alias {
+    /// None for what a [`crate::Policy`] does not hold.
+    fn marks(&mut self, alias: &Alias) -> Option<&mut Marks> {
+        Some(match alias {
             Alias::Any => &mut self.everyone,
             Alias::User(login) => self.users.entry(login.clone()).or_default(),
             Alias::Group(group) => self.groups.entry(group.clone()).or_default(),
@@ -114,6 +116,8 @@ impl Index {
             Alias::Member => &mut self.member,
             Alias::Tagged => &mut self.tagged,
             Alias::Internet => &mut self.internet,
-        }
+            Alias::Domain(_) | Alias::Range(..) | Alias::Set(_) | Alias::Service(_) => return None,
+            Alias::Own | Alias::Anywhere | Alias::Role(_) | Alias::Shared => return None,
+        })
     }
 }

@@ -43,18 +43,44 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Acl {
     let mut sources = Vec::new();
     for (at, text) in list(object, "src", field("src"), report) {
         match Alias::parse(text, Side::Source, names) {
-            Ok(alias) => sources.push(Named { alias, text: text.to_owned() }),
+            Ok(alias) => {
+                if alias.is_unserved(Side::Source) {
+                    report.unserved(at, not_yet(text));
+                }
+                sources.push(Named { alias, text: text.to_owned() });
+            }
             Err(mistake) => report.say(at, side("src", &mistake), mistake.hint),
         }
     }
     let mut destinations = Vec::new();
     for (at, text) in list(object, "dst", field("dst"), report) {
         match destination(text, &protocols, names) {
-            Ok(found) => destinations.push(found),
+            Ok(found) => {
+                if found.0.alias.is_unserved(Side::Destination) {
+                    let Mistake { message, hint } = not_yet(&found.0.text);
+                    report.unserved(
+                        at,
+                        Mistake { message: format!("dst={:?}: {message}", found.0.text), hint },
+                    );
+                }
+                destinations.push(found);
+            }
             Err(mistake) => report.mistake(at, mistake),
         }
     }
-    Acl { line: report.place(object.start()).0, protocols, sources, destinations }
+    let owns = destinations.iter().any(|(named, _)| named.alias == Alias::Own);
+    if owns && !sources.iter().all(|named| named.alias == Alias::Any || may_own(&named.alias)) {
+        report.say(object.start(), OWN, None);
+    }
+    Acl { line: report.place(object.start()).0, protocols, sources, destinations, via: Vec::new() }
+}
+
+/// The reference's words about `autogroup:self` behind sources that are no people.
+pub(crate) const OWN: &str = "autogroup:self can only be used with users, groups, or supported autogroups";
+
+/// Whether the sources are people, so that `autogroup:self` means something to them.
+pub(crate) fn may_own(alias: &Alias) -> bool {
+    matches!(alias, Alias::User(_) | Alias::Group(_) | Alias::Domain(_) | Alias::Member | Alias::Role(_))
 }
 
 /// The members of a rule. A key that begins with `#` is a remark of the tool that wrote the policy.
@@ -68,7 +94,7 @@ fn fields<'v, 'a>(object: &'v Object<'a>, report: &mut Report) -> Vec<(&'static 
         if let Some(known) = KEYS.into_iter().find(|known| known.eq_ignore_ascii_case(name)) {
             fields.push((known, &member.value));
         } else if name.eq_ignore_ascii_case("srcPosture") {
-            report.mistake(member.start(), not_yet("srcPosture"));
+            report.unserved(member.start(), not_yet("srcPosture"));
         } else {
             let hint =
                 nearest(name, KEYS).or_else(|| Some("its keys are action, src, dst and proto".to_owned()));
@@ -115,7 +141,11 @@ fn protocol(value: &Value, report: &mut Report) -> Option<i32> {
 }
 
 /// Reads `alias:ports`; the last colon divides, so that IPv6 needs no brackets, though they are taken.
-fn destination(text: &str, protocols: &[i32], names: &Names) -> Result<(Named, Vec<PortRange>), Mistake> {
+pub(crate) fn destination(
+    text: &str,
+    protocols: &[i32],
+    names: &Names,
+) -> Result<(Named, Vec<PortRange>), Mistake> {
     let Some((alias_text, ports)) = text.rsplit_once(':') else {
         return Err(mistake(
             format!("dst={text:?}: no ports"),

@@ -23,7 +23,7 @@ pub(crate) fn read(value: &Value, names: &Names, report: &mut Report) -> (Routes
         match key {
             "routes" => routes = prefixes(value, names, report),
             "exitNode" => exit = aliases(value, "autoApprovers.exitNode", names, report),
-            _ => report.mistake(value.start(), not_yet("autoApprovers.services")),
+            _ => report.unserved(value.start(), not_yet("autoApprovers.services")),
         }
     }
     (routes, exit)
@@ -46,7 +46,12 @@ fn aliases(value: &Value, what: &str, names: &Names, report: &mut Report) -> Vec
     let mut aliases = Vec::new();
     for (at, text) in report.texts(value, what) {
         match Alias::parse(text, Side::Approver, names) {
-            Ok(alias) => aliases.push(alias),
+            Ok(alias) => {
+                if alias.is_unserved(Side::Approver) {
+                    report.unserved(at, not_yet(text));
+                }
+                aliases.push(alias);
+            }
             Err(mistake) => report.say(at, format!("{what}: {}", mistake.message), mistake.hint),
         }
     }

@@ -29,18 +29,47 @@ const SYNTAX: ParseOptions = ParseOptions {
     allow_extended_string_escapes: false,
 };
 
+/// What was found in a text, with places.
+pub(crate) struct Findings {
+    pub(crate) mistakes: Vec<(usize, PolicyError)>,
+    pub(crate) unserved: Vec<(usize, PolicyError)>,
+}
+
+impl Findings {
+    /// Refuses a text with mistakes.
+    pub(crate) fn of_language(self) -> Result<(), PolicyErrors> {
+        refuse(self.mistakes)
+    }
+
+    /// Refuses a text with mistakes or with what a running server does not do yet.
+    pub(crate) fn of_server(mut self) -> Result<(), PolicyErrors> {
+        self.mistakes.extend(self.unserved);
+        self.mistakes.sort_by_key(|(at, _)| *at);
+        refuse(self.mistakes)
+    }
+}
+
+fn refuse(found: Vec<(usize, PolicyError)>) -> Result<(), PolicyErrors> {
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(PolicyErrors(found.into_iter().take(MAX_ERRORS).map(|(_, error)| error).collect()))
+}
+
 /// Collects mistakes; a place is a byte of the text.
 pub(crate) struct Report<'t> {
     text: &'t str,
     line_starts: Vec<usize>,
     errors: Vec<(usize, PolicyError)>,
+    /// What the language has and a running server does not do yet.
+    unserved: Vec<(usize, PolicyError)>,
 }
 
 impl<'t> Report<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         let line_ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let line_starts = std::iter::once(0).chain(line_ends.map(|(at, _)| at + 1)).collect();
-        Self { text, line_starts, errors: Vec::new() }
+        Self { text, line_starts, errors: Vec::new(), unserved: Vec::new() }
     }
 
     pub(crate) fn say(&mut self, at: usize, message: impl Into<String>, hint: Option<String>) {
@@ -55,6 +84,15 @@ impl<'t> Report<'t> {
         self.say(at, mistake.message, mistake.hint);
     }
 
+    /// Notes what a running server cannot do yet.
+    pub(crate) fn unserved(&mut self, at: usize, mistake: Mistake) {
+        if self.unserved.len() < MAX_ERRORS {
+            let (line, column) = self.place(at);
+            let Mistake { message, hint } = mistake;
+            self.unserved.push((at, PolicyError { line, column, message: short(message), hint }));
+        }
+    }
+
     /// Line and column, both from 1; the column counts characters.
     pub(crate) fn place(&self, at: usize) -> (u32, u32) {
         let mut at = at.min(self.text.len());
@@ -66,13 +104,11 @@ impl<'t> Report<'t> {
         (line as u32, self.text[start..at].chars().count() as u32 + 1)
     }
 
-    /// The mistakes in the order of the text, or the value when there are none.
-    pub(crate) fn conclude<T>(mut self, value: T) -> Result<T, PolicyErrors> {
-        if self.errors.is_empty() {
-            return Ok(value);
-        }
+    /// Both kinds of mistakes, each in the order of the text.
+    pub(crate) fn conclude(mut self) -> Findings {
         self.errors.sort_by_key(|(at, _)| *at);
-        Err(PolicyErrors(self.errors.into_iter().map(|(_, error)| error).collect()))
+        self.unserved.sort_by_key(|(at, _)| *at);
+        Findings { mistakes: self.errors, unserved: self.unserved }
     }
 
     /// The elements of a list of texts, with their places.

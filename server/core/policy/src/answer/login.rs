@@ -1,0 +1,163 @@
+//! The SSH rules of a node.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{
+    Device,
+    alias::Alias,
+    answer::Tailnet,
+    policy::{Ssh, SshUser},
+};
+
+/// Where a client asks whether a login may go on; the client fills in the names that begin with a dollar.
+const CHECK: &str = "https://unused/machine/ssh/action/$SRC_NODE_ID/to/$DST_NODE_ID?local_user=$LOCAL_USER";
+
+/// A rule as it goes over the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SshRule {
+    /// From where.
+    pub principals: Vec<SshPrincipal>,
+    /// Local user by requested user; `=` is the same, the empty text is a refusal.
+    pub ssh_users: BTreeMap<String, String>,
+    /// What happens.
+    pub action: SshAction,
+    /// Variables that may be set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accept_env: Vec<String>,
+}
+
+/// One address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SshPrincipal {
+    /// The address.
+    #[serde(rename = "nodeIP")]
+    pub node_ip: String,
+}
+
+/// What happens to a login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum SshAction {
+    /// It is let in.
+    #[serde(rename_all = "camelCase")]
+    Accept {
+        /// True.
+        accept: bool,
+        /// True.
+        allow_agent_forwarding: bool,
+        /// True.
+        allow_local_port_forwarding: bool,
+        /// True.
+        allow_remote_port_forwarding: bool,
+    },
+    /// It waits for an answer from there.
+    #[serde(rename_all = "camelCase")]
+    Check {
+        /// Address with places for the nodes and the user.
+        hold_and_delegate: String,
+    },
+}
+
+impl Tailnet<'_> {
+    /// Checks stand before the rest, which keep their order.
+    pub(crate) fn logins(&self, node: &Device) -> Vec<SshRule> {
+        let of = |checks| self.policy.ssh.iter().filter(move |rule| rule.checks == checks);
+        of(true).chain(of(false)).flat_map(|rule| self.rules(rule, node)).collect()
+    }
+
+    fn rules(&self, rule: &Ssh, node: &Device) -> Vec<SshRule> {
+        let mut out = Vec::new();
+        let devices = || self.roster.devices.iter();
+        let is_source = |device: &&Device| rule.sources.iter().any(|alias| self.means(alias, device));
+        let own = rule.destinations.contains(&Alias::Own);
+        if let Some(owner) = node.person().filter(|_| own) {
+            let mine: Vec<_> = devices().filter(is_source).filter(|d| d.person() == Some(owner)).collect();
+            self.add(rule, &mine, Some(owner), &mut out);
+        }
+        let others = || rule.destinations.iter().filter(|alias| **alias != Alias::Own);
+        let is_destination = others().any(|alias| self.means(alias, node));
+        let sources: Vec<_> = devices().filter(is_source).collect();
+        if !rule.has_local_part() {
+            if is_destination {
+                self.add(rule, &sources, None, &mut out);
+            }
+            return out;
+        }
+        if is_destination {
+            for person in 0..self.roster.people.len() {
+                let theirs: Vec<_> =
+                    sources.iter().copied().filter(|device| device.person() == Some(person)).collect();
+                self.add(rule, &theirs, Some(person), &mut out);
+            }
+            let tagged: Vec<_> = sources.iter().copied().filter(|device| device.person().is_none()).collect();
+            self.add(rule, &tagged, None, &mut out);
+        } else if others().next().is_some() && is_source(&node) {
+            // The reference sends a source its own part of a rule by local parts.
+            let person = node.person();
+            let own = |device: &&Device| {
+                device.name == node.name || (person.is_some() && device.person() == person)
+            };
+            let mine: Vec<_> = sources.iter().copied().filter(own).collect();
+            self.add(rule, &mine, person, &mut out);
+        }
+        out
+    }
+
+    /// The rule for these devices; with a person also the user of that name.
+    fn add(&self, rule: &Ssh, devices: &[&Device], person: Option<usize>, out: &mut Vec<SshRule>) {
+        if devices.is_empty() {
+            return;
+        }
+        let v4 = devices.iter().map(|device| device.v4.to_string());
+        let addresses = v4.chain(devices.iter().map(|device| device.v6.to_string()));
+        let principals: Vec<_> = addresses.map(|node_ip| SshPrincipal { node_ip }).collect();
+        let with = |ssh_users| SshRule {
+            principals: principals.clone(),
+            ssh_users,
+            action: rule.action(),
+            accept_env: rule.accept_env.clone(),
+        };
+        out.push(with(rule.user_map()));
+        let mailbox = person.and_then(|at| self.roster.people.get(at)).and_then(|person| person.mailbox());
+        for user in &rule.users {
+            let (SshUser::LocalPart(domain), Some((name, own))) = (user, mailbox) else { continue };
+            if domain == own {
+                out.push(with(BTreeMap::from([(name.to_owned(), name.to_owned())])));
+            }
+        }
+    }
+}
+
+impl Ssh {
+    fn has_local_part(&self) -> bool {
+        self.users.iter().any(|user| matches!(user, SshUser::LocalPart(_)))
+    }
+
+    /// Root is refused unless the rule names it.
+    fn user_map(&self) -> BTreeMap<String, String> {
+        let mut map = BTreeMap::from([("root".to_owned(), String::new())]);
+        for user in &self.users {
+            match user {
+                SshUser::Name(name) => map.insert(name.clone(), name.clone()),
+                SshUser::NonRoot => map.insert("*".to_owned(), "=".to_owned()),
+                SshUser::LocalPart(_) => None,
+            };
+        }
+        map
+    }
+
+    fn action(&self) -> SshAction {
+        if self.checks {
+            return SshAction::Check { hold_and_delegate: CHECK.to_owned() };
+        }
+        SshAction::Accept {
+            accept: true,
+            allow_agent_forwarding: true,
+            allow_local_port_forwarding: true,
+            allow_remote_port_forwarding: true,
+        }
+    }
+}

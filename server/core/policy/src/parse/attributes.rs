@@ -1,0 +1,55 @@
+//! `nodeAttrs`: what nodes are told to be.
+
+use std::collections::BTreeMap;
+
+use jsonc_parser::{
+    ast::{Object, Value},
+    common::Ranged,
+};
+
+use crate::{
+    alias::{Alias, Mistake, Names, Side, network},
+    parse::{hujson::Report, json},
+    policy::Attribute,
+};
+
+const KEYS: [&str; 4] = ["target", "attr", "app", "ipPool"];
+
+/// The attributes in their order.
+pub(crate) fn read(value: &Value, names: &Names, report: &mut Report) -> Vec<Attribute> {
+    let Value::Array(list) = value else {
+        report.say(value.start(), "nodeAttrs must be a list", None);
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for element in &list.elements {
+        match element {
+            Value::Object(object) => found.push(attribute(object, names, report)),
+            other => report.say(other.start(), "an entry of nodeAttrs has target and attr", None),
+        }
+    }
+    found
+}
+
+fn attribute(object: &Object, names: &Names, report: &mut Report) -> Attribute {
+    let fields = report.fields(object, &KEYS, "nodeAttrs");
+    let field = |name| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    let mut targets = Vec::new();
+    for (at, text) in field("target").map(|value| report.texts(value, "target")).unwrap_or_default() {
+        match Alias::parse(text, Side::Source, names) {
+            Ok(alias) => targets.push(alias),
+            Err(Mistake { message, hint }) => report.say(at, format!("target={message}"), hint),
+        }
+    }
+    let names = field("attr").map(|value| report.texts(value, "attr")).unwrap_or_default();
+    for (at, text) in field("ipPool").map(|value| report.texts(value, "ipPool")).unwrap_or_default() {
+        if let Err(Mistake { message, hint }) = network(text) {
+            report.say(at, format!("ipPool={message}"), hint);
+        }
+    }
+    let mut apps = BTreeMap::new();
+    for member in field("app").map(|value| report.members(value, "app")).unwrap_or_default() {
+        apps.insert(member.name.as_str().to_owned(), json::plain(&member.value));
+    }
+    Attribute { targets, names: names.into_iter().map(|(_, text)| text.to_owned()).collect(), apps }
+}
