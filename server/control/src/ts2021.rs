@@ -136,10 +136,10 @@ impl Ts2021 {
         accepted.inspect_err(|bad| self.doors.failed(remote.ip(), bad.kind()))
     }
 
-    async fn serve(self, io: impl session::Io, accepted: Accepted, remote: SocketAddr) {
+    fn serve(self, io: impl session::Io, accepted: Accepted, remote: SocketAddr) -> impl Future<Output = ()> {
         let caller = Caller { machine: accepted.machine, remote };
         let stream = stream::NoiseStream::new(io, accepted.transport, &accepted.response);
-        session::serve(stream, caller, self.machine).await;
+        session::serve(stream, caller, self.machine)
     }
 }
 

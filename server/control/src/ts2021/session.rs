@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::{Router, body::Body};
-use hyper::{Request, Response, body::Incoming, service::service_fn};
+use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::ServiceExt;
@@ -32,32 +32,34 @@ const HEADERS: u32 = 16 << 10;
 pub trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for T {}
 
-/// Serves requests until either side closes or the channel idles.
-pub async fn serve(stream: NoiseStream<impl Io>, caller: Caller, machine: Router) {
+/// Serves requests until either side closes or the channel idles. The state of a connection is kilobytes, and a future
+/// that hands it on holds it twice: it is put in a box first.
+pub fn serve(stream: NoiseStream<impl Io>, caller: Caller, machine: Router) -> impl Future<Output = ()> {
     let open = Arc::new(AtomicU32::new(0));
     let counted = open.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(caller);
         let guard = Open::new(&counted);
-        let machine = machine.clone();
-        async move {
-            let response = machine.oneshot(request.map(Body::new)).await?;
-            Ok::<Response<Body>, Infallible>(response.map(|body| Body::new(guard.hold(body))))
-        }
+        let response = machine.clone().oneshot(request.map(Body::new));
+        async move { Ok::<_, Infallible>(response.await?.map(|body| Body::new(guard.hold(body)))) }
     });
-    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(PING_WITHIN)
-        .max_concurrent_streams(STREAMS)
-        .max_send_buf_size(SEND_BUFFER)
-        .max_header_list_size(HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        result = connection => if let Err(e) = result {
-            tracing::debug!(error = %e, "channel ended");
-        },
-        () = idle(&open) => tracing::debug!("idle channel closed"),
+    let connection = Box::pin(
+        hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_WITHIN)
+            .max_concurrent_streams(STREAMS)
+            .max_send_buf_size(SEND_BUFFER)
+            .max_header_list_size(HEADERS)
+            .serve_connection(TokioIo::new(stream), service),
+    );
+    async move {
+        tokio::select! {
+            result = connection => if let Err(e) = result {
+                tracing::debug!(error = %e, "channel ended");
+            },
+            () = idle(&open) => tracing::debug!("idle channel closed"),
+        }
     }
 }
 
