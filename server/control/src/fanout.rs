@@ -1,6 +1,7 @@
 //! Publishes each World to the sessions that it concerns, as differences that are rendered once per viewer class.
 //! Knows streams; what a node may see is decided in `netmap`.
 
+mod blocks;
 mod bodies;
 mod frame;
 mod log;
@@ -9,6 +10,7 @@ mod seat;
 mod session;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::{
     fmt,
@@ -27,6 +29,7 @@ use bodies::Bodies;
 use log::Published;
 use pace::{Pace, Turn};
 use seat::Seats;
+use whole::Queue;
 
 pub use frame::Encoding;
 pub use session::Session;
@@ -42,6 +45,7 @@ pub struct Hub {
     seats: Mutex<Seats>,
     pace: Pace,
     bodies: Bodies,
+    queue: Queue,
     keep_alive: [Bytes; 2],
 }
 
@@ -63,6 +67,7 @@ impl Hub {
             seats: Mutex::default(),
             pace: Pace::default(),
             bodies: Bodies::default(),
+            queue: Queue::new(),
             keep_alive: [beat(Encoding::Zstd), beat(Encoding::Plain)],
         })
     }
@@ -122,7 +127,7 @@ impl Hub {
         let front = self.front.load_full();
         let viewer = front.world.nodes.get(node)?;
         match self.whole(&front, viewer, encoding) {
-            Ok((_, body)) => Some(body),
+            Ok((_, parts)) => Some(parts.concat().into()),
             Err(e) => {
                 tracing::error!(%node, error = %e, "a map could not be rendered");
                 None

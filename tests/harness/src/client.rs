@@ -56,6 +56,20 @@ impl Client {
 
     /// The same, naming this version in the handshake.
     pub async fn connect_as(server: &Server, machine: &PrivateKey, version: CapVer) -> Result<Self> {
+        Self::dial(server, machine, version, None).await
+    }
+
+    /// A client that leaves room for so many bytes of a body that it does not read.
+    pub async fn connect_narrow(server: &Server, machine: &PrivateKey, window_bytes: u32) -> Result<Self> {
+        Self::dial(server, machine, CapVer::OURS, Some(window_bytes)).await
+    }
+
+    async fn dial(
+        server: &Server,
+        machine: &PrivateKey,
+        version: CapVer,
+        window_bytes: Option<u32>,
+    ) -> Result<Self> {
         let mut ephemeral = [0; 32];
         getrandom::fill(&mut ephemeral).context("random bytes")?;
         let version = u16::try_from(version.0)?;
@@ -63,7 +77,11 @@ impl Client {
         let mut socket = server.upgrade(&initiation).await?;
         let transport = initiator.finish(&answer(&mut socket).await.context("the handshake's response")?)?;
         let io = TokioIo::new(Channel::new(socket, transport));
-        let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        if window_bytes.is_some() {
+            http2.initial_stream_window_size(window_bytes);
+        }
+        let (sender, connection) = http2.handshake(io).await?;
         let driver = tokio::spawn(async move { drop(connection.await) });
         Ok(Self { sender, driver: Arc::new(Driver(driver)) })
     }

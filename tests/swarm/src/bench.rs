@@ -8,14 +8,19 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::{
-    FleetArgs,
-    fleet::{Fleet, Verdict, progress},
+    args::{FleetArgs, program},
+    fleet::{Arrival, Fleet, Plan, Verdict, progress},
     handshake::{self, Handshakes},
     histogram::{Histogram, Quantiles},
     report::{Report, Row, mib, row},
     say,
     server::Server,
+    target::Keys,
+    topology::Topology,
 };
+
+/// Full models; more would take the machine from the server that is measured.
+const WITNESSES: usize = 32;
 
 /// Between two changes, so that each finds the server idle.
 const PAUSE: Duration = Duration::from_millis(150);
@@ -75,7 +80,7 @@ pub async fn run(args: &FleetArgs, changes: u32) -> Result<Figures> {
         "  {:.0} of ours, {:.0} of snow's, at most {:.0}",
         noise.accepts, noise.stock_snow, noise.bound
     ));
-    let mut server = Server::spawn(&args.program()?).await?;
+    let mut server = Server::spawn(&program(args.spawn.as_ref())?).await?;
     let figures = measure(&server, args, changes, date, noise).await;
     let ended = server.ended()?;
     ensure!(ended.is_none(), "the server ended: {ended:?}\n{}", server.log());
@@ -90,18 +95,19 @@ async fn measure(
     noise: Handshakes,
 ) -> Result<Figures> {
     let nodes = args.nodes();
-    let mut fleet = Fleet::new(harness::Server::find(&server.url, None).await?, nodes)?;
+    let plan = Plan { devices: nodes, witnesses: args.witnesses_or(WITNESSES), ..Plan::default() };
+    let mut fleet = Fleet::new(harness::Server::find(&server.url, None).await?, Topology::Mesh, plan)?;
     let admin = server.admin()?;
-    admin.prepare_mesh().await?;
+    admin.prepare(Topology::Mesh).await?;
     let started_bytes = server.gauge().memory()?.resident_bytes;
     say(&format!("{nodes} clients"));
     let start = Instant::now();
-    let keys = fleet.mint(&admin).await?;
+    let keys = fleet.mint(&Keys::Minted(admin)).await?;
     progress("keys", start);
     let registration = cost(server, nodes, fleet.register(keys)).await?;
     progress("registered", start);
     let registered_bytes = server.gauge().memory()?.resident_bytes;
-    let connection = connect(server, &mut fleet, args.witnesses()).await?;
+    let connection = connect(server, &mut fleet).await?;
     progress("all know all", start);
     let connected = server.gauge().memory()?;
     let change = change_cost(server, &fleet, changes).await?;
@@ -140,9 +146,9 @@ async fn cost(server: &Server, nodes: usize, done: impl Future<Output = Result<(
 }
 
 /// The same for connecting, which is over when all know all.
-async fn connect(server: &Server, fleet: &mut Fleet, witnesses: usize) -> Result<Cost> {
+async fn connect(server: &Server, fleet: &mut Fleet) -> Result<Cost> {
     let (start, cpu) = (Instant::now(), server.gauge().cpu()?);
-    fleet.connect(witnesses).await?;
+    fleet.connect(Arrival::Quiet).await?;
     let took = start.elapsed() + fleet.settle().await?;
     let cpu = server.gauge().cpu()? - cpu;
     let nodes = fleet.devices.len();

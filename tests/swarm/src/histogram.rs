@@ -37,6 +37,11 @@ impl Histogram {
         self.longest_us.fetch_max(us, Relaxed);
     }
 
+    pub fn clear(&self) {
+        self.buckets.iter().for_each(|b| b.store(0, Relaxed));
+        self.longest_us.store(0, Relaxed);
+    }
+
     pub fn quantiles(&self) -> Quantiles {
         let ms = |us: u64| us as f64 / 1000.0;
         let longest = self.longest_us.load(Relaxed);

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{
             AtomicBool, AtomicU64,
             Ordering::{Relaxed, SeqCst},
@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tokio::{sync::Notify, time::timeout};
 
 use crate::{
@@ -25,8 +25,10 @@ const PRINTED: u64 = 20;
 
 /// Shared by everybody who changes something and everybody who listens.
 pub struct Ledger {
-    /// Per device, when each of its changes was sent; the first is its state at the start.
-    sent: Vec<Mutex<Vec<Instant>>>,
+    /// Per device, its changes; the first is its state at the start.
+    made: Vec<Mutex<Vec<Change>>>,
+    /// Per device, how many must hear of its changes.
+    audience: Vec<AtomicU64>,
     watching: AtomicBool,
     due: AtomicU64,
     delivered: AtomicU64,
@@ -34,15 +36,25 @@ pub struct Ledger {
     bytes: AtomicU64,
     errors: AtomicU64,
     delays: Histogram,
+    /// Until the last one has it.
+    everybody: Histogram,
     progress: Notify,
+}
+
+#[derive(Clone, Copy)]
+struct Change {
+    sent: Instant,
+    missing: u64,
 }
 
 impl Ledger {
     /// Of so many devices, all of which see each other.
     pub fn new(devices: usize) -> Self {
-        let start = Instant::now();
+        let start = Change { sent: Instant::now(), missing: 0 };
+        let others = devices.saturating_sub(1) as u64;
         Self {
-            sent: (0..devices).map(|_| Mutex::new(vec![start])).collect(),
+            made: (0..devices).map(|_| Mutex::new(vec![start])).collect(),
+            audience: (0..devices).map(|_| AtomicU64::new(others)).collect(),
             watching: AtomicBool::new(false),
             due: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
@@ -50,7 +62,15 @@ impl Ledger {
             bytes: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             delays: Histogram::new(),
+            everybody: Histogram::new(),
             progress: Notify::new(),
+        }
+    }
+
+    /// Sets how many must hear of the device's changes from now on.
+    pub fn set_audience(&self, device: usize, listeners: u64) {
+        if let Some(audience) = self.audience.get(device) {
+            audience.store(listeners, SeqCst);
         }
     }
 
@@ -63,34 +83,70 @@ impl Ledger {
         self.watching.load(Relaxed)
     }
 
-    /// Notes that the device is about to report its next change, which every other device must hear of.
+    /// Notes that the device is about to report its next change, which its audience must hear of.
     pub fn change(&self, device: usize) -> Result<Mark> {
-        let mut sent = self.sent_of(device)?;
-        let change = u16::try_from(sent.len()).context("too many changes of one device")?;
-        sent.push(Instant::now());
-        self.due.fetch_add(self.sent.len() as u64 - 1, SeqCst);
+        let mut made = self.made_by(device)?;
+        let change = u16::try_from(made.len()).context("too many changes of one device")?;
+        let missing = self.audience.get(device).map_or(0, |a| a.load(SeqCst));
+        made.push(Change { sent: Instant::now(), missing });
+        self.due.fetch_add(missing, SeqCst);
         Ok(Mark { device, change })
     }
 
     /// The last change that the device has reported.
     pub fn current(&self, device: usize) -> Result<Mark> {
-        let last = self.sent_of(device)?.len() - 1;
+        let last = self.made_by(device)?.len() - 1;
         Ok(Mark { device, change: u16::try_from(last)? })
     }
 
-    /// Notes that one listener, which knew change `known` of a device, has now heard of a later one. What it was not
-    /// told on the way counts as told with it.
-    pub fn heard(&self, known: u16, mark: Mark) -> Result<()> {
+    /// Whether the whole audience has heard of all changes of this device.
+    pub fn is_settled(&self, device: usize) -> Result<bool> {
+        Ok(self.made_by(device)?.iter().all(|c| c.missing == 0))
+    }
+
+    /// Notes that a listener who is there `since` and knew change `known` of a device has now heard of a later one.
+    /// What it was not told on the way counts as told with it.
+    pub fn heard(&self, known: u16, mark: Mark, since: Instant) -> Result<()> {
         let now = Instant::now();
         let changes = usize::from(known) + 1..=usize::from(mark.change);
         let told = changes.clone().count() as u64;
-        for at in self.sent_of(mark.device)?.get(changes).context("a change that nobody made")? {
-            self.delays.record(now.duration_since(*at));
+        for change in self.made_by(mark.device)?.get_mut(changes).context("a change that nobody made")? {
+            self.delays.record(now.duration_since(change.sent.max(since)));
+            ensure!(change.missing > 0, "change {} of {} came to too many", mark.change, mark.device);
+            change.missing -= 1;
+            if change.missing == 0 {
+                self.everybody.record(now.duration_since(change.sent));
+            }
         }
-        if self.delivered.fetch_add(told, SeqCst) + told >= self.due.load(SeqCst) {
+        self.told(told);
+        Ok(())
+    }
+
+    /// Whether a device could have reported this.
+    pub fn is_possible(&self, mark: Mark) -> bool {
+        self.current(mark.device).is_ok_and(|last| mark.change <= last.change)
+    }
+
+    /// Notes that so many listeners are owed something that is no report of a device.
+    pub fn owe(&self, listeners: u64) {
+        self.due.fetch_add(listeners, SeqCst);
+    }
+
+    /// Notes that one of them has it; it was owed since then.
+    pub fn met(&self, since: Instant) {
+        self.delays.record(since.elapsed());
+        self.told(1);
+    }
+
+    /// Notes that all of them have it.
+    pub fn all_met(&self, since: Instant) {
+        self.everybody.record(since.elapsed());
+    }
+
+    fn told(&self, deliveries: u64) {
+        if self.delivered.fetch_add(deliveries, SeqCst) + deliveries >= self.due.load(SeqCst) {
             self.progress.notify_waiters();
         }
-        Ok(())
     }
 
     /// Notes a message that is no keepalive.
@@ -144,9 +200,20 @@ impl Ledger {
         self.delays.quantiles()
     }
 
-    fn sent_of(&self, device: usize) -> Result<std::sync::MutexGuard<'_, Vec<Instant>>> {
-        let sent = self.sent.get(device).context("a device that nobody is")?;
-        Ok(sent.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Starts anew with the delays; the deliveries stay counted.
+    pub fn forget_delays(&self) {
+        self.delays.clear();
+        self.everybody.clear();
+    }
+
+    /// From a change's report to the last of its deliveries.
+    pub fn everybody(&self) -> Quantiles {
+        self.everybody.quantiles()
+    }
+
+    fn made_by(&self, device: usize) -> Result<MutexGuard<'_, Vec<Change>>> {
+        let made = self.made.get(device).context("a device that nobody is")?;
+        Ok(made.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -157,18 +224,32 @@ mod tests {
     #[tokio::test]
     async fn a_change_is_settled_when_all_others_have_it() {
         let ledger = Ledger::new(3);
-        let soon = Duration::from_millis(20);
+        let (soon, since) = (Duration::from_millis(20), Instant::now());
         ledger.settled(soon).await.unwrap();
         let first = ledger.change(1).unwrap();
         let second = ledger.change(1).unwrap();
         assert_eq!((first.change, second.change, ledger.current(1).unwrap()), (1, 2, second));
-        ledger.heard(0, first).unwrap();
-        ledger.heard(1, second).unwrap();
-        assert!(ledger.settled(soon).await.is_err());
-        ledger.heard(0, second).unwrap();
+        ledger.heard(0, first, since).unwrap();
+        ledger.heard(1, second, since).unwrap();
+        assert!(ledger.settled(soon).await.is_err() && !ledger.is_settled(1).unwrap());
+        ledger.heard(0, second, since).unwrap();
         ledger.settled(soon).await.unwrap();
+        assert!(ledger.is_settled(1).unwrap());
         assert_eq!(ledger.delivered(), 4);
-        assert!(ledger.heard(2, Mark { device: 1, change: 3 }).is_err());
-        assert!(ledger.heard(0, Mark { device: 3, change: 1 }).is_err());
+        assert!(ledger.heard(0, second, since).is_err());
+        assert!(ledger.heard(2, Mark { device: 1, change: 3 }, since).is_err());
+        assert!(ledger.heard(0, Mark { device: 3, change: 1 }, since).is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_owed_is_awaited() {
+        let ledger = Ledger::new(2);
+        ledger.set_audience(0, 0);
+        ledger.change(0).unwrap();
+        ledger.settled(Duration::from_millis(20)).await.unwrap();
+        ledger.owe(1);
+        assert!(ledger.settled(Duration::from_millis(20)).await.is_err());
+        ledger.met(Instant::now());
+        ledger.settled(Duration::from_millis(20)).await.unwrap();
     }
 }

@@ -2,30 +2,45 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU8, Ordering::SeqCst},
+    },
+    time::Instant,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use bytes::Bytes;
 use harness::{Family, MapStream, Model};
+use ident::NodeId;
+use tokio::sync::watch;
 use wire::MapResponse;
 
-use crate::{ledger::Ledger, mark::Mark};
+use crate::{ledger::Ledger, mark::Mark, tamper::Tamper};
 
 /// Bodies that are remembered; devices that see the same are sent the same bytes at about the same time.
 const REMEMBERED: usize = 16;
+/// Larger ones are full maps, which nobody else gets.
+const REMEMBERED_BYTES: usize = 16 << 10;
 
 /// What all listeners share.
 pub struct Shared {
     pub ledger: Ledger,
-    read: Mutex<VecDeque<(Bytes, Content)>>,
+    /// While it says true, the devices in `stalled` do not read.
+    pub stall: watch::Sender<bool>,
+    stalled: Vec<AtomicBool>,
+    goals: Vec<Mutex<Option<Goal>>>,
+    /// Node ids of devices that come and go, and the change with which each went.
+    guests: Mutex<HashMap<NodeId, (usize, Option<u16>)>>,
+    tamper: Option<Tamper>,
+    read: Mutex<VecDeque<(Bytes, Arc<MapResponse>)>>,
 }
 
-/// What matters of a message to one who is no witness.
-#[derive(Clone)]
-enum Content {
-    KeepAlive,
-    Marks(Arc<[Mark]>),
+/// A number of peers that a witness is to hold.
+#[derive(Clone, Copy)]
+struct Goal {
+    since: Instant,
+    peers: usize,
 }
 
 /// A device's model; empty while it is no witness or has heard nothing.
@@ -37,36 +52,99 @@ pub fn witness() -> Witness {
 }
 
 impl Shared {
-    pub fn new(devices: usize) -> Self {
-        Self { ledger: Ledger::new(devices), read: Mutex::new(VecDeque::new()) }
+    pub fn new(devices: usize, tamper: Option<Tamper>) -> Self {
+        Self {
+            ledger: Ledger::new(devices),
+            stall: watch::Sender::new(false),
+            stalled: (0..devices).map(|_| AtomicBool::new(false)).collect(),
+            goals: (0..devices).map(|_| Mutex::new(None)).collect(),
+            guests: Mutex::default(),
+            tamper,
+            read: Mutex::new(VecDeque::new()),
+        }
+    }
+
+    /// Devices that there may be.
+    pub fn places(&self) -> usize {
+        self.goals.len()
+    }
+
+    /// The fault of this run, if it is to have one.
+    pub fn tamper(&self) -> Option<&Tamper> {
+        self.tamper.as_ref()
+    }
+
+    /// Makes this device one that stops reading when [`Shared::stall`] says so.
+    pub fn choose_to_stall(&self, device: usize) {
+        if let Some(stalled) = self.stalled.get(device) {
+            stalled.store(true, SeqCst);
+        }
+    }
+
+    pub fn stalls(&self, device: usize) -> bool {
+        self.stalled.get(device).is_some_and(|s| s.load(SeqCst))
+    }
+
+    /// The witness of this device is to hold so many peers from now on, and is owed them since then.
+    pub fn expect(&self, device: usize, peers: usize, since: Instant) {
+        if let Some(goal) = self.goals.get(device) {
+            self.ledger.owe(1);
+            *goal.lock().unwrap_or_else(PoisonError::into_inner) = Some(Goal { since, peers });
+        }
+    }
+
+    /// Notes that a device that came later has gone, with the change that says so.
+    pub fn leave(&self, mark: Mark) {
+        let mut guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, gone) in guests.values_mut().filter(|(device, _)| *device == mark.device) {
+            *gone = Some(mark.change);
+        }
+    }
+
+    fn welcome(&self, id: NodeId, device: usize) {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner).insert(id, (device, None));
+    }
+
+    fn guest(&self, id: NodeId) -> Option<(usize, Option<u16>)> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+
+    fn reached(&self, device: usize, peers: usize) {
+        let Some(goal) = self.goals.get(device) else { return };
+        let met = goal.lock().unwrap_or_else(PoisonError::into_inner).take_if(|g| g.peers == peers);
+        if let Some(goal) = met {
+            self.ledger.met(goal.since);
+        }
     }
 
     /// Reads a body, once for all who get the same bytes.
-    fn content(&self, stream: &MapStream, packed: &Bytes) -> Result<Content> {
-        let known = |read: &VecDeque<(Bytes, Content)>| {
-            read.iter().find(|(body, _)| body == packed).map(|(_, content)| content.clone())
-        };
-        if let Some(content) = known(&self.read.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(content);
+    fn read(&self, stream: &MapStream, packed: &Bytes) -> Result<Arc<MapResponse>> {
+        if packed.len() > REMEMBERED_BYTES {
+            return stream.decode(packed).map(Arc::new);
         }
-        let content = Content::of(&stream.decode(packed)?);
+        let known = |read: &VecDeque<(Bytes, Arc<MapResponse>)>| {
+            read.iter().find(|(body, _)| body == packed).map(|(_, message)| message.clone())
+        };
+        if let Some(message) = known(&self.read.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(message);
+        }
+        let message = Arc::new(stream.decode(packed)?);
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if known(&read).is_none() {
             read.truncate(REMEMBERED - 1);
-            read.push_front((packed.clone(), content.clone()));
+            read.push_front((packed.clone(), message.clone()));
         }
-        Ok(content)
+        Ok(message)
     }
 }
 
-impl Content {
-    fn of(message: &MapResponse) -> Self {
-        if *message == MapResponse::keep_alive() {
-            Self::KeepAlive
-        } else {
-            Self::Marks(Mark::all(message).into())
-        }
-    }
+/// How far a listener is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stage {
+    Listening,
+    /// The end of the stream is no fault any more.
+    Leaving,
 }
 
 /// One device at its stream.
@@ -74,27 +152,26 @@ pub struct Listener {
     pub device: usize,
     pub witness: Option<Witness>,
     pub shared: Arc<Shared>,
+    pub since: Instant,
+    /// Whether it is one of those for whom a change is due.
+    pub counts: bool,
+    /// Whether its first message is owed to it.
+    pub owed: bool,
+    /// For one who comes and goes.
+    pub stage: Option<Arc<AtomicU8>>,
 }
 
 impl Listener {
     /// Listens until the stream ends, which it should not.
     pub async fn listen(self, mut stream: MapStream) {
         let mut known = HashMap::new();
+        let mut first = true;
         loop {
+            self.wait_while_stalled().await;
             let result = match stream.next_packed().await {
-                Ok(Some(packed)) => self.take(&stream, &packed, &mut known),
-                Ok(None) => {
-                    break self
-                        .shared
-                        .ledger
-                        .complain(&format!("the stream of device {} ended", self.device));
-                }
-                Err(e) => {
-                    break self
-                        .shared
-                        .ledger
-                        .complain(&format!("the stream of device {}: {e:#}", self.device));
-                }
+                Ok(Some(packed)) => self.take(&stream, &packed, &mut known, std::mem::take(&mut first)),
+                Ok(None) => break self.ended("ended"),
+                Err(e) => break self.ended(&format!("{e:#}")),
             };
             if let Err(e) = result {
                 self.shared.ledger.complain(&format!("device {}: {e:#}", self.device));
@@ -102,31 +179,79 @@ impl Listener {
         }
     }
 
-    fn take(&self, stream: &MapStream, packed: &Bytes, known: &mut HashMap<usize, u16>) -> Result<()> {
-        let content = match &self.witness {
-            Some(witness) => {
-                let message = stream.decode(packed)?;
-                let content = Content::of(&message);
-                witness.lock().unwrap_or_else(PoisonError::into_inner).fold(message)?;
-                content
-            }
-            None if self.shared.ledger.is_watching() => self.shared.content(stream, packed)?,
-            None => Content::Marks([].into()),
-        };
-        let Content::Marks(marks) = content else { return Ok(()) };
-        self.shared.ledger.message(packed.len());
-        self.hear(&marks, known)
+    async fn wait_while_stalled(&self) {
+        if self.shared.stalls(self.device) {
+            // An error only says that nobody can stall us any more.
+            let _ = self.shared.stall.subscribe().wait_for(|stalled| !stalled).await;
+        }
     }
 
-    fn hear(&self, marks: &[Mark], known: &mut HashMap<usize, u16>) -> Result<()> {
-        for mark in marks {
-            let known = known.entry(mark.device).or_default();
-            ensure!(mark.device != self.device, "it is told of itself as a peer");
-            ensure!(mark.change >= *known, "change {} of {} after {known}", mark.change, mark.device);
-            if mark.change > *known {
-                self.shared.ledger.heard(*known, *mark)?;
-                *known = mark.change;
+    fn ended(&self, how: &str) {
+        let leaving = self.stage.as_ref().is_some_and(|s| s.load(SeqCst) == Stage::Leaving as u8);
+        if !leaving {
+            self.shared.ledger.complain(&format!("the stream of device {}: {how}", self.device));
+        }
+    }
+
+    fn take(
+        &self,
+        stream: &MapStream,
+        packed: &Bytes,
+        known: &mut HashMap<usize, u16>,
+        first: bool,
+    ) -> Result<()> {
+        let ledger = &self.shared.ledger;
+        if first && self.owed {
+            ledger.met(self.since);
+        }
+        if self.witness.is_none() && (first || !ledger.is_watching()) {
+            ledger.message(packed.len());
+            return Ok(());
+        }
+        let message = self.shared.read(stream, packed)?;
+        if *message == MapResponse::keep_alive() {
+            return Ok(());
+        }
+        ledger.message(packed.len());
+        match &self.shared.tamper {
+            Some(tamper) if tamper.device == self.device => {
+                tamper.apply((*message).clone()).into_iter().try_for_each(|m| self.hear(&m, known))
             }
+            _ => self.hear(&message, known),
+        }
+    }
+
+    fn hear(&self, message: &MapResponse, known: &mut HashMap<usize, u16>) -> Result<()> {
+        if let Some(witness) = &self.witness {
+            let mut model = witness.lock().unwrap_or_else(PoisonError::into_inner);
+            model.fold(message.clone())?;
+            self.shared.reached(self.device, model.peers().len());
+        }
+        if let Some(own) = message.node.as_ref().filter(|_| self.stage.is_some()) {
+            self.shared.welcome(own.id, self.device);
+        }
+        let mut heard = Ok(());
+        for (mark, alone) in Mark::whole(message).map(|m| (m, false)).chain(Mark::patched(message)) {
+            heard = heard.and(self.hear_mark(mark, alone, known));
+        }
+        for (device, gone) in message.peers_removed.iter().filter_map(|id| self.shared.guest(*id)) {
+            let Some(change) = gone else { bail!("device {device} is removed, which has not gone") };
+            heard = heard.and(self.hear_mark(Mark { device, change }, true, known));
+        }
+        heard
+    }
+
+    /// One that comes alone must say something new; others may come for the sake of something else.
+    fn hear_mark(&self, mark: Mark, alone: bool, known: &mut HashMap<usize, u16>) -> Result<()> {
+        let Mark { device, change } = mark;
+        ensure!(device != self.device, "it is told of itself as a peer");
+        ensure!(self.shared.ledger.is_possible(mark), "change {change} of {device}, which nobody made");
+        let before = known.insert(device, change);
+        ensure!(before.is_none_or(|b| change >= b), "change {change} of {device} after {before:?}");
+        ensure!(!alone || before != Some(change), "change {change} of {device} twice");
+        let before = before.unwrap_or_default();
+        if change > before && self.counts && !self.shared.stalls(self.device) {
+            self.shared.ledger.heard(before, mark, self.since)?;
         }
         Ok(())
     }
@@ -138,20 +263,30 @@ mod tests {
 
     #[test]
     fn order_and_subject_are_judged() {
-        let shared = Arc::new(Shared::new(2));
-        let listener = Listener { device: 0, witness: None, shared: shared.clone() };
-        let mut known = HashMap::new();
-        let change = |change| [Mark { device: 1, change }];
+        let shared = Arc::new(Shared::new(2, None));
+        let listener = Listener {
+            device: 0,
+            witness: None,
+            shared: shared.clone(),
+            since: Instant::now(),
+            counts: true,
+            owed: false,
+            stage: None,
+        };
+        let change = |change| Mark { device: 1, change };
         for _ in 0..3 {
             shared.ledger.change(1).unwrap();
         }
-        listener.hear(&change(0), &mut known).unwrap();
+        let mut known = HashMap::new();
+        let mut hear = |mark, alone| listener.hear_mark(mark, alone, &mut known);
+        hear(change(0), false).unwrap();
         assert_eq!(shared.ledger.delivered(), 0);
-        listener.hear(&change(2), &mut known).unwrap();
-        listener.hear(&change(2), &mut known).unwrap();
+        hear(change(2), true).unwrap();
+        hear(change(2), false).unwrap();
         assert_eq!(shared.ledger.delivered(), 2);
-        assert!(listener.hear(&change(1), &mut known).is_err());
-        assert!(listener.hear(&change(4), &mut known).is_err());
-        assert!(listener.hear(&[Mark { device: 0, change: 0 }], &mut known).is_err());
+        assert!(hear(change(2), true).is_err(), "the same patch again");
+        assert!(hear(change(1), false).is_err(), "an older one");
+        assert!(hear(change(4), false).is_err(), "one that nobody made");
+        assert!(hear(Mark { device: 0, change: 0 }, false).is_err(), "itself");
     }
 }

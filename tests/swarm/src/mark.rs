@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result};
-use wire::MapResponse;
+use wire::{MapResponse, PeerChange};
 
 /// 198.18.0.0/15 is set apart for measurements (RFC 2544): no real client reports it.
 const BASE: u32 = u32::from_be_bytes([198, 18, 0, 0]);
@@ -32,11 +32,19 @@ impl Mark {
         Some(Self { device: usize::try_from(device).ok()?, change: endpoint.port().checked_sub(1)? })
     }
 
-    /// All that a message brings.
-    pub fn all(message: &MapResponse) -> Vec<Self> {
-        let whole = message.peers.iter().flatten().chain(&message.peers_changed).flat_map(|n| &n.endpoints);
-        let patched = message.peers_changed_patch.iter().flat_map(|c| c.endpoints.iter().flatten());
-        whole.chain(patched).filter_map(|e| Self::of(*e)).collect()
+    /// All that come with whole nodes.
+    pub fn whole(message: &MapResponse) -> impl Iterator<Item = Self> {
+        let nodes = message.peers.iter().flatten().chain(&message.peers_changed);
+        nodes.flat_map(|n| &n.endpoints).filter_map(|e| Self::of(*e))
+    }
+
+    /// All that come as changes of single fields, and whether the endpoint is the only one.
+    pub fn patched(message: &MapResponse) -> impl Iterator<Item = (Self, bool)> {
+        message.peers_changed_patch.iter().flat_map(|change| {
+            let endpoints = change.endpoints.clone();
+            let alone = *change == PeerChange { endpoints, ..PeerChange::new(change.node_id) };
+            change.endpoints.iter().flatten().filter_map(move |e| Some((Self::of(*e)?, alone)))
+        })
     }
 }
 

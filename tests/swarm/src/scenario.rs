@@ -1,176 +1,115 @@
 //! `swarm run`: one kind of life for some time, and what it cost.
 
-use std::time::{Duration, Instant};
+mod join;
+mod life;
+mod outcome;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
-use serde::Serialize;
-use tokio::{
-    task::JoinSet,
-    time::{MissedTickBehavior, interval, sleep},
-};
 
 use crate::{
-    FleetArgs,
-    fleet::{Fleet, Verdict, progress},
+    args::{RunArgs, Scenario},
+    fleet::{Arrival, Fleet, Plan, progress},
     histogram::Quantiles,
-    report::{Report, Row, mib, row},
-    say,
-    server::Server,
+    target::Target,
 };
+use outcome::Meter;
+pub use outcome::Outcome;
 
 /// After the last change, what is under way must have arrived within that.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(120);
+/// A connection without progress is cut after a minute: nobody stalls for that long.
+const STALLED_AT_MOST: Duration = Duration::from_secs(50);
 
-/// What came of it.
-#[derive(Debug, Serialize)]
-pub struct Outcome {
-    topology: &'static str,
-    rate: u32,
-    nodes_connected: usize,
-    ramp_up_seconds: f64,
-    seconds: f64,
-    changes: u64,
-    deliveries: u64,
-    /// Messages that were no keepalives.
-    messages: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes_per_change: Option<f64>,
-    delivery_ms: Quantiles,
-    #[serde(flatten)]
-    verdict: Verdict,
-    errors: u64,
-    server: ServerUse,
+/// Runs the scenario on the server that the command line names.
+pub async fn run(args: &RunArgs) -> Result<Outcome> {
+    args.topology.check(args.fleet.nodes())?;
+    let (scenario, usual) = (args.scenario, args.scenario.usual_rate());
+    ensure!(usual.is_some() || args.rate.is_none(), "scenario {scenario:?} has no rate");
+    let ours = args.server.is_none();
+    ensure!(
+        ours || scenario != Scenario::Policy,
+        "scenario policy needs a server that swarm starts (--spawn)"
+    );
+    let target = Target::of(args).await?;
+    let outcome = live(&target, args, args.rate.or(usual).unwrap_or_default()).await;
+    target.close(outcome)
 }
 
-/// While the scenario ran, without getting connected; memory over the whole run.
-#[derive(Debug, Serialize)]
-struct ServerUse {
-    cpu_seconds: f64,
-    /// None when nothing was changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cpu_ms_per_change: Option<f64>,
-    rss_bytes: u64,
-    peak_rss_bytes: u64,
-}
-
-/// So many changes a second; none at all when `rate` is 0.
-pub async fn run(args: &FleetArgs, seconds: u32, rate: u32) -> Result<Outcome> {
-    let mut server = Server::spawn(&args.program()?).await?;
-    let outcome = live(&server, args, seconds, rate).await;
-    let ended = server.ended()?;
-    ensure!(ended.is_none(), "the server ended: {ended:?}\n{}", server.log());
-    outcome.with_context(|| server.log())
-}
-
-async fn live(server: &Server, args: &FleetArgs, seconds: u32, rate: u32) -> Result<Outcome> {
+async fn live(target: &Target, args: &RunArgs, rate: u32) -> Result<Outcome> {
     let start = Instant::now();
-    let mut fleet = Fleet::new(harness::Server::find(&server.url, None).await?, args.nodes())?;
-    let admin = server.admin()?;
-    admin.prepare_mesh().await?;
-    let keys = fleet.mint(&admin).await?;
+    let plan = Plan {
+        devices: args.fleet.nodes(),
+        guests: if args.scenario == Scenario::Join { join::guests(args.seconds, rate) } else { 0 },
+        witnesses: args.fleet.witnesses(),
+        tamper: None,
+    };
+    let mut fleet = Fleet::new(harness::Server::find(&target.url, None).await?, args.topology, plan)?;
+    if args.scenario == Scenario::Slow {
+        fleet.choose_slow_ones();
+    }
+    let keys = fleet.mint(&target.keys).await?;
     let joining = Instant::now();
+    let ramp = Meter::start(target, &fleet)?;
     fleet.register(keys).await?;
-    fleet.connect(args.witnesses()).await?;
+    if args.scenario == Scenario::Ramp {
+        let changes = ramp_up(&mut fleet).await?;
+        return ramp.outcome(target, &fleet, args, rate, changes, joining.elapsed()).await;
+    }
+    fleet.connect(Arrival::Quiet).await?;
     let connecting = joining.elapsed();
     let ramp_up = connecting + fleet.settle().await?;
     progress("all know all", start);
 
+    fleet.listen_only(|device| !fleet.shared.stalls(device));
+    fleet.shared.ledger.watch();
+    let meter = Meter::start(target, &fleet)?;
+    let mut fleet = Arc::new(fleet);
+    let lived = pass(target, &mut fleet, args, rate).await?;
     let ledger = &fleet.shared.ledger;
-    ledger.watch();
-    let (from, cpu, messages, bytes) =
-        (Instant::now(), server.gauge().cpu()?, ledger.messages(), ledger.bytes());
-    let length = Duration::from_secs(seconds.into());
-    let changes = if rate == 0 { rest(length).await } else { churn(&fleet, length, rate).await? };
-    ledger.settled(DELIVERED_WITHIN).await?;
-    let (took, cpu) = (from.elapsed(), server.gauge().cpu()? - cpu);
-    let messages = ledger.messages() - messages;
-    if rate == 0 && messages > 0 {
-        ledger.complain(&format!("{messages} messages while nothing happened"));
+    if let Err(e) = ledger.settled(DELIVERED_WITHIN).await {
+        ledger.complain(&format!("{e:#}"));
     }
     progress("lived", start);
-    let per_change = |sum: f64| (changes > 0).then(|| sum / changes as f64);
-    let memory = server.gauge().memory()?;
-    let verdict = fleet.verdict().await?;
-    Ok(Outcome {
-        topology: "mesh",
-        rate,
-        nodes_connected: fleet.devices.len(),
-        ramp_up_seconds: ramp_up.as_secs_f64(),
-        seconds: took.as_secs_f64(),
-        changes,
-        deliveries: ledger.delivered(),
-        messages,
-        bytes_per_change: per_change((ledger.bytes() - bytes) as f64),
-        delivery_ms: ledger.delays(),
-        verdict,
-        errors: ledger.errors(),
-        server: ServerUse {
-            cpu_seconds: cpu.as_secs_f64(),
-            cpu_ms_per_change: per_change(cpu.as_secs_f64() * 1000.0),
-            rss_bytes: memory.resident_bytes,
-            peak_rss_bytes: memory.peak_bytes,
-        },
-    })
+    let mut outcome = meter.outcome(target, &fleet, args, rate, lived.changes, ramp_up).await?;
+    outcome.delivery_ms_before = lived.before;
+    Ok(outcome)
 }
 
-async fn rest(length: Duration) -> u64 {
-    sleep(length).await;
-    0
+/// What happened.
+#[derive(Default)]
+struct Lived {
+    changes: u64,
+    /// Delays before a tenth stopped reading.
+    before: Option<Quantiles>,
 }
 
-/// Changes at an even pace whatever becomes of them: a slow server gets no mercy.
-async fn churn(fleet: &Fleet, length: Duration, rate: u32) -> Result<u64> {
-    let mut clock = interval(Duration::from_secs(1) / rate);
-    clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let (start, mut reports, mut changes) = (Instant::now(), JoinSet::new(), 0);
-    while start.elapsed() < length {
-        clock.tick().await;
-        reports.spawn(fleet.start_change(changes % fleet.devices.len())?);
-        changes += 1;
-        while reports.try_join_next().is_some() {}
-    }
-    reports.join_all().await;
-    say(&format!("  {changes} changes"));
-    Ok(changes as u64)
+async fn pass(target: &Target, fleet: &mut Arc<Fleet>, args: &RunArgs, rate: u32) -> Result<Lived> {
+    let length = Duration::from_secs(args.seconds.into());
+    let changes = match args.scenario {
+        Scenario::Ramp => 0,
+        Scenario::Idle => life::rest(fleet, length).await,
+        Scenario::Churn => life::churn(fleet, length, rate).await?,
+        Scenario::Join => join::join(fleet, &target.keys, length, rate).await?,
+        Scenario::Policy => life::policy(fleet, target, length, rate).await?,
+        Scenario::Reconnect => {
+            life::reconnect(Arc::get_mut(fleet).context("a fleet of our own")?, length).await?
+        }
+        Scenario::Slow => return life::slow(fleet, length, rate).await,
+    };
+    Ok(Lived { changes, before: None })
 }
 
-impl Report for Outcome {
-    fn rows(&self) -> Vec<Row> {
-        let Self { delivery_ms: q, server, verdict, .. } = self;
-        let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".into());
-        vec![
-            row(
-                "topology, nodes, changes per s",
-                format!("{}, {}, {}", self.topology, self.nodes_connected, self.rate),
-                "",
-            ),
-            row("until all knew all", format!("{:.1} s", self.ramp_up_seconds), ""),
-            row("measured for", format!("{:.1} s", self.seconds), ""),
-            row("changes / deliveries", format!("{} / {}", self.changes, self.deliveries), ""),
-            row("messages", self.messages.to_string(), ""),
-            row("bytes per change", or_none(self.bytes_per_change.map(|b| format!("{b:.0}"))), ""),
-            row(
-                "change to each receiver, p50 / p99 / max",
-                format!("{:.1} / {:.1} / {:.1} ms", q.p50, q.p99, q.max),
-                "",
-            ),
-            row("server CPU", format!("{:.2} s", server.cpu_seconds), ""),
-            row("- per change", or_none(server.cpu_ms_per_change.map(|ms| format!("{ms:.2} ms"))), ""),
-            row(
-                "server memory, peak",
-                format!("{}, {}", mib(server.rss_bytes), mib(server.peak_rss_bytes)),
-                "",
-            ),
-            row(
-                "models checked / wrong",
-                format!("{} / {}", verdict.models_checked, verdict.models_wrong),
-                "0 wrong",
-            ),
-            row("errors", self.errors.to_string(), "0"),
-        ]
+/// Everybody connects; each one's first report is a change that every witness who may see it must hear of.
+async fn ramp_up(fleet: &mut Fleet) -> Result<u64> {
+    fleet.connect(Arrival::Counted).await?;
+    let ledger = &fleet.shared.ledger;
+    if let Err(e) = ledger.settled(DELIVERED_WITHIN).await {
+        ledger.complain(&format!("{e:#}"));
     }
-
-    fn is_right(&self) -> bool {
-        self.verdict.models_wrong == 0 && self.errors == 0
-    }
+    Ok(fleet.devices.len() as u64)
 }

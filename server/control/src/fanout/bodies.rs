@@ -13,26 +13,23 @@ use world::{ClassId, Node, World};
 
 use super::{
     Encoding,
+    blocks::Blocks,
     frame::{FrameError, framed},
     log::Published,
 };
 
 const SPANS: usize = 64;
 const SHARED: usize = 512;
-const FULL: usize = 64;
 
 /// From where to where, and between which classes.
 type Way = (u64, u64, Option<ClassId>, Option<ClassId>);
-
-/// A World, and by which class it is seen.
-type View = (u64, Option<ClassId>);
 
 /// All caches. What is asked for again soon is kept, the newest longest.
 #[derive(Debug, Default)]
 pub(super) struct Bodies {
     spans: Mutex<BTreeMap<(u64, u64), Arc<Span>>>,
     shared: Mutex<BTreeMap<Way, Arc<Shared>>>,
-    full: Mutex<BTreeMap<View, Arc<Pieces>>>,
+    pub(super) blocks: Blocks,
     peers: Mutex<Peers>,
     sources: Mutex<Sources>,
 }
@@ -93,25 +90,13 @@ impl Bodies {
         Ok(made)
     }
 
-    /// All peers that a class sees.
-    pub(super) fn full(&self, at: &Published, class: Option<ClassId>) -> Result<Arc<Pieces>, FrameError> {
-        let key = (at.seq, class);
-        let mut full = lock(&self.full);
-        if let Some(ready) = full.get(&key) {
-            return Ok(ready.clone());
-        }
-        let made = Pieces::all(&at.world, class, &mut |world, node, class| self.peer(world, node, class))?;
-        let made = Arc::new(made);
-        keep(&mut full, FULL, key, made.clone());
-        Ok(made)
-    }
-
     /// The sources of a rule.
     pub(super) fn sources(&self, world: &World, rule: usize) -> Arc<[String]> {
         lock(&self.sources).of(world, rule)
     }
 
-    fn peer(&self, world: &World, node: &Node, viewer: ClassId) -> Result<Bytes, EncodeError> {
+    /// A peer as viewers of a class are told of it.
+    pub(super) fn peer(&self, world: &World, node: &Node, viewer: ClassId) -> Result<Bytes, EncodeError> {
         lock(&self.peers).of(world, node, viewer)
     }
 }

@@ -49,6 +49,11 @@ impl Published {
         next
     }
 
+    /// Whether it is known what happened since.
+    pub(super) fn reaches(&self, seq: u64) -> bool {
+        self.seq.saturating_sub(seq) <= self.log.len() as u64
+    }
+
     /// What happened since; none when that is no longer known.
     pub(super) fn since(&self, seq: u64) -> Option<Span> {
         let behind = usize::try_from(self.seq.checked_sub(seq)?).ok()?;
@@ -92,8 +97,10 @@ mod tests {
             (1, 100, Duration::from_secs(10), 31),
         ] {
             let published = published(each, times, apart);
-            assert!(published.since(published.seq - known).is_some());
-            assert!(published.since(published.seq - known - 1).is_none());
+            for (seq, is_known) in [(published.seq - known, true), (published.seq - known - 1, false)] {
+                assert_eq!(published.since(seq).is_some(), is_known);
+                assert_eq!(published.reaches(seq), is_known);
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use ident::NodeKey;
-use netmap::head;
+use netmap::Whole;
 use wire::MapResponse;
 use world::{Lifecycle, Node};
 
@@ -17,11 +17,14 @@ use super::{
     frame::{FrameError, framed, rendered},
     log::Published,
     seat::Seat,
+    whole::Place,
 };
 
 /// Clients give up after 120 s of silence; proxies often after 60 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(45);
 const JITTER_MILLIS: u64 = 8000;
+/// A client that reads slowly keeps others on its channel waiting for no more than this.
+const SLICE: usize = 64 << 10;
 
 /// The stream of one node, until it is dropped or ends.
 #[derive(Debug)]
@@ -33,7 +36,11 @@ pub struct Session {
     /// The last World that the client was told of; none before the first message.
     cursor: Option<u64>,
     site: u64,
+    /// What is left of a whole map, in parts that others may hold as well.
+    parts: VecDeque<Bytes>,
     ready: VecDeque<Bytes>,
+    /// Held until a whole map is taken.
+    place: Option<Place>,
     beats: u64,
 }
 
@@ -54,7 +61,8 @@ impl From<FrameError> for End {
 impl Session {
     pub(super) fn new(hub: Arc<Hub>, seat: Arc<Seat>, encoding: Encoding) -> Self {
         let key = hub.world().nodes.get(seat.node).map(|n| n.node_key);
-        Self { hub, seat, key, encoding, cursor: None, site: 0, ready: VecDeque::new(), beats: 0 }
+        let (parts, ready) = (VecDeque::new(), VecDeque::new());
+        Self { hub, seat, key, encoding, cursor: None, site: 0, parts, ready, place: None, beats: 0 }
     }
 
     /// How its messages are packed.
@@ -62,16 +70,21 @@ impl Session {
         self.encoding
     }
 
-    /// The next message with its length in front: the whole map, then what changes, and a keepalive within 50 s of
-    /// silence. None when the stream is over. Dropping the future loses nothing.
+    /// What comes next of messages with their length in front: the whole map, then what changes, and a keepalive within
+    /// 50 s of silence. A whole map comes in slices of at most 64 KiB, the others are one slice each. None when the stream is over. Dropping
+    /// the future loses nothing.
     pub async fn next(&mut self) -> Option<Bytes> {
         let silent_until = tokio::time::Instant::now() + self.silence();
         loop {
             if self.seat.is_closed() {
                 return None;
             }
-            if let Some(message) = self.ready.pop_front() {
-                return Some(message);
+            if let Some(slice) = self.slice() {
+                return Some(slice);
+            }
+            self.place = None;
+            if self.needs_whole() {
+                self.place = self.hub.queue.place().await;
             }
             let begun = Instant::now();
             match self.compose() {
@@ -82,7 +95,7 @@ impl Session {
                     return None;
                 }
             }
-            if !self.ready.is_empty() {
+            if !self.ready.is_empty() || !self.parts.is_empty() {
                 self.hub.pace.spend(begun.elapsed());
                 continue;
             }
@@ -94,6 +107,27 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// HTTP/2 keeps a slot for each slice that waits, so parts are put together.
+    fn slice(&mut self) -> Option<Bytes> {
+        let Some(first) = self.parts.front_mut() else { return self.ready.pop_front() };
+        if first.len() > SLICE {
+            return Some(first.split_to(SLICE));
+        }
+        let mut slice = Vec::with_capacity(SLICE);
+        while let Some(part) = self.parts.pop_front_if(|part| slice.len() + part.len() <= SLICE) {
+            slice.extend_from_slice(&part);
+        }
+        if self.parts.is_empty() {
+            self.parts = VecDeque::new();
+        }
+        Some(slice.into())
+    }
+
+    /// Whether the client has nothing yet, or nothing that a difference could follow.
+    fn needs_whole(&self) -> bool {
+        self.cursor.is_none_or(|cursor| !self.hub.told.load().reaches(cursor))
     }
 
     fn silence(&self) -> Duration {
@@ -119,8 +153,8 @@ impl Session {
     }
 
     fn whole(&mut self, at: &Published, node: &Node) -> Result<(), End> {
-        let (site, body) = self.hub.whole(at, node, self.encoding)?;
-        self.ready.push_back(body);
+        let (site, parts) = self.hub.whole(at, node, self.encoding)?;
+        self.parts.extend(parts);
         (self.cursor, self.site) = (Some(at.seq), site);
         Ok(())
     }
@@ -128,8 +162,7 @@ impl Session {
     /// Too far behind: the whole map replaces what the client has, which an empty list of peers cannot do.
     fn again(&mut self, at: &Published) -> Result<(), End> {
         let Some(node) = at.world.nodes.get(self.seat.node).cloned() else { return Err(End::Over) };
-        let pieces = self.hub.bodies.full(at, node.class)?;
-        if !pieces.has_whole(Some(node.id)) {
+        if Whole::of(&at.world, &node).blocks().is_empty() {
             return Err(End::Over);
         }
         self.whole(at, &node)
@@ -184,25 +217,6 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.hub.seats().leave(&self.seat);
-    }
-}
-
-impl Hub {
-    /// The whole map for a node, and the number of the site in it.
-    pub(super) fn whole(
-        &self,
-        at: &Published,
-        node: &Node,
-        encoding: Encoding,
-    ) -> Result<(u64, Bytes), FrameError> {
-        let posted = self.posted.load_full();
-        let pieces = self.bodies.full(at, node.class)?;
-        let now = jiff::Timestamp::now();
-        let mut head =
-            head(&at.world, node, &posted.site, now, &mut |rule| self.bodies.sources(&at.world, rule));
-        head.user_profiles = vec![netmap::owner_profile(&at.world, node)];
-        let json = pieces.message(head, Some(node.id))?.unwrap_or_default();
-        Ok((posted.number, framed(&json, encoding)?))
     }
 }
 

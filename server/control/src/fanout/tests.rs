@@ -1,3 +1,5 @@
+mod whole;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -86,8 +88,17 @@ fn decoded(message: &Bytes, encoding: Encoding) -> MapResponse {
     serde_json::from_slice(&json).unwrap()
 }
 
+/// The next message, put together from its slices.
+async fn message(session: &mut Session) -> Option<Bytes> {
+    let mut message = session.next().await?.to_vec();
+    while (u32::from_le_bytes(*message.first_chunk().unwrap()) as usize) > message.len() - 4 {
+        message.extend(session.next().await?);
+    }
+    Some(message.into())
+}
+
 async fn told(session: &mut Session) -> MapResponse {
-    let message = tokio::time::timeout(Duration::from_secs(5), session.next()).await.unwrap().unwrap();
+    let message = tokio::time::timeout(Duration::from_secs(5), message(session)).await.unwrap().unwrap();
     decoded(&message, session.encoding())
 }
 

@@ -12,6 +12,7 @@ mod profile;
 mod render;
 mod source;
 mod span;
+mod whole;
 
 pub use delta::PeerDelta;
 pub use filter::filters;
@@ -21,3 +22,4 @@ pub use profile::{owner_profile, profiles};
 pub use render::{Piece, Pieces, Render, peer_json};
 pub use source::sources;
 pub use span::{Concern, Span};
+pub use whole::{Block, Likeness, Whole};

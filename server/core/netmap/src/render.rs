@@ -7,11 +7,7 @@ use ident::{NodeId, UserId};
 use wire::{EncodeError, MapResponse, UserProfile, encode, encode_into};
 use world::{ClassId, Node, World};
 
-use crate::{
-    Span, peer,
-    profile::{named, owner_id},
-    visible,
-};
+use crate::{Span, peer};
 
 /// The JSON of something about one peer.
 pub type Piece = (NodeId, Bytes);
@@ -23,8 +19,6 @@ pub type Render<'a> = &'a mut dyn FnMut(&World, &Node, ClassId) -> Result<Bytes,
 /// What a message says of peers and of users, for all viewers of a class; a viewer leaves itself out.
 #[derive(Debug, Clone, Default)]
 pub struct Pieces {
-    /// Whether `whole` is all there are: the message replaces the peers.
-    pub all: bool,
     /// Peers that are gone.
     pub removed: Vec<NodeId>,
     /// Peers told whole.
@@ -43,17 +37,6 @@ pub fn peer_json(world: &World, node: &Node, viewer: ClassId) -> Result<Bytes, E
 }
 
 impl Pieces {
-    /// Everything that a class sees.
-    pub fn all(world: &World, viewer: Option<ClassId>, render: Render) -> Result<Self, EncodeError> {
-        let mut pieces = Self { all: true, ..Self::default() };
-        let Some(class) = viewer else { return Ok(pieces) };
-        for node in visible(world, viewer) {
-            pieces.whole.push((node.id, render(world, node, class)?));
-        }
-        pieces.users = named(world, visible(world, viewer).map(|n| owner_id(n)));
-        Ok(pieces)
-    }
-
     /// The difference for viewers that had one class and have the other.
     pub fn of(
         span: &Span,
@@ -74,14 +57,8 @@ impl Pieces {
         Ok(pieces)
     }
 
-    /// Whether the node itself is among the peers.
-    pub fn mentions(&self, id: NodeId) -> bool {
-        let among = |pieces: &[Piece]| pieces.iter().any(|(other, _)| *other == id);
-        among(&self.whole) || among(&self.patches) || self.removed.contains(&id)
-    }
-
     /// Whether somebody else than this node is told whole.
-    pub fn has_whole(&self, but: Option<NodeId>) -> bool {
+    fn has_whole(&self, but: Option<NodeId>) -> bool {
         self.whole.iter().any(|(id, _)| Some(*id) != but)
     }
 
@@ -99,7 +76,7 @@ impl Pieces {
         let removed: Vec<_> = self.removed.iter().filter(|id| Some(**id) != viewer).collect();
 
         let mut json = Object::of(encode(&head)?);
-        json.array(if self.all { "Peers" } else { "PeersChanged" }, others(&self.whole, viewer));
+        json.array("PeersChanged", others(&self.whole, viewer));
         json.array("PeersChangedPatch", others(&self.patches, viewer));
         if !removed.is_empty() {
             json.value("PeersRemoved", |out| encode_into(out, &removed))?;
@@ -116,11 +93,11 @@ fn others(pieces: &[Piece], viewer: Option<NodeId>) -> impl Iterator<Item = &[u8
 }
 
 /// A JSON object that takes in more keys.
-struct Object(Vec<u8>);
+pub(crate) struct Object(Vec<u8>);
 
 impl Object {
     /// The bytes of an object.
-    fn of(mut json: Vec<u8>) -> Self {
+    pub(crate) fn of(mut json: Vec<u8>) -> Self {
         json.pop();
         Self(json)
     }
@@ -136,7 +113,11 @@ impl Object {
         self.0.extend([b"\"", key.as_bytes(), b"\":"].concat());
     }
 
-    fn value<E>(&mut self, key: &str, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn value<E>(
+        &mut self,
+        key: &str,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.key(key);
         write(&mut self.0)
     }
@@ -155,6 +136,11 @@ impl Object {
             separator = b',';
         }
         self.0.push(b']');
+    }
+
+    /// Without the brace at its end.
+    pub(crate) fn unfinished(self) -> Vec<u8> {
+        self.0
     }
 
     fn finish(mut self) -> Option<Vec<u8>> {

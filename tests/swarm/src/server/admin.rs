@@ -7,12 +7,7 @@ use api::{DEFAULT_TAILNET, Method, Operation, Problem};
 use ident::Secret;
 use serde::{Serialize, de::DeserializeOwned};
 
-const ROLE: &str = "swarm";
-/// Everybody sees and reaches everybody.
-const MESH: &str = r#"{
-    "tagOwners": {"tag:swarm": []},
-    "acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}],
-}"#;
+use crate::topology::{Phase, Topology, tag};
 
 /// The admin interface of a server, over its socket.
 #[derive(Clone)]
@@ -25,24 +20,30 @@ impl Admin {
         Ok(Self { http: reqwest::Client::builder().unix_socket(socket).build()? })
     }
 
-    /// Puts the policy of a mesh in force and makes the role of its devices.
-    pub async fn prepare_mesh(&self) -> Result<()> {
-        let policy = api::policy::Text { policy: MESH.to_owned() };
-        self.call(&api::policy::SET, &[], &policy).await?;
-        let tags = Some(vec!["tag:swarm".parse()?]);
-        self.call(&api::role::SET, &[ROLE], &api::role::Set { tags, ..api::role::Set::default() }).await?;
+    /// Puts the policy of a topology in force and makes a role for each kind of its devices.
+    pub async fn prepare(&self, topology: Topology) -> Result<()> {
+        self.set_policy(topology.policy(Phase::Whole)).await?;
+        for kind in 0..topology.kinds() {
+            let tags = Some(vec![tag(kind).parse()?]);
+            let set = api::role::Set { tags, ..api::role::Set::default() };
+            self.call(&api::role::SET, &[&role(kind)], &set).await?;
+        }
         Ok(())
     }
 
-    /// A key that lets one device in.
-    pub async fn mint(&self) -> Result<Secret<String>> {
+    pub async fn set_policy(&self, policy: String) -> Result<()> {
+        self.call(&api::policy::SET, &[], &api::policy::Text { policy }).await.map(drop)
+    }
+
+    /// A key that lets one device of this kind in.
+    pub async fn mint(&self, kind: usize, ephemeral: bool) -> Result<Secret<String>> {
         let wanted = api::key::Create {
-            role: ROLE.to_owned(),
+            role: role(kind),
             user: None,
             expiry_seconds: None,
             reusable: Some(false),
-            ephemeral: None,
-            allow_no_access: false,
+            ephemeral: Some(ephemeral),
+            allow_no_access: true,
         };
         let made = self.call(&api::key::CREATE, &[], &wanted).await?;
         let secret = made.outcome.secret.context("a key without its secret")?;
@@ -75,4 +76,8 @@ impl Admin {
         }
         serde_json::from_slice(&body).with_context(|| format!("the answer of {path}"))
     }
+}
+
+fn role(kind: usize) -> String {
+    format!("swarm-{kind}")
 }

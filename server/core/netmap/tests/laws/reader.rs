@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use harness::{Family, Model};
 use ident::NodeId;
 use jiff::Timestamp;
-use netmap::{Pieces, Site, Span, full, peer_json, sources};
+use netmap::{Pieces, Site, Span, Whole, full, peer_json, sources};
 use proptest::prelude::*;
 use wire::MapResponse;
 use world::{Node, World};
@@ -34,9 +34,12 @@ fn rendered(pieces: &Pieces, head: MapResponse, viewer: NodeId) -> Option<MapRes
 
 /// The whole map as it is put together from pieces.
 fn rendered_fresh(world: &World, viewer: &Node) -> MapResponse {
-    let pieces = Pieces::all(world, viewer.class, &mut peer_json).unwrap();
-    let head = MapResponse { peers: None, ..fresh(world, viewer) };
-    rendered(&pieces, head, viewer.id).unwrap()
+    let whole = Whole::of(world, viewer);
+    let head = MapResponse { peers: None, user_profiles: Vec::new(), ..fresh(world, viewer) };
+    let blocks: Vec<_> = whole.blocks().iter().map(|b| whole.json(b, &mut peer_json).unwrap()).collect();
+    let json = [whole.open(&head).unwrap(), blocks.join(&b','), whole.close().to_vec()].concat();
+    assert!(!json.contains(&b'\\'));
+    serde_json::from_slice(&json).unwrap()
 }
 
 fn rendered_delta(span: &Span, viewer: NodeId) -> Vec<MapResponse> {
@@ -77,7 +80,9 @@ impl Readers {
                 };
                 said.push(fresh(world, viewer));
                 reader.go.fold(fresh(world, viewer)).unwrap();
-                reader.rust.fold(rendered_fresh(world, viewer)).unwrap();
+                let rendered = rendered_fresh(world, viewer);
+                prop_assert_eq!(&rendered, &fresh(world, viewer));
+                reader.rust.fold(rendered).unwrap();
                 self.0.insert(viewer.id, reader);
             }
         }

@@ -1,0 +1,146 @@
+//! Peers as they travel in whole maps, packed once for all viewers who are told the same of them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use netmap::Likeness;
+
+use super::{
+    Encoding,
+    frame::{FrameError, comma, packed},
+};
+
+/// Different views of the same ids, the latest.
+const VIEWS: usize = 16;
+/// Packed bytes in all; who needs more packs again.
+const MOST: usize = 64 << 20;
+
+/// Which ids, and how they are packed.
+type Place = ((u64, u64), Encoding);
+
+/// Packed blocks of peers.
+#[derive(Debug, Default)]
+pub(super) struct Blocks(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: usize,
+    by_place: BTreeMap<Place, Vec<(Likeness, Bytes)>>,
+}
+
+impl Blocks {
+    /// A block with a comma behind it, which [`last`] takes off again. `json` is asked only for what is not known.
+    pub(super) fn packed(
+        &self,
+        place: Place,
+        likeness: Likeness,
+        json: impl FnOnce() -> Result<Vec<u8>, FrameError>,
+    ) -> Result<Bytes, FrameError> {
+        if let Some(ready) = self.lock().find(place, &likeness) {
+            return Ok(ready);
+        }
+        let made = with_comma(&json()?, place.1)?;
+        self.lock().keep(place, likeness, made.clone());
+        Ok(made)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A block that is not kept, with a comma behind it.
+pub(super) fn with_comma(json: &[u8], encoding: Encoding) -> Result<Bytes, FrameError> {
+    Ok([&packed(json, encoding)?[..], comma(encoding)].concat().into())
+}
+
+/// The block behind which there is none.
+pub(super) fn last(block: &Bytes, encoding: Encoding) -> Bytes {
+    block.slice(..block.len().saturating_sub(comma(encoding).len()))
+}
+
+impl Kept {
+    fn find(&self, place: Place, likeness: &Likeness) -> Option<Bytes> {
+        let views = self.by_place.get(&place)?;
+        views.iter().find(|(other, _)| other == likeness).map(|(_, bytes)| bytes.clone())
+    }
+
+    fn keep(&mut self, place: Place, likeness: Likeness, block: Bytes) {
+        if self.bytes + block.len() > MOST {
+            *self = Self::default();
+        }
+        self.bytes += block.len();
+        let views = self.by_place.entry(place).or_default();
+        let mut gone = 0;
+        views.retain(|(other, bytes)| {
+            let stays = !same_peers(other, &likeness);
+            gone += if stays { 0 } else { bytes.len() };
+            stays
+        });
+        if views.len() >= VIEWS {
+            gone += views.remove(0).1.len();
+        }
+        views.push((likeness, block));
+        self.bytes -= gone;
+    }
+}
+
+/// Whether only the revisions of the peers may differ.
+fn same_peers(a: &Likeness, b: &Likeness) -> bool {
+    let which = |likeness: &Likeness| likeness.iter().map(|(id, _, view)| (*id, *view)).collect::<Vec<_>>();
+    a.len() == b.len() && which(a) == which(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use ident::NodeId;
+
+    use super::*;
+
+    fn likeness(n: u64, rev: u64) -> Likeness {
+        vec![(NodeId::new(n).unwrap(), rev, None)]
+    }
+
+    fn asked(blocks: &Blocks, n: u64, likeness: Likeness, json: &[u8]) -> bool {
+        let mut asked = false;
+        let place = ((64, n), Encoding::Plain);
+        let got = blocks.packed(place, likeness, || {
+            asked = true;
+            Ok(json.to_vec())
+        });
+        assert_eq!(got.unwrap(), [json, b","].concat());
+        asked
+    }
+
+    #[test]
+    fn a_block_is_packed_once_for_each_view_of_it() {
+        let blocks = Blocks::default();
+        assert!(asked(&blocks, 0, likeness(1, 1), b"one"));
+        assert!(!asked(&blocks, 0, likeness(1, 1), b"one"));
+        assert!(asked(&blocks, 0, likeness(2, 1), b"two"), "another view");
+        assert!(!asked(&blocks, 0, likeness(1, 1), b"one"));
+        assert!(asked(&blocks, 0, likeness(1, 2), b"more"), "another revision");
+        assert!(asked(&blocks, 0, likeness(1, 1), b"one"), "the older one is gone");
+        assert_eq!(blocks.lock().bytes, "two,one,".len());
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_in_views_and_bytes() {
+        let blocks = Blocks::default();
+        for n in 1..=40 {
+            assert!(asked(&blocks, 0, likeness(n, 1), b"peer"));
+        }
+        assert_eq!(blocks.lock().bytes, 5 * VIEWS);
+        let large = vec![b' '; MOST / 4];
+        for n in 1..=10 {
+            assert!(asked(&blocks, n, likeness(n, 1), &large));
+            let kept = blocks.lock();
+            let really: usize = kept.by_place.values().flatten().map(|(_, bytes)| bytes.len()).sum();
+            assert_eq!(kept.bytes, really);
+            assert!(really <= MOST);
+        }
+    }
+}

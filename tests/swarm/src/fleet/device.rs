@@ -1,0 +1,71 @@
+//! One emulated machine and what it says to the server.
+
+use anyhow::{Result, ensure};
+use harness::{Client, Identity, MapStream, Server};
+use ident::Secret;
+use jiff::Timestamp;
+use wire::{MapRequest, RegisterRequest};
+
+use super::Arrival;
+use crate::{listener::Shared, mark::Mark};
+
+/// What a device that will stall takes before it reads: little, so that the server feels it soon.
+const NARROW_BYTES: u32 = 4 << 10;
+
+/// Its keys and its name.
+pub struct Device {
+    pub number: usize,
+    pub hostname: String,
+    pub identity: Identity,
+}
+
+impl Device {
+    pub fn new(number: usize) -> Result<Self> {
+        Ok(Self { number, hostname: format!("swarm-{number}"), identity: Identity::seeded(number as u64)? })
+    }
+
+    /// Registers with this key, over a connection of its own.
+    pub async fn register(&self, server: &Server, key: &Secret<String>) -> Result<()> {
+        let client = Client::connect(server, &self.identity.machine).await?;
+        let request = self.identity.register_request(Some(key.expose()), &self.hostname);
+        let answer = client.register(&request).await?;
+        ensure!(answer.error.is_empty() && answer.machine_authorized, "refused: {}", answer.error);
+        Ok(())
+    }
+
+    /// Connects and opens the stream.
+    pub async fn open(
+        &self,
+        server: &Server,
+        shared: &Shared,
+        arrival: Arrival,
+    ) -> Result<(Client, MapStream)> {
+        let client = if shared.stalls(self.number) {
+            Client::connect_narrow(server, &self.identity.machine, NARROW_BYTES).await?
+        } else {
+            Client::connect(server, &self.identity.machine).await?
+        };
+        let mark = match arrival {
+            Arrival::Quiet => Some(shared.ledger.current(self.number)?),
+            Arrival::Counted => Some(shared.ledger.change(self.number)?),
+            Arrival::Again => None,
+        };
+        if let Some(mark) = mark {
+            client.lite_update(&self.report(mark)?).await?;
+        }
+        let stream = client.stream(&self.identity.stream_request(&self.hostname)).await?;
+        Ok((client, stream))
+    }
+
+    /// A report of the endpoint with this mark.
+    pub fn report(&self, mark: Mark) -> Result<MapRequest> {
+        Ok(self.identity.report(&self.hostname, &[&mark.endpoint()?.to_string()], 900))
+    }
+
+    /// Logs out, which removes an ephemeral device.
+    pub async fn log_out(&self, client: &Client) -> Result<()> {
+        let request = self.identity.register_request(None, &self.hostname);
+        let request = RegisterRequest { expiry: Some(Timestamp::UNIX_EPOCH), ..request };
+        client.register(&request).await.map(drop)
+    }
+}

@@ -1,0 +1,122 @@
+//! The server under test: one that swarm starts and may look into, or one that somebody else runs.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+use ident::Secret;
+
+use crate::{
+    args::{RunArgs, program},
+    gauge::Memory,
+    server::{Admin, Server},
+    topology::{Phase, Topology},
+};
+
+/// Whom the clients talk to, and where their keys come from.
+pub struct Target {
+    pub url: String,
+    pub keys: Keys,
+    server: Option<Server>,
+}
+
+/// Lets devices in.
+#[derive(Clone)]
+pub enum Keys {
+    /// A fresh one each.
+    Minted(Admin),
+    /// One for each kind of device, or one for all.
+    Given(Arc<[Secret<String>]>),
+}
+
+impl Target {
+    /// A fresh server of this program, with the policy of the topology in force.
+    pub async fn spawn(program: &Path, topology: Topology) -> Result<Self> {
+        let server = Server::spawn(program).await?;
+        let admin = server.admin()?;
+        admin.prepare(topology).await.with_context(|| server.log())?;
+        Ok(Self { url: server.url.clone(), keys: Keys::Minted(admin), server: Some(server) })
+    }
+
+    /// What the command line names.
+    pub async fn of(args: &RunArgs) -> Result<Self> {
+        match (&args.server, &args.key_file) {
+            (Some(url), Some(file)) => {
+                let keys = Keys::read(file, args.topology)?;
+                Ok(Self { url: url.clone(), keys, server: None })
+            }
+            _ => Self::spawn(&program(args.fleet.spawn.as_ref())?, args.topology).await,
+        }
+    }
+
+    /// Puts the policy of this phase in force.
+    pub async fn set_policy(&self, topology: Topology, phase: Phase) -> Result<()> {
+        match &self.keys {
+            Keys::Minted(admin) => admin.set_policy(topology.policy(phase)).await,
+            Keys::Given(_) => bail!("the policy of a server given by --server is not ours to change"),
+        }
+    }
+
+    /// CPU time used so far, of a server that swarm started.
+    pub fn cpu(&self) -> Result<Option<Duration>> {
+        self.server.as_ref().map(|s| s.gauge().cpu()).transpose()
+    }
+
+    /// Likewise its memory.
+    pub fn memory(&self) -> Result<Option<Memory>> {
+        self.server.as_ref().map(|s| s.gauge().memory()).transpose()
+    }
+
+    /// What came of a run, unless the server has ended.
+    pub fn close<T>(mut self, outcome: Result<T>) -> Result<T> {
+        let Some(server) = &mut self.server else { return outcome };
+        let ended = server.ended()?;
+        ensure!(ended.is_none(), "the server ended: {ended:?}\n{}", server.log());
+        outcome.with_context(|| server.log())
+    }
+}
+
+impl Keys {
+    fn read(file: &Path, topology: Topology) -> Result<Self> {
+        let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        Self::given(&text, topology).with_context(|| file.display().to_string())
+    }
+
+    fn given(text: &str, topology: Topology) -> Result<Self> {
+        let lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
+        let keys: Arc<[_]> = lines.map(|l| Secret::new(l.to_owned())).collect();
+        let (wanted, single) = (topology.kinds(), topology == Topology::Mesh && keys.len() == 1);
+        let name = topology.name();
+        ensure!(
+            single || keys.len() == wanted,
+            "topology {name} needs {wanted} keys, here are {}",
+            keys.len()
+        );
+        Ok(Self::Given(keys))
+    }
+
+    /// The key for a device of this kind. Whether given ones are ephemeral, only the server knows.
+    pub async fn key(&self, kind: usize, ephemeral: bool) -> Result<Secret<String>> {
+        match self {
+            Self::Minted(admin) => admin.mint(kind, ephemeral).await,
+            Self::Given(keys) => {
+                let key = keys.get(kind).or(keys.first()).context("a key")?;
+                Ok(Secret::new(key.expose().to_owned()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_for_each_kind_or_one_for_a_mesh() {
+        let one = Keys::given("\n only \n", Topology::Mesh).unwrap();
+        assert_eq!(one.key(7, true).await.unwrap().expose(), "only");
+        let hub = Keys::given("a\nb\nc\n", Topology::Hub).unwrap();
+        assert_eq!(hub.key(2, false).await.unwrap().expose(), "c");
+        assert!(Keys::given("a\n", Topology::Hub).is_err());
+        assert!(Keys::given("", Topology::Mesh).is_err());
+    }
+}

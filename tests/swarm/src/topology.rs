@@ -1,0 +1,169 @@
+//! Who may see whom: one description that both the policy and what is expected of it come from.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail, ensure};
+use clap::ValueEnum;
+use serde_json::json;
+
+/// Hubs of the topology that has some.
+const HUBS: usize = 10;
+
+/// Which devices see each other. A device's kind is what the policy knows of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Topology {
+    /// All see all
+    Mesh,
+    /// Each sees a twentieth
+    Groups,
+    /// Each sees ten hubs, and those see everybody but each other
+    Hub,
+    /// Each sees the devices of its user, three of them
+    #[value(name = "self")]
+    Own,
+    /// Each reaches the internet through one of a hundred routers
+    Via,
+}
+
+/// What is in force: the topology, or the topology with the first kind cut off from everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    #[default]
+    Whole,
+    FirstKindCutOff,
+}
+
+impl Topology {
+    /// Refuses what cannot be built yet, or not with so few devices.
+    pub fn check(self, devices: usize) -> Result<()> {
+        match self {
+            Self::Own => {
+                bail!("topology self needs autogroup:self in the policy language, which comes with issue 3")
+            }
+            Self::Via => {
+                bail!("topology via needs via grants in the policy language, which come with issue 3")
+            }
+            Self::Hub => ensure!(devices > HUBS, "topology hub needs more than {HUBS} devices"),
+            Self::Groups => ensure!(devices >= 40, "topology groups needs at least 40 devices"),
+            Self::Mesh => {}
+        }
+        Ok(())
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mesh => "mesh",
+            Self::Groups => "groups",
+            Self::Hub => "hub",
+            Self::Own => "self",
+            Self::Via => "via",
+        }
+    }
+
+    pub fn kinds(self) -> usize {
+        match self {
+            Self::Mesh => 10,
+            Self::Groups => 20,
+            Self::Hub => 3,
+            Self::Own | Self::Via => 0,
+        }
+    }
+
+    /// The kind of the device with this number. Of the hubs, the first is a kind of its own.
+    pub fn kind(self, device: usize) -> usize {
+        match self {
+            Self::Hub if device == 0 => 0,
+            Self::Hub if device < HUBS => 1,
+            Self::Hub => 2,
+            _ => device % self.kinds().max(1),
+        }
+    }
+
+    /// The device that makes change number `change` of `devices`: no hub, so that the cost is that of an ordinary one.
+    pub fn changer(self, change: usize, devices: usize) -> usize {
+        match self {
+            Self::Hub => HUBS + change % (devices - HUBS),
+            _ => change % devices,
+        }
+    }
+
+    /// Whether devices of these kinds see each other.
+    pub fn sees(self, phase: Phase, a: usize, b: usize) -> bool {
+        self.reaches(phase, a, b) || self.reaches(phase, b, a)
+    }
+
+    /// The policy in force.
+    pub fn policy(self, phase: Phase) -> String {
+        let owners: BTreeMap<_, [&str; 0]> = (0..self.kinds()).map(|k| (tag(k), [])).collect();
+        let everybody = self == Self::Mesh && phase == Phase::Whole;
+        let acls: Vec<_> = if everybody {
+            vec![json!({"action": "accept", "src": ["*"], "dst": ["*:*"]})]
+        } else {
+            (0..self.kinds()).filter_map(|from| self.rule(phase, from)).collect()
+        };
+        json!({"tagOwners": owners, "acls": acls}).to_string()
+    }
+
+    fn rule(self, phase: Phase, from: usize) -> Option<serde_json::Value> {
+        let to = (0..self.kinds()).filter(|to| self.reaches(phase, from, *to));
+        let to: Vec<_> = to.map(|k| format!("{}:*", tag(k))).collect();
+        (!to.is_empty()).then(|| json!({"action": "accept", "src": [tag(from)], "dst": to}))
+    }
+
+    fn reaches(self, phase: Phase, from: usize, to: usize) -> bool {
+        if phase == Phase::FirstKindCutOff && (from == 0 || to == 0) {
+            return false;
+        }
+        match self {
+            Self::Mesh => true,
+            Self::Groups => from == to,
+            Self::Hub => from == 2 && to < 2,
+            Self::Own | Self::Via => false,
+        }
+    }
+}
+
+/// What the devices of a kind are.
+pub fn tag(kind: usize) -> String {
+    format!("tag:swarm-{kind}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(topology: Topology, phase: Phase, device: usize, of: usize) -> usize {
+        let sees = |d: &usize| topology.sees(phase, topology.kind(device), topology.kind(*d));
+        (0..of).filter(|d| *d != device).filter(sees).count()
+    }
+
+    #[test]
+    fn how_many_each_sees() {
+        use {Phase::*, Topology::*};
+        assert_eq!(seen(Mesh, Whole, 7, 200), 199);
+        assert_eq!(seen(Groups, Whole, 7, 200), 9);
+        assert_eq!((seen(Hub, Whole, 3, 200), seen(Hub, Whole, 30, 200)), (190, 10));
+        assert_eq!((seen(Mesh, FirstKindCutOff, 0, 200), seen(Mesh, FirstKindCutOff, 1, 200)), (0, 179));
+        assert_eq!((seen(Groups, FirstKindCutOff, 0, 200), seen(Groups, FirstKindCutOff, 1, 200)), (0, 9));
+        assert_eq!((seen(Hub, FirstKindCutOff, 0, 200), seen(Hub, FirstKindCutOff, 30, 200)), (0, 9));
+        assert!((0..500).all(|n| Hub.changer(n, 40) >= HUBS && Hub.changer(n, 40) < 40));
+    }
+
+    #[test]
+    fn what_the_policy_language_lacks_is_refused_by_name() {
+        for topology in [Topology::Own, Topology::Via] {
+            assert!(topology.check(1000).unwrap_err().to_string().contains("issue 3"));
+        }
+        assert!(Topology::Hub.check(10).is_err());
+        Topology::Mesh.check(2).unwrap();
+    }
+
+    #[test]
+    fn rules_name_the_kinds_that_may_reach_each_other() {
+        let text = Topology::Hub.policy(Phase::FirstKindCutOff);
+        assert!(
+            text.contains(r#""acls":[{"action":"accept","dst":["tag:swarm-1:*"],"src":["tag:swarm-2"]}]"#)
+        );
+        assert!(Topology::Mesh.policy(Phase::Whole).contains(r#""dst":["*:*"],"src":["*"]"#));
+    }
+}
