@@ -11,7 +11,7 @@ use crate::{
     args::{FleetArgs, program},
     fleet::{Arrival, Fleet, Plan, Verdict, progress},
     handshake::{self, Handshakes},
-    histogram::{Histogram, Quantiles},
+    report::histogram::{Histogram, Quantiles},
     report::{Report, Row, mib, row},
     say,
     server::Server,

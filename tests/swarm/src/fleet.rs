@@ -24,7 +24,7 @@ pub use verdict::Verdict;
 use crate::{
     listener::{Listener, Shared, Witness, witness},
     say,
-    tamper::Tamper,
+    self_test::tamper::Tamper,
     target::Keys,
     topology::{Phase, Topology},
 };

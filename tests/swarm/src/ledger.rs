@@ -15,8 +15,8 @@ use anyhow::{Context, Result, ensure};
 use tokio::{sync::Notify, time::timeout};
 
 use crate::{
-    histogram::{Histogram, Quantiles},
     mark::Mark,
+    report::histogram::{Histogram, Quantiles},
     say,
 };
 

@@ -16,7 +16,7 @@ use ident::NodeId;
 use tokio::sync::watch;
 use wire::MapResponse;
 
-use crate::{ledger::Ledger, mark::Mark, tamper::Tamper};
+use crate::{ledger::Ledger, mark::Mark, self_test::tamper::Tamper};
 
 /// Bodies that are remembered; devices that see the same are sent the same bytes at about the same time.
 const REMEMBERED: usize = 16;

@@ -8,7 +8,6 @@ mod bench;
 mod fleet;
 mod gauge;
 mod handshake;
-mod histogram;
 mod ledger;
 mod listener;
 mod mark;
@@ -16,7 +15,6 @@ mod report;
 mod scenario;
 mod self_test;
 mod server;
-mod tamper;
 mod target;
 mod topology;
 

@@ -1,5 +1,7 @@
 //! Figures for people: a table that is also Markdown.
 
+pub mod histogram;
+
 use std::fmt::Write;
 
 use serde::Serialize;

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use crate::{
     args::{RunArgs, Scenario},
     fleet::{Arrival, Fleet, Plan, progress},
-    histogram::Quantiles,
+    report::histogram::Quantiles,
     target::Target,
 };
 use outcome::Meter;

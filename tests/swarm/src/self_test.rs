@@ -1,5 +1,7 @@
 //! `swarm self-test`: whether swarm notices what a broken server would do.
 
+pub mod tamper;
+
 use std::{path::Path, time::Duration};
 
 use anyhow::Result;
@@ -9,7 +11,7 @@ use crate::{
     fleet::{Arrival, Fleet, Plan},
     report::{Report, Row, row},
     say,
-    tamper::{Fault, Tamper},
+    self_test::tamper::{Fault, Tamper},
     target::Target,
     topology::Topology,
 };

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     args::{RunArgs, Scenario},
     fleet::{Fleet, Verdict, progress},
-    histogram::Quantiles,
+    report::histogram::Quantiles,
     report::{Report, Row, mib, row},
     target::Target,
 };
