@@ -2,6 +2,8 @@
 //! A map that cannot be fetched is replaced by its last good copy; a start never waits for one for long.
 
 use std::{
+    fs::File,
+    io::{Read, Write},
     net::IpAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -93,15 +95,19 @@ async fn further(source: &DerpMapSource, cache: &Path) -> Result<DerpMap, DerpMa
             let copy = cached_at(cache, url);
             match fetch(url).await.and_then(|text| json(url, &text).map(|map| (map, text))) {
                 Ok((map, text)) => {
-                    if let Err(e) = std::fs::write(&copy, text) {
+                    if let Err(e) = keep(&copy, &text) {
                         tracing::warn!(error = %e, "a DERP map could not be kept for the next start");
                     }
                     Ok(map)
                 }
                 Err(e) => {
-                    let Ok(kept) = std::fs::read_to_string(&copy) else { return Err(e) };
+                    let Ok(Some(kept)) = kept(&copy) else { return Err(e) };
+                    let map = json(url, &kept).inspect_err(|_| {
+                        tracing::warn!(copy = %copy.display(), "the copy of a DERP map cannot be used");
+                    });
+                    let Ok(map) = map else { return Err(e) };
                     tracing::warn!(error = %e, "a DERP map is replaced by its last good copy");
-                    json(url, &kept)
+                    Ok(map)
                 }
             }
         }
@@ -121,6 +127,23 @@ async fn fetch(url: &str) -> Result<String, DerpMapError> {
         body.extend_from_slice(&chunk);
     }
     String::from_utf8(body).map_err(|e| unreadable(url, e))
+}
+
+/// Whole or not at all: a start that is killed, or a full disk, leaves the copy before.
+fn keep(copy: &Path, text: &str) -> std::io::Result<()> {
+    let fresh = copy.with_extension("new");
+    let mut file = File::create(&fresh)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, copy)?;
+    copy.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+/// The copy, if it is no larger than what is fetched.
+fn kept(copy: &Path) -> std::io::Result<Option<String>> {
+    let mut text = String::new();
+    File::open(copy)?.take(MAP_BYTES as u64 + 1).read_to_string(&mut text)?;
+    Ok((text.len() <= MAP_BYTES).then_some(text))
 }
 
 fn cached_at(folder: &Path, url: &str) -> PathBuf {
@@ -164,4 +187,34 @@ fn yaml(text: &str) -> Result<DerpMap, Box<dyn std::error::Error>> {
 
 fn unreadable(place: &str, cause: impl std::fmt::Display) -> DerpMapError {
     DerpMapError::Unreadable { place: place.into(), cause: cause.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_replaced_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (copy, other) = (folder.path().join("derp-map-1.json"), folder.path().join("seen"));
+        keep(&copy, "first").unwrap();
+        // What has the old file open sees the old text to its end.
+        std::fs::hard_link(&copy, &other).unwrap();
+        keep(&copy, "second").unwrap();
+        assert_eq!(kept(&copy).unwrap().as_deref(), Some("second"));
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "first");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left behind");
+    }
+
+    #[test]
+    fn a_copy_that_cannot_be_written_leaves_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("derp-map-1.json");
+        keep(&copy, "first").unwrap();
+        std::fs::create_dir(copy.with_extension("new")).unwrap();
+        assert!(keep(&copy, "second").is_err());
+        assert_eq!(kept(&copy).unwrap().as_deref(), Some("first"));
+        std::fs::write(&copy, "x".repeat(MAP_BYTES + 1)).unwrap();
+        assert_eq!(kept(&copy).unwrap(), None, "a huge one is not read");
+    }
 }

@@ -220,3 +220,28 @@ async fn of_regions_with_one_number_our_own_and_then_the_first_counts() {
     assert_eq!(host(&house, 901).as_deref(), Some("one.example.com"));
     house.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_was_cut_off_is_left_out_and_made_again() {
+    let origin = Origin::open(Answer::Text(map(901, "first.example.com"))).await;
+    let mut house = opens(&[origin.url()]).await;
+    let copy = fs::read_dir(house.folder()).unwrap().map(|entry| entry.unwrap().path());
+    let copy = copy.into_iter().find(|path| path.to_str().unwrap().contains("derp-map-")).unwrap();
+    let whole = fs::read(&copy).unwrap();
+    origin.says(Answer::Status(500));
+    let huge = [whole.as_slice(), &vec![b' '; 2 << 20]].concat();
+    for bad in [&whole[..whole.len() / 2], b"", &[0xff; 10], huge.as_slice()] {
+        let (folder, file) = house.close().await;
+        fs::write(&copy, bad).unwrap();
+        house = House::open_in(folder, file).await;
+        assert_eq!(house.regions().keys().copied().collect::<Vec<_>>(), [900], "{} bytes", bad.len());
+        assert_eq!(fs::read(&copy).unwrap(), bad, "what cannot be read is left for whoever looks");
+    }
+    origin.says(Answer::Text(map(901, "second.example.com")));
+    house = house.restart().await;
+    assert_eq!(host(&house, 901).as_deref(), Some("second.example.com"));
+    origin.says(Answer::Silence);
+    house = house.restart().await;
+    assert_eq!(host(&house, 901).as_deref(), Some("second.example.com"));
+    house.close().await;
+}
