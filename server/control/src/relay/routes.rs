@@ -33,6 +33,8 @@ const MAX_CHALLENGE_BYTES: usize = 64;
 const NEVER_CACHED: &str = "no-cache, no-store, must-revalidate, no-transform, max-age=0";
 /// The largest frame and its header fit into one message.
 const MAX_MESSAGE_BYTES: usize = MAX_CLIENT_INFO_BYTES + 1024;
+/// Reserved for each connection, idle or not.
+const BUFFER_BYTES: usize = 8 << 10;
 
 /// The paths `/derp`, `/derp/latency-check`, `/derp/probe`, `/generate_204` and `/bootstrap-dns`.
 ///
@@ -60,6 +62,8 @@ async fn derp(
     {
         return websocket
             .protocols([SUBPROTOCOL])
+            .read_buffer_size(BUFFER_BYTES)
+            .write_buffer_size(BUFFER_BYTES)
             .max_message_size(MAX_MESSAGE_BYTES)
             .max_frame_size(MAX_MESSAGE_BYTES)
             .on_upgrade(move |socket| async move {
