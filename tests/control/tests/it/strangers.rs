@@ -2,6 +2,7 @@
 
 mod floods;
 mod handshake;
+mod lines;
 mod nonsense;
 
 use api::node;

@@ -1,0 +1,78 @@
+//! What the log says of failures: lines that fail2ban can count on, whatever strangers write, and never too many of them.
+
+use std::{fs, path::Path, time::Instant};
+
+use api::{apikey, node};
+use harness::Identity;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::{
+    admin::Admin,
+    device::Device,
+    house::binary::Binary,
+    house::{free_address, furnish},
+};
+
+/// Failures in the log: address and kind of each.
+fn failures(folder: &Path) -> Vec<(String, String)> {
+    let log = fs::read_to_string(folder.join("server.log")).unwrap();
+    let lines = log.lines().filter(|line| line.contains("auth_fail"));
+    let told = |line: &str| {
+        let (time, rest) = line.split_once(' ').unwrap();
+        assert!(time.ends_with('Z'), "{line}");
+        let rest = rest
+            .trim_start()
+            .strip_prefix("WARN security: auth_fail ip=")
+            .unwrap_or_else(|| panic!("{line}"));
+        let (ip, kind) = rest.split_once(" kind=").unwrap_or_else(|| panic!("{line}"));
+        assert!(kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{line}");
+        (ip.to_owned(), kind.to_owned())
+    };
+    lines.map(told).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_have_one_stable_line_and_floods_are_summed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let server = Binary::start(folder.path(), address, "info").await;
+    furnish(&server.admin).await;
+    let evil = "x\n2026-01-01T00:00:00Z  WARN security: auth_fail ip=203.0.113.7 kind=api_key";
+    let stranger = Device::connect(&server.at, Identity::random().unwrap(), evil).await;
+    assert!(!stranger.register(None).await.machine_authorized);
+    assert!(!stranger.register(Some(evil)).await.machine_authorized);
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let kinds: Vec<_> = failures(folder.path()).into_iter().map(|(_, kind)| kind).collect();
+    assert_eq!(kinds, ["auth_required", "auth_key_invalid"]);
+
+    let path = apikey::LIST.declared().at(&["default"]).unwrap();
+    let spoofed = format!(
+        "GET {path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.7\r\nForwarded: for=203.0.113.7\r\nX-Real-IP: 203.0.113.7\r\nConnection: close\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(spoofed.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+
+    let path = node::LIST.declared().at(&["default"]).unwrap();
+    let (start, wrong) = (Instant::now(), Admin::remote(address, Some(format!("Bearer {}", "x".repeat(50)))));
+    for _ in 0..500 {
+        assert_eq!(wrong.raw("GET", &path, String::new()).await.unwrap().0, 401);
+    }
+    let seconds = start.elapsed().as_secs() as usize + 2;
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    let told = failures(folder.path());
+    assert!(told.iter().all(|(ip, _)| ip == "127.0.0.1"), "{told:?}");
+    let lines = told.iter().filter(|(_, kind)| kind == "api_key").count();
+    assert!((5..=5 * seconds).contains(&lines), "{lines} lines in {seconds} s");
+    let log = fs::read_to_string(folder.path().join("server.log")).unwrap();
+    let suppressed = log.lines().filter_map(|l| l.split_once("suppressed ")?.1.strip_suffix(" lines"));
+    let suppressed: usize = suppressed.map(|n| n.parse::<usize>().unwrap()).sum();
+    assert_eq!(lines + suppressed, 501, "each failure has a line or is counted");
+    assert!(server.stop().await.success());
+}
