@@ -68,6 +68,11 @@ pub enum Failed {
     Busy,
 }
 
+/// What a decision may know of this moment.
+pub fn context() -> Context {
+    Context { now: jiff::Timestamp::now(), rng: getrandom::u64().unwrap_or_default() }
+}
+
 struct Envelope {
     command: Command,
     origin: Origin,
@@ -198,16 +203,16 @@ impl Desk {
     }
 
     fn carry_out(&mut self, batch: Vec<Envelope>) -> Result<(), Arc<StoreError>> {
-        let now = jiff::Timestamp::now();
+        let context = context();
         let mut draft = Draft::new(&self.world);
         let mut steps = Vec::with_capacity(batch.len());
         for envelope in batch {
             let before = draft.changes.len();
-            let step = draft.step(&envelope.command, Context { now });
+            let step = draft.step(&envelope.command, context);
             debug_assert!(step.is_ok() || draft.changes.len() == before);
             steps.push((step, envelope));
         }
-        if let Err(e) = self.commit(&draft.world, &steps, now) {
+        if let Err(e) = self.commit(&draft.world, &steps, context.now) {
             return self.fail(Arc::new(e), steps);
         }
         self.remember(&steps);

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use api::Changed;
 use ident::{ApiKeyId, NodeId, UserId};
-use jiff::Timestamp;
-use world::{Answer, Command, Context, Draft, Node, Refusal, User, World};
+use world::{Answer, Command, Draft, Node, Refusal, User, World};
 
 use super::{entry, refused::Refused};
 use crate::{
     doors::Doors,
     store::{Store, StoreError},
-    writer::{Done, Origin},
+    writer::{Done, Origin, context},
 };
 
 /// A call of one operation.
@@ -60,7 +59,7 @@ impl Call {
     pub async fn carry_out(&self, command: Command) -> Result<Outcome, Refused> {
         if self.check {
             let mut draft = Draft::new(&self.world);
-            let step = draft.step(&command, Context { now: Timestamp::now() })?;
+            let step = draft.step(&command, context())?;
             let (changed, answer) = (step.changed(), step.answer);
             return Ok(Outcome { changed, answer, world: Arc::new(draft.world) });
         }

@@ -59,7 +59,7 @@ fn node(n: u64, tag: &str) -> Node {
 fn hub() -> Arc<Hub> {
     let mut draft = Draft::new(&World::empty(Settings::default()));
     let command = Command::SetPolicy { prepared: Prepared::parse(POLICY).unwrap() };
-    draft.step(&command, Context { now: Timestamp::UNIX_EPOCH }).unwrap();
+    draft.step(&command, Context { now: Timestamp::UNIX_EPOCH, rng: 7 }).unwrap();
     for (n, tag) in [(1, "tag:web"), (2, "tag:web"), (3, "tag:db"), (4, "tag:lone")] {
         draft.apply(&DurableEvent::NodeRegistered { node: Box::new(node(n, tag)) }.into());
     }

@@ -6,13 +6,13 @@ use axum::{Extension, body::Body, extract::State, response::IntoResponse};
 use http::{StatusCode, header};
 use jiff::Timestamp;
 use wire::{Login, RegisterRequest, RegisterResponse, User};
-use world::{Answer, Command, Context, Node, Refusal, Registered, Registration, World};
+use world::{Answer, Command, Node, Refusal, Registered, Registration, World};
 
 use super::{Refused, body, decoded, lasting, unsupported};
 use crate::{
     doors::Doors,
     ts2021::Caller,
-    writer::{Failed, Origin},
+    writer::{Failed, Origin, context},
 };
 
 pub(super) async fn register(
@@ -49,7 +49,7 @@ async fn decide(
     };
     let world = doors.hub.world();
     // What is refused already takes no place in the writer's queue; the writer decides for good.
-    if let Err(refusal) = world::decide(&world, &command, Context { now: Timestamp::now() }) {
+    if let Err(refusal) = world::decide(&world, &command, context()) {
         return Ok(refused(doors, caller, &refusal));
     }
     let known = world.nodes.by_node_key(&node_key).cloned();

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use ident::{ApiKeyId, AuthKeyId, NodeId, UserId};
+use ident::{ApiKeyId, AuthKeyId, MachineKey, NodeId, NodeKey, UserId};
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde::de::DeserializeOwned;
 use world::{Live, NextIds, Node, Prepared, Rows, Settings, World};
@@ -37,6 +37,7 @@ impl Store {
             roles: bodies(&tx, "role")?,
             auth_keys: bodies(&tx, "auth_key")?,
             api_keys: bodies(&tx, "api_key")?,
+            bound: bound(&tx)?,
             primaries: primaries(&tx)?,
             policy,
             nodes,
@@ -133,6 +134,23 @@ fn lives(connection: &Connection) -> Result<(BTreeMap<u64, Live>, Vec<NodeId>), 
         lives.insert(node, live);
     }
     Ok((lives, online))
+}
+
+/// A row that cannot be read names no key that anybody could present.
+fn bound(connection: &Connection) -> Result<Vec<(NodeKey, MachineKey)>, StoreError> {
+    let sql = "SELECT node_key, machine FROM bound_key WHERE tailnet = ?1";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([TAILNET])?;
+    let mut bound = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (key, machine): (Option<NodeKey>, Option<MachineKey>) =
+            (parsed(row.get(0)?), parsed(row.get(1)?));
+        match key.zip(machine) {
+            Some(pair) => bound.push(pair),
+            None => tracing::error!("a row of the table bound_key cannot be read"),
+        }
+    }
+    Ok(bound)
 }
 
 fn primaries(connection: &Connection) -> Result<Vec<(ipnet::IpNet, NodeId)>, StoreError> {

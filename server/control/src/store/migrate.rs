@@ -4,8 +4,11 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
 
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/0001_init.sql"), include_str!("../../migrations/0002_unreadable.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_init.sql"),
+    include_str!("../../migrations/0002_unreadable.sql"),
+    include_str!("../../migrations/0003_bound_keys.sql"),
+];
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let known = MIGRATIONS.len() as i64;
@@ -26,4 +29,68 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         tx.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database as the release before the third step left it.
+    fn second() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.execute_batch(MIGRATIONS[1]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO tailnet VALUES (1, 'default', 9, 1, 1, 1, 0, zeroblob(32), NULL);
+                 PRAGMA user_version = 2;",
+            )
+            .unwrap();
+        connection
+    }
+
+    fn node(connection: &Connection, id: u64, machine: &str, key: &str) {
+        let sql = format!(
+            "INSERT INTO node VALUES (1, {id}, '{machine}', 0, '{key}', 'n{id}', '{id}', '{id}', '{{}}')"
+        );
+        connection.execute_batch(&sql).unwrap();
+    }
+
+    fn event(connection: &Connection, seq: u64, kind: &str, node: u64, body: &str) {
+        let sql = format!(
+            "INSERT INTO event VALUES (1, {seq}, '', '', '', '{kind}', 1, 'node:{node}', '{body}', x'', x'')"
+        );
+        connection.execute_batch(&sql).unwrap();
+    }
+
+    #[test]
+    fn node_keys_are_bound_to_the_machines_that_had_them_first() {
+        let mut connection = second();
+        node(&connection, 1, "mkey:a", "nodekey:a2");
+        node(&connection, 3, "mkey:c", "nodekey:stolen");
+        let registered =
+            |machine: &str, key: &str| format!(r#"{{"node":{{"machine":"{machine}","node_key":"{key}"}}}}"#);
+        event(&connection, 1, "node_registered", 1, &registered("mkey:a", "nodekey:a1"));
+        event(&connection, 2, "node_registered", 2, &registered("mkey:b", "nodekey:b1"));
+        event(&connection, 3, "node_reauthenticated", 1, r#"{"node":1,"node_key":"nodekey:a2"}"#);
+        event(&connection, 4, "node_reauthenticated", 2, r#"{"node":2,"node_key":"nodekey:stolen"}"#);
+        event(&connection, 5, "node_registered", 4, &registered("mkey:d", "nodekey:b1"));
+        event(&connection, 6, "node_registered", 5, "no JSON");
+        event(&connection, 7, "node_registered", 6, r#"{"node":{"machine":7}}"#);
+        event(&connection, 8, "node_reauthenticated", 77, r#"{"node_key":"nodekey:orphan"}"#);
+        migrate(&mut connection).unwrap();
+        let mut rows =
+            connection.prepare("SELECT node_key, machine FROM bound_key ORDER BY node_key").unwrap();
+        let rows = rows.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
+        let rows: Vec<(String, String)> = rows.collect::<Result<_, _>>().unwrap();
+        let wanted = [
+            ("nodekey:a1", "mkey:a"),
+            ("nodekey:a2", "mkey:a"),
+            ("nodekey:b1", "mkey:b"),
+            ("nodekey:stolen", "mkey:c"),
+        ];
+        assert_eq!(rows, wanted.map(|(key, machine)| (key.to_owned(), machine.to_owned())));
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |r| r.get(0)).unwrap();
+        assert_eq!(version, MIGRATIONS.len() as i64);
+    }
 }

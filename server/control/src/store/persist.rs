@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ident::{ApiKeyId, AuthKeyId, NodeId, UserId};
+use ident::{ApiKeyId, AuthKeyId, NodeId, NodeKey, UserId};
 use rusqlite::{Transaction, params};
 use serde::Serialize;
 use world::{DurableEvent, World};
@@ -13,6 +13,7 @@ use super::{DEFAULT_TAILNET as TAILNET, StoreError, unreadable};
 #[derive(Debug, Default)]
 struct Touched {
     nodes: BTreeSet<NodeId>,
+    node_keys: BTreeSet<NodeKey>,
     users: BTreeSet<UserId>,
     roles: BTreeSet<String>,
     auth_keys: BTreeSet<AuthKeyId>,
@@ -26,9 +27,13 @@ impl Touched {
         match event {
             E::NodeRegistered { node } => {
                 self.nodes.insert(node.id);
+                self.node_keys.insert(node.node_key);
             }
-            E::NodeReauthenticated { node, .. }
-            | E::NodeLoggedOut { node }
+            E::NodeReauthenticated { node, node_key, .. } => {
+                self.nodes.insert(*node);
+                self.node_keys.insert(*node_key);
+            }
+            E::NodeLoggedOut { node }
             | E::NodeKeyExpirySet { node, .. }
             | E::NodeHostinfoChanged { node, .. }
             | E::NodeRenamed { node, .. }
@@ -75,6 +80,7 @@ pub(super) fn rows<'a>(
     let mut touched = Touched::default();
     events.for_each(|e| touched.add(e));
     nodes(tx, world, &touched.nodes)?;
+    bound(tx, world, &touched.node_keys)?;
     users(tx, world, &touched.users)?;
     roles(tx, world, &touched.roles)?;
     keys(tx, world, &touched)?;
@@ -111,6 +117,14 @@ fn nodes(tx: &Transaction<'_>, world: &World, touched: &BTreeSet<NodeId>) -> Res
             node.v6.to_string(),
             json(&**node)?,
         ])?;
+    }
+    Ok(())
+}
+
+fn bound(tx: &Transaction<'_>, world: &World, touched: &BTreeSet<NodeKey>) -> Result<(), StoreError> {
+    let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO bound_key VALUES (?1, ?2, ?3)")?;
+    for (key, machine) in touched.iter().filter_map(|key| Some((key, world.bound.get(key)?))) {
+        insert.execute(params![key.to_string(), TAILNET, machine.to_string()])?;
     }
     Ok(())
 }

@@ -23,6 +23,9 @@ impl Draft {
         match event {
             E::NodeRegistered { node } => self.join((**node).clone()),
             E::NodeReauthenticated { node, node_key, tags, responsible, auth_key, ephemeral } => {
+                if let Some(machine) = self.world.nodes.get(*node).map(|n| n.machine) {
+                    self.world.bound.insert(*node_key, machine);
+                }
                 self.change(*node, Fields::WHOLE | Fields::KEY, |n| {
                     n.node_key = *node_key;
                     n.owner = Owner::Tags(tags.clone());
@@ -127,6 +130,7 @@ impl Draft {
         node.rev = self.world.version;
         self.classify(&mut node);
         let (id, after, routes) = (node.id, node.class, node.served_routes());
+        self.world.bound.insert(node.node_key, node.machine);
         self.world.put_node(node);
         self.note(id, Fields::WHOLE, None, after);
         if !routes.is_empty() {

@@ -14,6 +14,19 @@ use crate::{Prepared, Role, Verifier};
 pub struct Context {
     /// The time of the batch.
     pub now: Timestamp,
+    /// A random number for the batch, for spreading things out. No secret is made of it.
+    pub rng: u64,
+}
+
+impl Context {
+    /// A number below `most` that is another one for each subject, and the same whenever the context is.
+    pub(crate) fn spread(&self, subject: u64, most: u64) -> u64 {
+        // The finaliser of SplitMix64.
+        let mut mixed = self.rng ^ subject.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % most.max(1)
+    }
 }
 
 /// A presented key, reduced at the door to an id and a digest.
@@ -78,7 +91,8 @@ pub enum Command {
     StreamOpened { node: NodeId, instance: u64, epoch: u64 },
     /// A map stream has ended.
     StreamClosed { node: NodeId, instance: u64, epoch: u64 },
-    /// After a start: nodes that were connected when the server stopped are given until then to come back.
+    /// After a start: nodes that were connected when the server stopped are given until then to come back, and each up to
+    /// a third longer, so that those who do not are not all announced at once.
     ExpectReturn { nodes: Vec<NodeId>, until: Timestamp },
     /// A deadline of [`crate::World::next_deadline`] may have passed.
     Tick,

@@ -32,6 +32,9 @@ impl World {
             if indexed.iter().any(|found| found.map(|n| n.id) != Some(id)) {
                 return Err(format!("node {id} is not found by one of its names"));
             }
+            if self.bound.get(&node.node_key) != Some(&node.machine) {
+                return Err(format!("the key of node {id} is not bound to its machine"));
+            }
             if id >= self.next.node {
                 return Err(format!("id {id} could be given again"));
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ident::NodeId;
+use ident::{MachineKey, NodeId, NodeKey};
 use ipnet::IpNet;
 
 use crate::{ApiKey, AuthKey, Classes, Draft, Node, Prepared, Role, Settings, User, World, state::NextIds};
@@ -20,6 +20,8 @@ pub struct Rows {
     pub api_keys: Vec<ApiKey>,
     /// Devices with their last values, all offline.
     pub nodes: Vec<Node>,
+    /// Node keys and the machines that they belong to; those of `nodes` need not be among them.
+    pub bound: Vec<(NodeKey, MachineKey)>,
     /// Which node served each route.
     pub primaries: Vec<(IpNet, NodeId)>,
     /// The policy in force.
@@ -38,6 +40,7 @@ impl World {
         world.roles = rows.roles.into_iter().map(|r| (r.name.clone(), Arc::new(r))).collect();
         world.auth_keys = rows.auth_keys.into_iter().map(|k| (k.id, Arc::new(k))).collect();
         world.api_keys = rows.api_keys.into_iter().map(|k| (k.id, Arc::new(k))).collect();
+        world.bound = rows.bound.into_iter().collect();
         let mut draft = Draft { world, changes: Vec::new() };
         for node in rows.nodes {
             draft.join(node);

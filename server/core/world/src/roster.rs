@@ -33,6 +33,10 @@ impl Roster {
     pub fn by_slot(&self, machine: MachineKey, owner: Option<UserId>) -> Option<&Arc<Node>> {
         self.get(*self.by_slot.get(&(machine, owner))?)
     }
+    /// Whether any node is on this machine.
+    pub fn has_machine(&self, machine: MachineKey) -> bool {
+        self.by_slot.range((machine, None)..).next().is_some_and(|((first, _), _)| *first == machine)
+    }
     /// The node with this address.
     pub fn by_address(&self, address: IpAddr) -> Option<&Arc<Node>> {
         self.get(*self.by_address.get(&address)?)

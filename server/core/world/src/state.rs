@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ident::{ApiKeyId, AuthKeyId, NodeId, UserId};
+use ident::{ApiKeyId, AuthKeyId, MachineKey, NodeId, NodeKey, UserId};
 use imbl::{OrdMap, OrdSet};
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -30,6 +30,8 @@ pub struct World {
     pub policy: Prepared,
     /// The viewer classes under that policy.
     pub classes: Classes,
+    /// The machine that each node key ever registered belongs to, for good.
+    pub bound: OrdMap<NodeKey, MachineKey>,
     /// Which node serves each subnet route.
     pub primaries: OrdMap<IpNet, NodeId>,
     pub(crate) deadlines: OrdSet<(Timestamp, NodeId)>,
@@ -74,6 +76,7 @@ impl World {
             api_keys: OrdMap::new(),
             classes: Classes::new(1, policy.compiled.clone()),
             policy,
+            bound: OrdMap::new(),
             primaries: OrdMap::new(),
             deadlines: OrdSet::new(),
             next: NextIds::default(),

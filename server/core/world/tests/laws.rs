@@ -125,7 +125,7 @@ fn command(wish: &Wish) -> Command {
 /// A tailnet with two roles and two keys: key 1 is single-use and tag:a, key 2 reusable and tag:b.
 fn beginning(now: Timestamp) -> World {
     let mut draft = Draft::new(&World::empty(Settings::default()));
-    let mut say = |command| draft.step(&command, Context { now }).map(|_| ()).unwrap();
+    let mut say = |command| draft.step(&command, Context { now, rng: 7 }).map(|_| ()).unwrap();
     say(Command::SetPolicy { prepared: Prepared::parse(POLICIES[0]).unwrap() });
     for (n, name, tag, reusable) in [(1, "one", "tag:a", false), (2, "two", "tag:b", true)] {
         let key = KeyDefaults { expiry_seconds: 86400, reusable, ephemeral: false };
@@ -151,7 +151,8 @@ fn durable(world: &World) -> String {
     let classes: Vec<_> =
         world.nodes.iter().map(|n| n.class.map(|c| world.classes.signature(c).cloned())).collect();
     format!(
-        "{nodes:?} {keys:?} {classes:?} {:?} {:?} {:?}",
+        "{nodes:?} {keys:?} {classes:?} {:?} {:?} {:?} {:?}",
+        world.bound,
         world.roles,
         world.policy.policy.text(),
         world.next_ids()
@@ -168,6 +169,7 @@ fn reloaded(world: &World) -> World {
             auth_keys: world.auth_keys.values().map(|k| (**k).clone()).collect(),
             api_keys: world.api_keys.values().map(|k| (**k).clone()).collect(),
             nodes: world.nodes.iter().map(|n| back(serde_json::to_string(&**n).unwrap())).collect(),
+            bound: world.bound.iter().map(|(k, m)| (*k, *m)).collect(),
             primaries: world.primaries.iter().map(|(p, n)| (*p, *n)).collect(),
             policy: Prepared::parse(world.policy.policy.text()).unwrap(),
             next: world.next_ids(),
@@ -184,11 +186,14 @@ fn live(wishes: &[Wish]) -> World {
         }
         let mut draft = Draft::new(&world);
         let before = durable(&draft.world);
-        match draft.step(&command(wish), Context { now }) {
+        match draft.step(&command(wish), Context { now, rng: 7 }) {
             Ok(step) => {
                 assert!(step.changed() || durable(&draft.world) == before, "silent change by {wish:?}")
             }
             Err(_) => assert_eq!(durable(&draft.world), before, "a refused {wish:?} changed something"),
+        }
+        for (key, machine) in &world.bound {
+            assert_eq!(draft.world.bound.get(key), Some(machine), "a node key changed hands by {wish:?}");
         }
         draft.world.check_invariants().unwrap_or_else(|law| panic!("{law} after {wish:?}"));
         world = draft.world;

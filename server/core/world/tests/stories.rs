@@ -59,7 +59,7 @@ impl Tale {
 
     fn say(&mut self, command: Command) -> Answer {
         let mut draft = Draft::new(&self.world);
-        let step = draft.step(&command, Context { now: self.now }).unwrap();
+        let step = draft.step(&command, Context { now: self.now, rng: 7 }).unwrap();
         draft.world.check_invariants().unwrap();
         self.world = draft.world;
         step.answer
@@ -130,7 +130,7 @@ fn nobody_approves_a_route_to_mesh_addresses() {
     tale.register(1, DEV);
     let routes = ["100.64.0.9/32".parse().unwrap()].into();
     let approve = Command::ApproveRoutes { id: NodeId::FIRST, routes };
-    let refusal = Draft::new(&tale.world).step(&approve, Context { now: tale.now }).unwrap_err();
+    let refusal = Draft::new(&tale.world).step(&approve, Context { now: tale.now, rng: 7 }).unwrap_err();
     assert_eq!(refusal.code(), "not_servable");
 }
 
@@ -189,6 +189,7 @@ fn a_restart_of_the_server_costs_an_ephemeral_node_nothing_of_its_grace() {
         auth_keys: vec![],
         api_keys: vec![],
         nodes: vec![node],
+        bound: vec![],
         primaries: vec![],
         policy: tale.world.policy.clone(),
         next: tale.world.next_ids(),
@@ -196,7 +197,7 @@ fn a_restart_of_the_server_costs_an_ephemeral_node_nothing_of_its_grace() {
     tale.world = World::load(Settings::default(), rows);
     let until = tale.now + SignedDuration::from_secs(90);
     tale.say(Command::ExpectReturn { nodes: vec![NodeId::FIRST], until });
-    tale.wait(100);
+    tale.wait(121);
     assert!(tale.node().is_some());
     tale.wait(1800);
     assert!(tale.node().is_none());
@@ -211,7 +212,84 @@ fn digits_alone_are_nobodys_name() {
         Command::RenameNode { id: NodeId::FIRST, name: "7".into() },
         Command::CreateUser { login: "7".into(), display_name: String::new() },
     ] {
-        let refusal = Draft::new(&tale.world).step(&command, Context { now: tale.now }).unwrap_err();
+        let refusal = Draft::new(&tale.world).step(&command, Context { now: tale.now, rng: 7 }).unwrap_err();
         assert_eq!(refusal.code(), "bad_name");
     }
+}
+
+#[test]
+fn after_a_restart_those_who_do_not_come_back_are_announced_one_by_one() {
+    let mut tale = Tale::begin();
+    for n in 1..=100 {
+        tale.say(Command::Register(Registration {
+            machine: MachineKey::from_bytes([n; 32]).unwrap(),
+            node_key: NodeKey::from_bytes([n; 32]).unwrap(),
+            old_node_key: None,
+            proof: Some(KeyProof { id: AuthKeyId::new(DEV).unwrap(), verifier: verifier() }),
+            hostinfo: Arc::default(),
+            ephemeral: false,
+            expiry: None,
+            capver: 130,
+        }));
+    }
+    let until = tale.now + SignedDuration::from_secs(90);
+    let nodes: Vec<_> = tale.world.nodes.iter().map(|n| n.id).collect();
+    let ends = |rng: u64| -> Vec<Timestamp> {
+        let mut draft = Draft::new(&tale.world);
+        let back = Command::ExpectReturn { nodes: nodes.clone(), until };
+        draft.step(&back, Context { now: tale.now, rng }).unwrap();
+        let end = |n: &Arc<Node>| match n.live.presence {
+            Presence::Leaving { until } => until,
+            other => panic!("{other:?}"),
+        };
+        draft.world.nodes.iter().map(end).collect()
+    };
+    let (mine, other) = (ends(1), ends(2));
+    assert!(mine.iter().all(|at| (until..until + SignedDuration::from_secs(30)).contains(at)));
+    let moments: std::collections::BTreeSet<_> = mine.iter().map(|at| at.as_second()).collect();
+    assert!(moments.len() > 20, "spread over {} seconds", moments.len());
+    assert_ne!(mine, other);
+    assert_eq!(mine, ends(1), "the same number gives the same moments");
+}
+
+#[test]
+fn who_has_expired_is_heard_and_changes_nothing() {
+    let mut tale = Tale::begin();
+    tale.register(1, DEV);
+    tale.say(Command::ExpireNode { id: NodeId::FIRST });
+    let before = tale.node().unwrap().clone();
+    let hostinfo = Hostinfo { hostname: "other".into(), ..Hostinfo::default() };
+    tale.say(Command::Report(world::NodeReport {
+        machine: before.machine,
+        node_key: before.node_key,
+        hostinfo: Some(Arc::new(hostinfo)),
+        endpoints: Some(vec!["192.0.2.1:1".parse().unwrap()]),
+        disco: None,
+        home_derp: Some(7),
+        capver: 131,
+    }));
+    assert_eq!(*tale.node().unwrap(), before);
+}
+
+#[test]
+fn a_node_key_stays_its_machines_after_rotation_and_deletion() {
+    let mut tale = Tale::begin();
+    tale.register(1, DEV);
+    tale.register(2, DEV);
+    tale.say(Command::DeleteNode { id: NodeId::FIRST });
+    for key in [1, 2] {
+        let theft = Command::Register(Registration {
+            machine: MachineKey::from_bytes([9; 32]).unwrap(),
+            node_key: NodeKey::from_bytes([key; 32]).unwrap(),
+            old_node_key: None,
+            proof: Some(KeyProof { id: AuthKeyId::new(DEV).unwrap(), verifier: verifier() }),
+            hostinfo: Arc::default(),
+            ephemeral: false,
+            expiry: None,
+            capver: 130,
+        });
+        let refusal = Draft::new(&tale.world).step(&theft, Context { now: tale.now, rng: 7 }).unwrap_err();
+        assert_eq!(refusal.code(), "node_key_taken", "key {key}");
+    }
+    tale.register(1, DEV);
 }

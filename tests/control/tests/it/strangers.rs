@@ -1,9 +1,11 @@
 //! A machine that names another machine's node: refused like an unknown one, and the victim notices nothing.
 
+mod evil;
 mod floods;
 mod handshake;
 mod lines;
 mod nonsense;
+mod old_keys;
 
 use api::node;
 use harness::Identity;

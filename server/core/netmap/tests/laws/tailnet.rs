@@ -62,7 +62,7 @@ impl Tailnet {
             allow_no_access: true,
         }));
         for command in commands {
-            draft.step(&command, Context { now }).unwrap();
+            draft.step(&command, Context { now, rng: 7 }).unwrap();
         }
         Self { worlds: vec![Arc::new(draft.world)], changes: Vec::new(), now, made: 0 }
     }
@@ -104,7 +104,7 @@ impl Tailnet {
         }
         let Some(command) = self.command(&draft.world, event) else { return };
         // Refusals are no part of these laws.
-        let _ = draft.step(&command, Context { now: self.now });
+        let _ = draft.step(&command, Context { now: self.now, rng: 7 });
     }
 
     fn command(&mut self, world: &World, event: Event) -> Option<Command> {

@@ -1,5 +1,7 @@
 //! Who holds a stream. The end of a stream is silent for a while; only the session that opened may close.
 
+use std::sync::Arc;
+
 use ident::NodeId;
 use jiff::{SignedDuration, Timestamp};
 
@@ -36,11 +38,18 @@ pub(super) fn closed(
 }
 
 pub(super) fn expect_return(world: &World, nodes: &[NodeId], until: Timestamp, ctx: Context) -> Decision {
-    let offline = |id: &&NodeId| world.nodes.get(**id).is_some_and(|n| n.live.presence == Presence::Offline);
-    let back = |id: &NodeId| {
-        world.nodes.get(*id).map(|n| changed(n, Presence::Leaving { until }, Some(ctx.now)).into())
+    let third = until.duration_since(ctx.now).as_millis().max(0) / 3;
+    let longer = |id: NodeId| {
+        let millis = ctx.spread(id.get(), u64::try_from(third).unwrap_or_default());
+        until.checked_add(SignedDuration::from_millis(millis.cast_signed())).unwrap_or(until)
     };
-    Decision { events: nodes.iter().filter(offline).filter_map(back).collect(), answer: Answer::Done }
+    let gone = nodes.iter().filter_map(|id| world.nodes.get(*id));
+    let gone = gone.filter(|node| node.live.presence == Presence::Offline);
+    let back = |node: &Arc<Node>| {
+        let presence = Presence::Leaving { until: longer(node.id) };
+        changed(node, presence, Some(ctx.now)).into()
+    };
+    Decision { events: gone.map(back).collect(), answer: Answer::Done }
 }
 
 pub(super) fn changed(node: &Node, presence: Presence, last_seen: Option<Timestamp>) -> VolatileEvent {

@@ -45,12 +45,12 @@ pub(super) fn logout(world: &World, machine: MachineKey, node_key: NodeKey) -> R
     Ok(Decision::one(DurableEvent::NodeLoggedOut { node: node.id }, answer))
 }
 
-/// The node that has the key to register, which must be the caller's.
+/// The node that has the key to register. The key must be the caller's, or nobody's yet.
 fn known_node<'a>(world: &'a World, r: &Registration) -> Result<Option<&'a Arc<Node>>, Refusal> {
-    match world.nodes.by_node_key(&r.node_key) {
-        Some(node) if node.machine != r.machine => Err(Refusal::NodeKeyTaken),
-        found => Ok(found),
+    if world.bound.get(&r.node_key).is_some_and(|machine| *machine != r.machine) {
+        return Err(Refusal::NodeKeyTaken);
     }
+    Ok(world.nodes.by_node_key(&r.node_key))
 }
 
 /// No key, known node: it is in, or its key is no longer accepted.

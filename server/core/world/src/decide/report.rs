@@ -1,4 +1,4 @@
-//! What a registered device says of itself.
+//! What a registered device says of itself. One whose key has expired is heard and changes nothing.
 
 use std::sync::Arc;
 
@@ -13,6 +13,9 @@ pub(super) fn report(world: &World, r: &NodeReport) -> Result<Decision, Refusal>
         .by_node_key(&r.node_key)
         .filter(|n| n.machine == r.machine && n.lifecycle == Lifecycle::Active)
         .ok_or(Refusal::NotYourNode)?;
+    if node.expired {
+        return Ok(Decision::nothing(Answer::Node(node.id)));
+    }
     let mut events = Vec::new();
     if let Some(hostinfo) = &r.hostinfo {
         events.extend(hostinfo_events(world, node, hostinfo));
