@@ -18,6 +18,10 @@ pub mod code {
     pub const FAULT: &str = "fault";
     /// The server is stopping or cannot write.
     pub const UNAVAILABLE: &str = "unavailable";
+    /// The server failed so that nobody can tell whether it was done.
+    pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+    /// Over plain HTTP, where others can read along.
+    pub const IN_CLEAR: &str = "in_clear";
 }
 
 /// A refusal or a fault, sent as `application/problem+json`.

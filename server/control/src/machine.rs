@@ -50,6 +50,10 @@ impl From<Failed> for Refused {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the server cannot store this now; nothing was changed".into(),
             ),
+            Failed::Unsure(_) => Self(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the server failed while it stored this; ask again to see whether it is there".into(),
+            ),
         }
     }
 }

@@ -26,6 +26,9 @@ pub enum StoreError {
     /// SQLite said so.
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// SQLite said so at the very end of a transaction: it may be stored or not.
+    #[error("database: the commit failed: {0}")]
+    Commit(rusqlite::Error),
     /// A row cannot be read as what it should be.
     #[error("database: {what} cannot be read: {cause}")]
     Row {
@@ -47,10 +50,20 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the disk may have lied: after that nothing that the process believes is certain.
     pub fn is_fatal(&self) -> bool {
-        matches!(self, StoreError::Sqlite(e) if matches!(
-            e.sqlite_error_code(),
-            Some(rusqlite::ErrorCode::SystemIoFailure | rusqlite::ErrorCode::DatabaseCorrupt)
-        ))
+        match self {
+            StoreError::Commit(_) => true,
+            StoreError::Sqlite(e) => is_fatal(e),
+            StoreError::Row { .. } | StoreError::Newer { .. } => false,
+        }
+    }
+    /// Whether it is certain that nothing was stored.
+    pub fn is_sure(&self) -> bool {
+        !matches!(self, StoreError::Commit(_))
+    }
+    /// Whether there is no room left on the disk.
+    pub fn is_full(&self) -> bool {
+        let full = rusqlite::ErrorCode::DiskFull;
+        matches!(self, StoreError::Sqlite(e) if e.sqlite_error_code() == Some(full))
     }
 }
 
@@ -96,10 +109,12 @@ impl Store {
     pub fn commit(&self, world: &World, entries: &[Entry<'_>]) -> Result<(), StoreError> {
         let mut connection = lock(&self.writer);
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        event::append(&tx, entries)?;
+        let last = event::append(&tx, entries)?;
         persist::rows(&tx, world, entries.iter().map(|e| e.event))?;
-        tx.commit()?;
-        Ok(())
+        match tx.commit() {
+            Ok(()) => Ok(()),
+            Err(e) => settled(&connection, e, last),
+        }
     }
 
     /// A value that belongs to the server itself.
@@ -119,6 +134,24 @@ impl Store {
     }
 }
 
+/// What came of a transaction whose commit failed: the log is asked whether its last row is there. After an error of the
+/// disk no answer counts, for what is told now need not be what the next start finds.
+fn settled(connection: &Connection, e: rusqlite::Error, last: u64) -> Result<(), StoreError> {
+    if is_fatal(&e) {
+        return Err(StoreError::Commit(e));
+    }
+    match event::head(connection) {
+        Ok((head, _)) if head < last => Err(StoreError::Sqlite(e)),
+        Ok(_) => Ok(()),
+        Err(_) => Err(StoreError::Commit(e)),
+    }
+}
+
+fn is_fatal(e: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, SystemIoFailure};
+    matches!(e.sqlite_error_code(), Some(SystemIoFailure | DatabaseCorrupt))
+}
+
 /// SQLite gives its side files the mode of the database.
 fn make_private(path: &Path) -> Result<(), StoreError> {
     match File::options().write(true).create_new(true).mode(0o600).open(path) {
@@ -135,4 +168,68 @@ fn lock(connection: &Mutex<Connection>) -> std::sync::MutexGuard<'_, Connection>
 
 fn unreadable(what: impl Into<String>, cause: impl std::fmt::Display) -> StoreError {
     StoreError::Row { what: what.into(), cause: cause.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+    use world::{Command, Context, Draft, Settings};
+
+    use super::*;
+
+    fn failure(code: i32) -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    fn open() -> (tempfile::TempDir, Store, World) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("mesh.db")).unwrap();
+        let world = store.load(Settings::default()).unwrap().world;
+        (folder, store, world)
+    }
+
+    /// Makes a person known, as the writer does.
+    fn create(store: &Store, world: &World, login: &str) -> Result<World, StoreError> {
+        let mut draft = Draft::new(world);
+        let create = Command::CreateUser { login: login.into(), display_name: "x".repeat(200) };
+        let step = draft.step(&create, Context { now: jiff::Timestamp::now(), rng: 1 }).unwrap();
+        let at = jiff::Timestamp::now();
+        let entry = |event| Entry { event, actor: "system", source: "local", at };
+        store.commit(&draft.world, &step.durable().map(entry).collect::<Vec<_>>()).map(|()| draft.world)
+    }
+
+    #[test]
+    fn a_full_disk_stores_nothing_and_what_comes_after_it_is_stored() {
+        let (_folder, store, mut world) = open();
+        lock(&store.writer).execute_batch("PRAGMA max_page_count = 1;").unwrap();
+        let error = (0..1000).find_map(|n| match create(&store, &world, &format!("user{n}")) {
+            Ok(next) => {
+                world = next;
+                None
+            }
+            Err(e) => Some(e),
+        });
+        let error = error.expect("the disk never fills up");
+        assert!(error.is_full() && error.is_sure() && !error.is_fatal(), "{error}");
+        let found = store.load(Settings::default()).unwrap().world;
+        assert_eq!(found.users.len(), world.users.len());
+        lock(&store.writer).execute_batch("PRAGMA max_page_count = 1000000;").unwrap();
+        create(&store, &world, "after").unwrap();
+        assert!(store.verify_events().unwrap().broken.is_none());
+    }
+
+    #[test]
+    fn after_a_failed_commit_the_log_is_asked_and_after_an_error_of_the_disk_nobody_knows() {
+        let (_folder, store, world) = open();
+        create(&store, &world, "alice").unwrap();
+        let connection = lock(&store.writer);
+        let (head, _) = event::head(&connection).unwrap();
+        assert!(settled(&connection, failure(ffi::SQLITE_BUSY), head).is_ok(), "it is there");
+        let error = settled(&connection, failure(ffi::SQLITE_BUSY), head + 1).unwrap_err();
+        assert!(error.is_sure() && !error.is_fatal(), "{error}");
+        for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_CORRUPT] {
+            let error = settled(&connection, failure(code), head + 1).unwrap_err();
+            assert!(!error.is_sure() && error.is_fatal(), "{error}");
+        }
+    }
 }

@@ -63,6 +63,9 @@ pub enum Failed {
     /// Ours: the database said no, nothing was changed.
     #[error("nothing was changed: {0}")]
     Fault(Arc<StoreError>),
+    /// Ours: it failed so that nobody can tell whether it is stored.
+    #[error("it may have been stored or not: {0}")]
+    Unsure(String),
     /// Too many commands wait, or the server stops.
     #[error("the server is overloaded or stopping; nothing was changed")]
     Busy,
@@ -135,7 +138,8 @@ impl Writer {
             Command::StreamOpened { .. } => self.sessions.send(envelope).map_err(|_| Failed::Busy)?,
             _ => self.queue.try_send(envelope).map_err(|_| Failed::Busy)?,
         }
-        answer.await.map_err(|_| Failed::Busy)?
+        // Whoever ends in order answers everybody.
+        answer.await.unwrap_or_else(|_| Err(Failed::Unsure("the writer broke".into())))
     }
 
     /// Says the end of a session: never lost to a full queue, never ahead of its beginning.
@@ -177,6 +181,21 @@ impl Desk {
         mut commands: mpsc::Receiver<Envelope>,
         mut sessions: mpsc::UnboundedReceiver<Envelope>,
         stop: CancellationToken,
+    ) -> Result<(), Arc<StoreError>> {
+        let ended = self.work(&mut commands, &mut sessions, &stop).await;
+        commands.close();
+        sessions.close();
+        while let Some(envelope) = sessions.try_recv().ok().or_else(|| commands.try_recv().ok()) {
+            envelope.answer(Err(Failed::Busy));
+        }
+        ended
+    }
+
+    async fn work(
+        &mut self,
+        commands: &mut mpsc::Receiver<Envelope>,
+        sessions: &mut mpsc::UnboundedReceiver<Envelope>,
+        stop: &CancellationToken,
     ) -> Result<(), Arc<StoreError>> {
         loop {
             let first = tokio::select! {
@@ -233,17 +252,20 @@ impl Desk {
         e: Arc<StoreError>,
         steps: Vec<(Result<Step, Refusal>, Envelope)>,
     ) -> Result<(), Arc<StoreError>> {
-        tracing::error!(error = %e, commands = steps.len(), "commit failed, nothing was stored");
+        let is_sure = e.is_sure();
+        tracing::error!(error = %e, commands = steps.len(), nothing_stored = is_sure, "commit failed");
         let (durable, others): (Vec<_>, Vec<_>) =
             steps.into_iter().partition(|(step, _)| step.as_ref().is_ok_and(Step::changed));
         for (_, envelope) in durable {
-            envelope.answer(Err(Failed::Fault(e.clone())));
+            let failed = if is_sure { Failed::Fault(e.clone()) } else { Failed::Unsure(e.to_string()) };
+            envelope.answer(Err(failed));
         }
+        let others = others.into_iter().map(|(_, envelope)| envelope);
         if e.is_fatal() {
-            Err(e)
-        } else {
-            self.carry_out(others.into_iter().map(|(_, envelope)| envelope).collect())
+            others.for_each(|envelope| envelope.answer(Err(Failed::Busy)));
+            return Err(e);
         }
+        self.carry_out(others.collect())
     }
 
     fn commit(

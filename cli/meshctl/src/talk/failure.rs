@@ -90,7 +90,8 @@ impl Failure {
 
 impl From<Problem> for Failure {
     fn from(p: Problem) -> Self {
-        let failure = Self { hint: p.hint, ..Self::new(Exit::Failed, &p.code, p.detail) };
+        let exit = if p.code == api::code::OUTCOME_UNKNOWN { Exit::Unknown } else { Exit::Failed };
+        let failure = Self { hint: p.hint, ..Self::new(exit, &p.code, p.detail) };
         p.errors.iter().fold(failure, |failure, m| failure.place(words(m), serde_json::json!(m)))
     }
 }

@@ -55,6 +55,14 @@ impl Refused {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, code::FAULT, "failed", detail)
     }
 
+    /// Ours; somebody has to make room.
+    fn full() -> Self {
+        let detail = "the server's disk is full; nothing was changed";
+        let mut refused = Self::new(StatusCode::INSUFFICIENT_STORAGE, code::UNAVAILABLE, "no room", detail);
+        refused.0.hint = Some("make room on the disk of its data folder, then try again".into());
+        refused
+    }
+
     fn new(status: StatusCode, code: &str, title: &str, detail: impl Into<String>) -> Self {
         Self(Box::new(Problem {
             code: code.to_owned(),
@@ -103,7 +111,15 @@ impl From<Failed> for Refused {
     fn from(failed: Failed) -> Self {
         match failed {
             Failed::Refused(refusal) => refusal.into(),
+            Failed::Fault(cause) if cause.is_full() => Self::full(),
             Failed::Fault(cause) => Self::fault(&cause),
+            Failed::Unsure(_) => {
+                let detail = "the server failed while it stored this: it may have been done or not";
+                let mut refused =
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, code::OUTCOME_UNKNOWN, "nobody knows", detail);
+                refused.0.hint = Some("look before you repeat it; the server's log says why".into());
+                refused
+            }
             Failed::Busy => {
                 let detail = failed.to_string();
                 let mut refused =

@@ -58,7 +58,7 @@ async fn decide(
     match doors.writer.submit(command, origin).await {
         Ok(done) => Ok(answered(&doors.hub.world(), done.answer, known.as_deref())),
         Err(Failed::Refused(refusal)) => Ok(refused(doors, caller, &refusal)),
-        Err(e @ (Failed::Fault(_) | Failed::Busy)) => Err(e.into()),
+        Err(e @ (Failed::Fault(_) | Failed::Unsure(_) | Failed::Busy)) => Err(e.into()),
     }
 }
 

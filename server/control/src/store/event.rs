@@ -106,7 +106,8 @@ impl Store {
     }
 }
 
-pub(super) fn append(tx: &Transaction<'_>, entries: &[Entry<'_>]) -> Result<(), StoreError> {
+/// Returns the number of the last row.
+pub(super) fn append(tx: &Transaction<'_>, entries: &[Entry<'_>]) -> Result<u64, StoreError> {
     let (mut seq, mut prev) = head(tx)?;
     let mut insert =
         tx.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
@@ -143,10 +144,10 @@ pub(super) fn append(tx: &Transaction<'_>, entries: &[Entry<'_>]) -> Result<(), 
     }
     tx.prepare_cached("UPDATE tailnet SET head_seq = ?2, head_hash = ?3 WHERE id = ?1")?
         .execute(params![TAILNET, seq, prev])?;
-    Ok(())
+    Ok(seq)
 }
 
-fn head(connection: &Connection) -> Result<(u64, Vec<u8>), StoreError> {
+pub(super) fn head(connection: &Connection) -> Result<(u64, Vec<u8>), StoreError> {
     let mut head = connection.prepare_cached("SELECT head_seq, head_hash FROM tailnet WHERE id = ?1")?;
     Ok(head.query_row([TAILNET], |r| Ok((r.get(0)?, r.get(1)?)))?)
 }

@@ -1,5 +1,6 @@
 //! What a folder remembers, and which folders a server refuses to start on.
 
+mod disk;
 mod kills;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};

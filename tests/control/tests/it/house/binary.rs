@@ -38,7 +38,10 @@ pub fn launch(folder: &Path, address: SocketAddr, log: &str) -> Child {
     let config = folder.join("config.yaml");
     std::fs::write(&config, "relay:\n  enabled: false\nleaving_grace: 1s\n").unwrap();
     let output = File::options().create(true).append(true).open(folder.join("server.log")).unwrap();
-    Command::new(program())
+    // A file that may not grow is an error to the program, and no signal that ends it.
+    Command::new("sh")
+        .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+        .arg(program())
         .args(["server", "run", "--log", log, "--json"])
         .args(["--listen", &address.to_string()])
         .arg("--config")
@@ -67,6 +70,16 @@ impl Binary {
         });
         let admin = Admin::local(ready["socket"].as_str().unwrap().into());
         Self { child, at: crate::house::find(address).await, admin }
+    }
+
+    /// For those who set limits from outside.
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn ended(mut self) -> ExitStatus {
+        self.child.wait().await.unwrap()
     }
 
     /// Without a warning.
