@@ -55,9 +55,7 @@ impl Doors {
 
     /// Whether a node of the World is on this machine.
     pub fn has_node(&self, machine: MachineKey) -> bool {
-        let world = self.hub.world();
-        let owners = world.users.keys().map(|user| Some(*user));
-        owners.chain([None]).any(|owner| world.nodes.by_slot(machine, owner).is_some())
+        self.hub.world().nodes.has_machine(machine)
     }
 
     /// Notes a stranger's failure.

@@ -21,7 +21,7 @@ use tower::ServiceExt;
 
 use crate::{
     arrival::{Proven, Stopping},
-    quota::{Party, Pass, Quota},
+    quota::{Party, Pass, Quota, Rate},
     relay::{Relay, Sniffed, sniff},
 };
 pub use local::{bind_local, serve_local};
@@ -35,6 +35,9 @@ const QUIET: Duration = Duration::from_secs(45);
 const PROBE: Duration = Duration::from_secs(10);
 /// A connection that is no channel, no relay client and brought no credential by then is cut, whatever it does.
 const PROVEN_WITHIN: Duration = Duration::from_secs(60);
+/// New connections of one household, each worth two handshakes: two thousand clients with their relays at once.
+const ARRIVE_EVERY: Duration = Duration::from_millis(5);
+const ARRIVE_AT_ONCE: u32 = 4000;
 /// What is tried again after an error of the kernel, such as too many open files.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
@@ -45,6 +48,7 @@ pub struct Listener {
     router: Router,
     relay: Option<Arc<Relay>>,
     strangers: Arc<Quota>,
+    arrivals: Arc<Rate>,
     proven_within: Duration,
     stop: CancellationToken,
 }
@@ -60,7 +64,8 @@ impl Listener {
         stop: CancellationToken,
     ) -> Self {
         let tls = tls.map(TlsAcceptor::from);
-        Self { tls, router, relay, strangers, proven_within: PROVEN_WITHIN, stop }
+        let arrivals = Arc::new(Rate::new(ARRIVE_EVERY, ARRIVE_AT_ONCE));
+        Self { tls, router, relay, strangers, arrivals, proven_within: PROVEN_WITHIN, stop }
     }
 
     /// Accepts until told to stop.
@@ -72,7 +77,7 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, remote)) => {
-                    let Some(pass) = self.strangers.enter(Party::at(remote)) else {
+                    let Some(pass) = self.lets_in(remote) else {
                         tracing::debug!(%remote, "too many connections that prove nothing");
                         continue;
                     };
@@ -90,6 +95,13 @@ impl Listener {
                 }
             }
         }
+    }
+
+    /// A place for a newcomer; before anything is spent on it.
+    fn lets_in(&self, remote: SocketAddr) -> Option<Pass> {
+        let party = Party::at(remote);
+        let pass = self.strangers.enter(party)?;
+        self.arrivals.admits(party).is_ok().then_some(pass)
     }
 
     async fn connection(self, stream: TcpStream, remote: SocketAddr, pass: Pass) {

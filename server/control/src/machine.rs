@@ -2,6 +2,8 @@
 //! the channel's machine key must be the node's.
 
 mod map;
+mod pace;
+mod polls;
 mod register;
 
 use std::{error::Error, iter::successors, sync::Arc, time::Duration};
@@ -13,11 +15,18 @@ use axum::{
     routing::post,
 };
 use bytes::Bytes;
-use http::StatusCode;
+use http::{StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 
-use crate::{doors::Doors, ts2021::NoRoom, writer::Failed};
+use crate::{
+    doors::Doors,
+    quota::Spent,
+    ts2021::{Caller, NoRoom},
+    writer::Failed,
+};
+use pace::Pace;
+use polls::Polls;
 
 /// Anybody can open a channel, so bodies are small.
 const BODY: usize = 1 << 20;
@@ -29,15 +38,34 @@ pub fn routes(doors: Arc<Doors>) -> Router {
         .route("/machine/register", post(register::register))
         .route("/machine/map", post(map::map))
         .fallback(|| async { (StatusCode::NOT_FOUND, "unknown path\n") })
-        .with_state(doors)
+        .with_state(Arc::new(Machines { doors, pace: Pace::default(), polls: Polls::default() }))
+}
+
+/// What the routes need.
+struct Machines {
+    doors: Arc<Doors>,
+    pace: Pace,
+    polls: Polls,
 }
 
 /// A request that is not served, in words for the client's log.
-struct Refused(StatusCode, String);
+struct Refused {
+    status: StatusCode,
+    text: String,
+    later: Option<Duration>,
+}
 
 impl Refused {
+    fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self { status, text: text.into(), later: None }
+    }
     fn not_yours() -> Self {
-        Self(StatusCode::NOT_FOUND, "no such node for this machine".into())
+        Self::new(StatusCode::NOT_FOUND, "no such node for this machine")
+    }
+    fn later(doors: &Doors, caller: Caller, Spent(wait): Spent) -> Self {
+        doors.failed(caller.remote.ip(), "too_many_calls");
+        let text = "this machine calls more often than any client needs to; come back later";
+        Self { later: Some(wait), ..Self::new(StatusCode::TOO_MANY_REQUESTS, text) }
     }
 }
 
@@ -46,13 +74,13 @@ impl From<Failed> for Refused {
     fn from(failed: Failed) -> Self {
         match failed {
             Failed::Refused(_) => Self::not_yours(),
-            Failed::Fault(_) | Failed::Busy => Self(
+            Failed::Fault(_) | Failed::Busy => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "the server cannot store this now; nothing was changed".into(),
+                "the server cannot store this now; nothing was changed",
             ),
-            Failed::Unsure(_) => Self(
+            Failed::Unsure(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "the server failed while it stored this; ask again to see whether it is there".into(),
+                "the server failed while it stored this; ask again to see whether it is there",
             ),
         }
     }
@@ -60,26 +88,31 @@ impl From<Failed> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        (self.0, format!("{}\n", self.1)).into_response()
+        let mut response = (self.status, format!("{}\n", self.text)).into_response();
+        if let Some(wait) = self.later {
+            let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 
 async fn body(body: Body) -> Result<Bytes, Refused> {
     let collected = timeout(BODY_WITHIN, Limited::new(body, BODY).collect()).await;
-    let late = |_| Refused(StatusCode::REQUEST_TIMEOUT, "the body does not come to an end".into());
+    let late = |_| Refused::new(StatusCode::REQUEST_TIMEOUT, "the body does not come to an end");
     let collected = collected.map_err(late)?.map_err(|e| {
         let first: &(dyn Error + 'static) = &*e;
         let mut causes = successors(Some(first), |e| (*e).source());
         if causes.any(|e| e.is::<NoRoom>()) {
-            return Refused(StatusCode::SERVICE_UNAVAILABLE, format!("{NoRoom}; come back later"));
+            return Refused::new(StatusCode::SERVICE_UNAVAILABLE, format!("{NoRoom}; come back later"));
         }
-        Refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB or was cut off".into())
+        Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB or was cut off")
     })?;
     Ok(collected.to_bytes())
 }
 
 fn decoded<T: wire::Request>(body: &[u8]) -> Result<T, Refused> {
-    wire::decode(body).map_err(|e| Refused(StatusCode::BAD_REQUEST, wire::plain(&e.to_string())))
+    wire::decode(body).map_err(|e| Refused::new(StatusCode::BAD_REQUEST, wire::plain(&e.to_string())))
 }
 
 /// What a device says of itself, as the World keeps it: cleaned, and without what changes all the time.
@@ -108,7 +141,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_is_small_whole_and_has_room() {
-        let status = async |body: Body| super::body(body).await.map_err(|refused| refused.0);
+        let status = async |body: Body| super::body(body).await.map_err(|refused| refused.status);
         assert_eq!(status(Body::from("{}")).await, Ok(Bytes::from_static(b"{}")));
         let large = status(Body::from(vec![0; BODY + 1])).await;
         assert_eq!(large, Err(StatusCode::PAYLOAD_TOO_LARGE));

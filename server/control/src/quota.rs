@@ -1,4 +1,6 @@
-//! How much may be held open: in all, and by one party.
+//! How much may be held open, in all and by one party, and how often something may be done.
+
+mod rate;
 
 use std::{
     collections::HashMap,
@@ -7,6 +9,8 @@ use std::{
 };
 
 use ident::MachineKey;
+
+pub use rate::{Rate, Spent};
 
 /// Whose share something counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

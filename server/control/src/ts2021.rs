@@ -21,6 +21,7 @@ use hyper_util::rt::TokioIo;
 use ident::MachineKey;
 use noise::{Accepted, PrivateKey, Responder};
 use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::{arrival::Stopping, doors::Doors, websocket::bytes_of};
 pub use allowance::NoRoom;
@@ -39,6 +40,26 @@ pub struct Caller {
     pub machine: MachineKey,
     /// Where the connection comes from.
     pub remote: SocketAddr,
+}
+
+/// The channel that a request came on.
+#[derive(Debug, Clone, Default)]
+pub struct Channel(Arc<CancellationToken>);
+
+impl Channel {
+    /// Whether both are the same one.
+    pub fn is(&self, other: &Channel) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+    /// Ends it with everything that is open on it.
+    pub fn hang_up(&self) {
+        self.0.cancel();
+    }
+    /// Whether it was ended from here.
+    #[cfg(test)]
+    pub fn is_hung_up(&self) -> bool {
+        self.0.is_cancelled()
+    }
 }
 
 /// What the routes need.

@@ -104,3 +104,16 @@ async fn who_brought_a_good_credential_stays_and_takes_no_strangers_place() {
     }
     stop.cancel();
 }
+
+#[test]
+fn one_household_comes_so_often_and_its_neighbour_comes_all_the_same() {
+    let strangers = Quota::new(64, 64);
+    let listener = Listener::new(None, Router::new(), None, strangers, CancellationToken::new());
+    let from = |ip: &str, port: u16| listener.lets_in(SocketAddr::new(ip.parse().unwrap(), port)).is_some();
+    let start = Instant::now();
+    let came = (0..10_000).filter(|port| from("192.0.2.1", *port)).count();
+    let most = 4000 + usize::try_from(start.elapsed().as_millis()).unwrap() / 5 + 1;
+    assert!((4000..=most).contains(&came), "{came}");
+    assert!(from("192.0.2.2", 1));
+    assert!((0..10_000).all(|port| from("127.0.0.1", port)), "a proxy here speaks for everybody");
+}

@@ -17,29 +17,44 @@ use ident::NodeId;
 use wire::MapRequest;
 use world::{Command, Lifecycle, Node, NodeReport};
 
-use super::{Refused, body, decoded, lasting, unsupported};
-use crate::{doors::Doors, fanout::Encoding, ts2021::Caller, writer::Origin};
+use super::{Machines, Refused, body, decoded, lasting, unsupported};
+use crate::{
+    doors::Doors,
+    fanout::Encoding,
+    ts2021::{Caller, Channel},
+    writer::Origin,
+};
 
 static EPOCHS: AtomicU64 = AtomicU64::new(1);
 
 pub(super) async fn map(
-    State(doors): State<Arc<Doors>>,
+    State(machines): State<Arc<Machines>>,
     Extension(caller): Extension<Caller>,
+    Extension(channel): Extension<Channel>,
     request: Body,
 ) -> Result<Response, Refused> {
-    let request: MapRequest = decoded(&body(request).await?)?;
+    let Machines { doors, pace, .. } = &*machines;
+    pace.call(doors, caller).await?;
+    let body = body(request).await?;
+    let request: MapRequest = decoded(&body)?;
     if let Some(text) = unsupported(request.version) {
-        return Err(Refused(StatusCode::BAD_REQUEST, text));
+        return Err(Refused::new(StatusCode::BAD_REQUEST, text));
     }
-    let node = callers_node(&doors, caller, &request)?;
-    let encoding = if request.wants_zstd() { Encoding::Zstd } else { Encoding::Plain };
+    callers_node(doors, caller, &request)?;
     if request.is_lite() {
-        report(&doors, caller, &node, &request, true).await?;
+        pace.update(doors, caller, body.len()).await?;
+    } else {
+        pace.map(doors, caller, body.len()).await?;
+    }
+    // Once more: it may have waited.
+    let node = callers_node(doors, caller, &request)?;
+    report(doors, caller, &node, &request, request.is_lite()).await?;
+    if request.is_lite() {
         return Ok(StatusCode::OK.into_response());
     }
-    report(&doors, caller, &node, &request, false).await?;
+    let encoding = if request.wants_zstd() { Encoding::Zstd } else { Encoding::Plain };
     if request.stream {
-        return long_poll(doors, node.id, encoding).await;
+        return long_poll(machines, node.id, encoding, channel).await;
     }
     let once = doors.hub.once(node.id, encoding).ok_or_else(Refused::not_yours)?;
     Ok((map_headers(), once).into_response())
@@ -91,12 +106,19 @@ fn sorted(request: &MapRequest) -> Vec<std::net::SocketAddr> {
     endpoints
 }
 
-async fn long_poll(doors: Arc<Doors>, node: NodeId, encoding: Encoding) -> Result<Response, Refused> {
+async fn long_poll(
+    machines: Arc<Machines>,
+    node: NodeId,
+    encoding: Encoding,
+    channel: Channel,
+) -> Result<Response, Refused> {
     let epoch = EPOCHS.fetch_add(1, Ordering::Relaxed);
-    let poll = Poll { node, epoch, doors };
-    let opened = Command::StreamOpened { node, instance: poll.doors.instance, epoch };
-    poll.doors.writer.submit(opened, Origin::system()).await?;
-    let session = poll.doors.hub.subscribe(node, epoch, encoding);
+    machines.polls.opened(node, epoch, channel);
+    let poll = Poll { node, epoch, machines };
+    let doors = &poll.machines.doors;
+    let opened = Command::StreamOpened { node, instance: doors.instance, epoch };
+    doors.writer.submit(opened, Origin::system()).await?;
+    let session = doors.hub.subscribe(node, epoch, encoding);
     let messages = stream::unfold((session, poll), |(mut session, poll)| async move {
         let message = session.next().await?;
         Some((Ok::<_, std::convert::Infallible>(message), (session, poll)))
@@ -112,12 +134,14 @@ fn map_headers() -> [(header::HeaderName, &'static str); 1] {
 struct Poll {
     node: NodeId,
     epoch: u64,
-    doors: Arc<Doors>,
+    machines: Arc<Machines>,
 }
 
 impl Drop for Poll {
     fn drop(&mut self) {
-        let (node, instance, epoch) = (self.node, self.doors.instance, self.epoch);
-        self.doors.writer.tell(Command::StreamClosed { node, instance, epoch });
+        let Machines { doors, polls, .. } = &*self.machines;
+        let (node, instance, epoch) = (self.node, doors.instance, self.epoch);
+        polls.closed(node, epoch);
+        doors.writer.tell(Command::StreamClosed { node, instance, epoch });
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use wire::{Login, RegisterRequest, RegisterResponse, User};
 use world::{Answer, Command, Node, Refusal, Registered, Registration, World};
 
-use super::{Refused, body, decoded, lasting, unsupported};
+use super::{Machines, Refused, body, decoded, lasting, unsupported};
 use crate::{
     doors::Doors,
     ts2021::Caller,
@@ -16,17 +16,21 @@ use crate::{
 };
 
 pub(super) async fn register(
-    State(doors): State<Arc<Doors>>,
+    State(machines): State<Arc<Machines>>,
     Extension(caller): Extension<Caller>,
     request: Body,
 ) -> Result<impl IntoResponse, Refused> {
-    let request: RegisterRequest = decoded(&body(request).await?)?;
+    let Machines { doors, pace, .. } = &*machines;
+    pace.call(doors, caller).await?;
+    let body = body(request).await?;
+    pace.registration(doors, caller, body.len()).await?;
+    let request: RegisterRequest = decoded(&body)?;
     let response = match unsupported(request.version) {
         Some(text) => RegisterResponse::error(&text),
-        None => decide(&doors, caller, request).await?,
+        None => decide(doors, caller, request).await?,
     };
-    let body =
-        wire::encode(&response).map_err(|e| Refused(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
+    let body = wire::encode(&response)
+        .map_err(|e| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body))
 }
 
@@ -36,7 +40,7 @@ async fn decide(
     request: RegisterRequest,
 ) -> Result<RegisterResponse, Refused> {
     let Some(node_key) = request.node_key else {
-        return Err(Refused(StatusCode::BAD_REQUEST, "NodeKey is missing".into()));
+        return Err(Refused::new(StatusCode::BAD_REQUEST, "NodeKey is missing"));
     };
     let logout = request.expiry.is_some_and(|at| at <= Timestamp::now());
     let command = if logout {

@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::ServiceExt;
 
-use super::{Caller, allowance::Place, answer::Answers, stream::NoiseStream};
+use super::{Caller, Channel, allowance::Place, answer::Answers, stream::NoiseStream};
 
 const PATIENCE: Patience = Patience { idle: Duration::from_secs(30), stalled: Duration::from_secs(60) };
 /// A peer that does not answer an HTTP/2 ping in time is gone.
@@ -46,9 +46,11 @@ async fn serve_within(
     machine: Router,
 ) {
     let answers = Arc::new(Answers::default());
-    let counted = answers.clone();
+    let (counted, channel) = (answers.clone(), Channel::default());
+    let opened = channel.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(opened.clone());
         let open = counted.begin();
         let request = request.map(|body| Body::new(place.metered(body)));
         let machine = machine.clone();
@@ -69,6 +71,7 @@ async fn serve_within(
         result = connection => if let Err(e) = result {
             tracing::debug!(error = %e, "channel ended");
         },
+        () = channel.0.cancelled() => tracing::debug!("channel hung up"),
         why = dead(&answers, patience) => tracing::debug!(why, "channel closed"),
     }
 }

@@ -6,6 +6,7 @@ mod handshake;
 mod lines;
 mod nonsense;
 mod old_keys;
+mod quotas;
 
 use api::node;
 use harness::Identity;

@@ -35,7 +35,7 @@ async fn polls_that_are_opened_and_dropped_at_once_leave_the_right_state() {
     let [flapper, witness] = [house.member("flapper").await, house.member("witness").await];
     let id = flapper.myself().await.id;
     let mut theirs = witness.listen().await;
-    for n in 0..300 {
+    for n in 0..90 {
         let request = flapper.request();
         let mut poll = Box::pin(flapper.client.stream(&request));
         match n % 3 {
