@@ -57,6 +57,9 @@ impl Call {
     }
     /// Has the command carried out, or only tried when the call is a check.
     pub async fn carry_out(&self, command: Command) -> Result<Outcome, Refused> {
+        if !self.is_welcome() {
+            return Err(Refused::unauthorized());
+        }
         if self.check {
             let mut draft = Draft::new(&self.world);
             let step = draft.step(&command, context())?;

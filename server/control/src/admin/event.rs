@@ -1,6 +1,6 @@
 //! The log.
 
-use std::{convert::Infallible, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use api::event::{Bad, Event, Events, FOLLOW, Head, LIST, Query, Since, VERIFY, Verdict};
 use axum::response::{
@@ -39,27 +39,31 @@ async fn follow(call: Call, input: Since) -> Result<Response, Refused> {
     Ok(Sse::new(behind(call, after)).keep_alive(keep_alive).into_response())
 }
 
-/// Every entry behind `after`, for as long as the caller is welcome.
+/// Every entry behind `after`, for as long as the caller is welcome; asked again before each, for a reader may be slow.
 fn behind(call: Call, after: u64) -> impl Stream<Item = Result<sse::Event, Infallible>> {
-    let pages = stream::unfold((call, after), async |(call, after)| {
+    let rows = VecDeque::new();
+    let events = stream::unfold((call, after, rows), async |(call, mut after, mut rows)| {
         loop {
             if !call.is_welcome() {
                 return None;
             }
-            let rows = page(&call, after).await.ok()?;
-            if let Some(last) = rows.last().map(|row| row.seq) {
-                return Some((rows, (call, last)));
+            if let Some(row) = rows.pop_front() {
+                let Some(event) = told(row) else { continue };
+                return Some((Ok(event), (call, after, rows)));
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            rows = page(&call, after).await.ok()?.into();
+            match rows.back() {
+                Some(row) => after = row.seq,
+                None => tokio::time::sleep(LOOK_EVERY).await,
+            }
         }
     });
-    let events = futures_util::StreamExt::flat_map(pages, |rows| {
-        stream::iter(rows.into_iter().filter_map(|row| {
-            let event = view(row).ok()?;
-            sse::Event::default().id(event.seq.to_string()).json_data(event).ok().map(Ok)
-        }))
-    });
     Box::pin(events)
+}
+
+fn told(row: LogRow) -> Option<sse::Event> {
+    let event = view(row).ok()?;
+    sse::Event::default().id(event.seq.to_string()).json_data(event).ok()
 }
 
 async fn page(call: &Call, after: u64) -> Result<Vec<LogRow>, Refused> {
@@ -77,7 +81,12 @@ async fn verify(call: Call, (): ()) -> Result<Verdict, Refused> {
     })
 }
 
+/// Without what credentials are compared with: that is for the database alone.
 fn view(row: LogRow) -> Result<Event, Refused> {
+    let mut event: serde_json::Value = serde_json::from_str(&row.body).map_err(|e| Refused::fault(&e))?;
+    if let Some(key) = event.get_mut("key").and_then(serde_json::Value::as_object_mut) {
+        key.remove("verifier");
+    }
     Ok(Event {
         seq: row.seq,
         at: row.at.parse().map_err(|e| Refused::fault(&e))?,
@@ -85,6 +94,6 @@ fn view(row: LogRow) -> Result<Event, Refused> {
         source: row.source,
         kind: row.kind,
         subject: row.subject,
-        event: serde_json::from_str(&row.body).map_err(|e| Refused::fault(&e))?,
+        event,
     })
 }

@@ -32,6 +32,15 @@ impl Canaries {
         self.0.push((path.display().to_string(), digits));
     }
 
+    /// What credentials are compared with: in the database, and nowhere else.
+    fn digests(&mut self, database: &Path) {
+        let text = fs::read(database).unwrap();
+        let text = String::from_utf8_lossy(&text);
+        for rest in text.split("\"digest\":\"").skip(1) {
+            self.0.push(("a digest".into(), rest[..64].to_owned()));
+        }
+    }
+
     fn found_in(&self, hay: &[u8]) -> Vec<&str> {
         let inside =
             |canary: &str| hay.windows(canary.len()).any(|w| w.eq_ignore_ascii_case(canary.as_bytes()));
@@ -139,6 +148,13 @@ async fn no_secret_is_logged_stored_or_told_again() {
     let live: Vec<_> = ["data/mesh.db", "data/mesh.db-wal"].map(read).concat();
     assert!(server.stop().await.success());
     let log = read("server.log");
+    let stored = canaries.0.len();
+    canaries.digests(&folder.path().join("data/mesh.db"));
+    assert!(canaries.0.len() >= stored + 4, "digests were found");
+    for (place, hay) in [("answers", said.as_bytes()), ("the log", &log)] {
+        assert_eq!(canaries.found_in(hay), Vec::<&str>::new(), "in {place}");
+    }
+    canaries.0.truncate(stored);
     let places = [
         ("answers", said.into_bytes()),
         ("the log", log.clone()),

@@ -3,6 +3,7 @@
 mod evil;
 mod floods;
 mod handshake;
+mod late_bodies;
 mod lines;
 mod nonsense;
 mod old_keys;
