@@ -30,6 +30,43 @@ pub struct Status {
     pub policy_set: bool,
     /// Its own relay; null when switched off.
     pub relay: Option<Relay>,
+    /// Whether the stored policy cannot be read: nothing reaches anything until one is set.
+    #[serde(default)]
+    pub policy_unreadable: bool,
+    /// Records that a start could not read and set aside, the newest first, at most [`SetAside::MOST`].
+    #[serde(default)]
+    pub set_aside: Vec<SetAside>,
+    /// How many there are in all.
+    #[serde(default)]
+    pub set_aside_total: u64,
+}
+
+/// A record that a start could not read. It is kept, and what it alone held can be given again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// Its number among those set aside.
+    pub id: u64,
+    /// When it was found.
+    pub found: Timestamp,
+    /// `node`, `user`, `role`, `key` or `apikey`.
+    pub noun: String,
+    /// Its name, or else its id, where these can be read.
+    pub name: String,
+}
+
+impl SetAside {
+    /// So many are told.
+    pub const MOST: usize = 100;
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self.noun.as_str() {
+            "node" => "let the device register again with a key, or restore a backup",
+            "user" => "create the person again with `meshctl user create`, or restore a backup",
+            "role" => "set the role again with `meshctl role set`, or restore a backup",
+            _ => "make a new one and revoke what used it, or restore a backup",
+        }
+    }
 }
 
 /// What is there.

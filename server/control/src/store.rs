@@ -3,6 +3,7 @@
 //! Durable events and the rows they change are committed in one transaction. The log is never replayed:
 //! a start loads rows.
 
+mod aside;
 mod event;
 mod live;
 mod load;
@@ -14,6 +15,7 @@ use std::{fs::File, io, os::unix::fs::OpenOptionsExt, path::Path, sync::Mutex};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use world::{DurableEvent, World};
 
+pub use aside::AsideRow;
 pub use event::{EventFilter, LogRow, Verified};
 pub use load::Loaded;
 

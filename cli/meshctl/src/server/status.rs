@@ -28,8 +28,12 @@ impl Render for Shown {
             let stun = r.stun_port.map_or("no STUN".to_owned(), |p| format!("STUN {p}"));
             format!("region {} at {}:{}, {stun}, {} connected", r.region, r.host, r.derp_port, r.connected)
         });
-        let policy = if s.policy_set { "set" } else { "none: everything is denied" };
-        Fields::default()
+        let policy = match (s.policy_set, s.policy_unreadable) {
+            (_, true) => "UNREADABLE: everything is denied; set one with `meshctl policy set FILE`",
+            (true, false) => "set",
+            (false, false) => "none: everything is denied",
+        };
+        let fields = Fields::default()
             .add("server", &s.server_url)
             .add("version", &s.version)
             .add("started", ago(screen.now, s.started))
@@ -42,7 +46,14 @@ impl Render for Shown {
             .add("usable keys", s.counts.keys)
             .add("events", s.counts.events)
             .add("policy", policy)
-            .add("relay", relay)
-            .render(screen)
+            .add("relay", relay);
+        let Some(newest) = s.set_aside.first() else { return fields.render(screen) };
+        let since = ago(screen.now, newest.found);
+        let many = format!("{} unreadable records, the last one {since}", s.set_aside_total);
+        let mut text = fields.add("set aside", many).render(screen);
+        for aside in &s.set_aside {
+            text.push_str(&format!("  {} {}: {}\n", aside.noun, aside.name, aside.remedy()));
+        }
+        text
     }
 }

@@ -1,10 +1,10 @@
 //! The server itself.
 
-use api::server::{Counts, Relay, STATUS, Status};
+use api::server::{Counts, Relay, STATUS, SetAside, Status};
 use noise::PrivateKey;
 
 use super::{Routes, call::Call, key::unusable, policy, refused::Refused, serve};
-use crate::store::Store;
+use crate::store::{AsideRow, Store};
 
 pub(super) fn add(routes: Routes) -> Routes {
     serve(routes, &STATUS, status)
@@ -12,6 +12,8 @@ pub(super) fn add(routes: Routes) -> Routes {
 
 async fn status(call: Call, (): ()) -> Result<Status, Refused> {
     let events = call.history(Store::head_seq).await?;
+    let (aside, set_aside_total) = call.history(|store| store.set_aside(SetAside::MOST)).await?;
+    let policy_text = call.history(Store::policy_text).await?;
     let key = PrivateKey::new(*call.doors.keyring.noise.expose()).map_err(|e| Refused::fault(&e))?;
     let (config, world) = (&call.doors.config, &call.world);
     let counts = Counts {
@@ -39,5 +41,28 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         counts,
         policy_set: policy::updated(&call).await?.is_some(),
         relay,
+        policy_unreadable: policy_text.is_some_and(|text| !in_force(&call, &text)),
+        set_aside: aside.into_iter().map(set_aside).collect::<Result<_, _>>()?,
+        set_aside_total,
+    })
+}
+
+/// Whether the text is what the World goes by, or could be.
+fn in_force(call: &Call, text: &str) -> bool {
+    text == call.doors.hub.world().policy.policy.text() || ::policy::Policy::parse(text).is_ok()
+}
+
+fn set_aside(row: AsideRow) -> Result<SetAside, Refused> {
+    let noun = match row.table.as_str() {
+        "person" => "user",
+        "auth_key" => "key",
+        "api_key" => "apikey",
+        other => other,
+    };
+    Ok(SetAside {
+        id: row.id,
+        found: row.found.parse().map_err(|e| Refused::fault(&e))?,
+        noun: noun.to_owned(),
+        name: wire::plain(&row.name.unwrap_or_default()),
     })
 }

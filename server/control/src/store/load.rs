@@ -219,6 +219,12 @@ mod tests {
         let kept: (String, String, u64) =
             lock(&store.writer).query_row(kept, [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap();
         assert_eq!(kept, ("laptop".into(), "nodekey:a".into(), 7));
+        let (aside, total) = store.set_aside(4).unwrap();
+        assert_eq!((aside.len(), total), (4, 5));
+        let named =
+            |table: &str| aside.iter().find(|row| row.table == table).and_then(|row| row.name.clone());
+        assert_eq!(named("role").as_deref(), Some("admin"));
+        assert_eq!(named("api_key").as_deref(), Some("1"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a folder remembers, and which folders a server refuses to start on.
 
+mod aside;
 mod disk;
 mod kills;
 
