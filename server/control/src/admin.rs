@@ -50,6 +50,11 @@ pub fn routes(doors: Arc<Doors>) -> Router {
         .with_state(doors)
 }
 
+/// The same paths where nobody is let in: a listener on which others could read an API key.
+pub fn closed() -> Router {
+    Router::new().route("/api/mesh/{*rest}", any(async || Refused::in_clear()))
+}
+
 type Routes = Router<Arc<Doors>>;
 
 /// Answers an operation with what `answer` returns.

@@ -6,7 +6,7 @@ mod unknown;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-pub use file::{File, RelayFile, TlsFile};
+pub use file::{AdminFile, File, RelayFile, TlsFile};
 pub use resolve::{Flags, resolve};
 use world::Settings;
 
@@ -23,6 +23,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The socket of the admin API.
     pub socket: PathBuf,
+    /// Whether the admin API is served over plain HTTP on an address that others can reach.
+    pub admin_in_clear: bool,
     /// The relay, if it is on.
     pub relay: Option<RelayConfig>,
     /// Further DERP maps: files or URLs.

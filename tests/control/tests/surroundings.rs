@@ -19,6 +19,8 @@ mod journal;
 mod local;
 #[path = "surroundings/origin.rs"]
 mod origin;
+#[path = "surroundings/plain_http.rs"]
+mod plain_http;
 #[path = "surroundings/relayed.rs"]
 mod relayed;
 #[path = "surroundings/secure.rs"]

@@ -66,11 +66,17 @@ struct Shown {
     tls: Option<Tls>,
     data_dir: String,
     socket: String,
+    admin: Admin,
     domain: String,
     relay: Relay,
     derp_maps: Vec<String>,
     leaving_grace: String,
     ephemeral_grace: String,
+}
+
+#[derive(Serialize)]
+struct Admin {
+    plain_http: bool,
 }
 
 #[derive(Serialize)]
@@ -116,6 +122,7 @@ impl Shown {
             }),
             data_dir: config.data_dir.display().to_string(),
             socket: config.socket.display().to_string(),
+            admin: Admin { plain_http: config.admin_in_clear },
             domain: config.settings.domain.clone(),
             relay: relay.unwrap_or_default(),
             derp_maps: config.derp_maps.into_iter().map(map).collect(),
@@ -135,6 +142,7 @@ impl Render for Shown {
             .add("tls", self.tls.as_ref().map_or_else(off, |t| format!("{}, {}", t.cert_file, t.key_file)))
             .add("data_dir", &self.data_dir)
             .add("socket", &self.socket)
+            .add("admin.plain_http", self.admin.plain_http)
             .add("domain", &self.domain)
             .add("relay.enabled", relay.enabled);
         let fields = if relay.enabled {

@@ -62,6 +62,14 @@ impl Refused {
         refused.0.hint = Some("make room on the disk of its data folder, then try again".into());
         refused
     }
+    /// The credential came over a way on which others can read it.
+    pub fn in_clear() -> Self {
+        let detail = "the admin API is not served over plain HTTP on an address that others can reach";
+        let mut refused = Self::new(StatusCode::FORBIDDEN, code::IN_CLEAR, "not over plain HTTP", detail);
+        let hint = "use https (`tls` in the server's configuration), or the local socket on the server; revoke an API key that was sent this way";
+        refused.0.hint = Some(hint.into());
+        refused
+    }
 
     fn new(status: StatusCode, code: &str, title: &str, detail: impl Into<String>) -> Self {
         Self(Box::new(Problem {

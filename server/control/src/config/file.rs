@@ -21,6 +21,8 @@ pub struct File {
     pub data_dir: Option<PathBuf>,
     /// Socket of the admin API.
     pub socket: Option<PathBuf>,
+    /// The admin API.
+    pub admin: Option<AdminFile>,
     /// MagicDNS suffix.
     pub domain: Option<String>,
     /// The embedded relay.
@@ -41,6 +43,14 @@ pub struct TlsFile {
     pub cert_file: Option<PathBuf>,
     /// PEM key.
     pub key_file: Option<PathBuf>,
+}
+
+/// `admin:`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AdminFile {
+    /// Off by default: API keys are not taken over plain HTTP, except on loopback.
+    pub plain_http: Option<bool>,
 }
 
 /// `relay:`
@@ -71,6 +81,8 @@ const KEYS: &[&str] = &[
     "tls.key_file",
     "data_dir",
     "socket",
+    "admin",
+    "admin.plain_http",
     "domain",
     "relay",
     "relay.enabled",

@@ -53,6 +53,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         server_url,
         listen,
         tls,
+        admin_in_clear: file.admin.as_ref().is_some_and(|admin| admin.plain_http == Some(true)),
         socket: file.socket.clone().unwrap_or_else(|| data_dir.join("control.sock")),
         data_dir,
         relay,

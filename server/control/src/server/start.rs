@@ -183,13 +183,19 @@ impl Parts {
         let (config, relay) = (&doors.config, doors.relay.clone());
         let machine = machine::routes(doors.clone());
         let mut main = ts2021::routes(doors.clone(), key, machine, self.open_files);
-        main = main.merge(admin::routes(doors.clone()));
+        let in_clear = certificates.main.is_none() && !config.listen.ip().is_loopback();
+        main = main.merge(match in_clear && !config.admin_in_clear {
+            true => admin::closed(),
+            false => admin::routes(doors.clone()),
+        });
         let shared = config.relay.as_ref().is_some_and(|r| r.listen.is_none());
         if let (Some(relay), true) = (&relay, shared) {
             main = main.merge(relay::routes(relay.clone(), BTreeMap::new()));
         }
-        if certificates.main.is_none() && !config.listen.ip().is_loopback() {
-            tracing::warn!(listen = %config.listen, "THE ADMIN API IS SERVED WITHOUT TLS: whoever can listen in on this address reads API keys and uses them; set `tls`, or listen on loopback behind a proxy");
+        if in_clear && config.admin_in_clear {
+            tracing::warn!(listen = %config.listen, "THE ADMIN API IS SERVED WITHOUT TLS (admin.plain_http): whoever can listen in on this address reads API keys and uses them");
+        } else if in_clear {
+            tracing::info!(listen = %config.listen, "no TLS: the admin API is served on the local socket only");
         }
         let fast = relay.clone().filter(|_| shared);
         self.tcp(config.listen, certificates.main, main, fast).await?;

@@ -85,7 +85,7 @@ async fn the_relay_answers_on_the_same_port() {
     house.close().await;
 }
 
-async fn nodes(at: &Server, authorization: Option<&str>) -> (StatusCode, String) {
+pub async fn nodes(at: &Server, authorization: Option<&str>) -> (StatusCode, String) {
     let io = TokioIo::new(at.dial().await.unwrap());
     let (mut sender, connection) = http1::handshake(io).await.unwrap();
     tokio::spawn(connection);
