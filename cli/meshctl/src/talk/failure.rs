@@ -101,3 +101,22 @@ pub fn words(m: &Mistake) -> String {
     let hint = m.hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
     format!("line {}, column {}: {}{hint}", m.line, m.column, m.message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_does_not_know_is_no_failure() {
+        let problem = |code: &str| Problem {
+            code: code.to_owned(),
+            status: 503,
+            title: String::new(),
+            detail: "x".into(),
+            hint: None,
+            errors: Vec::new(),
+        };
+        assert!(matches!(Failure::from(problem(api::code::OUTCOME_UNKNOWN)).exit, Exit::Unknown));
+        assert!(matches!(Failure::from(problem(api::code::UNAVAILABLE)).exit, Exit::Failed));
+    }
+}
