@@ -49,7 +49,7 @@ impl Render for Shown {
             .add("relay", relay);
         let Some(newest) = s.set_aside.first() else { return fields.render(screen) };
         let since = ago(screen.now, newest.found);
-        let many = format!("{} unreadable records, the last one {since}", s.set_aside_total);
+        let many = format!("{} unreadable, the last one {since}", s.set_aside_total);
         let mut text = fields.add("set aside", many).render(screen);
         for aside in &s.set_aside {
             text.push_str(&format!("  {} {}: {}\n", aside.noun, aside.name, aside.remedy()));
