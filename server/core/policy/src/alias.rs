@@ -87,17 +87,6 @@ impl Alias {
         if alias.fits(side) { Ok(alias) } else { Err(misplaced(text, side)) }
     }
 
-    /// Whether the engine of a running server does not know the alias on this side yet.
-    pub(crate) fn is_unserved(&self, side: Side) -> bool {
-        match self {
-            Self::Domain(_) | Self::Range(..) | Self::Set(_) | Self::Service(_) => true,
-            Self::Own | Self::Anywhere | Self::Role(_) | Self::Shared => true,
-            Self::Tag(_) => side == Side::Owner,
-            Self::Any | Self::User(_) | Self::Group(_) | Self::Prefix(_) => false,
-            Self::Member | Self::Tagged | Self::Internet => false,
-        }
-    }
-
     fn fits(&self, side: Side) -> bool {
         match (self, side) {
             (Self::Internet | Self::Own, _) => side == Side::Destination,

@@ -48,7 +48,7 @@ const SECTIONS: [&str; 17] = [
 ];
 
 /// Sections that a running server does.
-const SERVED: [&str; 6] = ["groups", "hosts", "tagOwners", "acls", "grants", "autoApprovers"];
+const SERVED: [&str; 7] = ["groups", "hosts", "ipsets", "tagOwners", "acls", "grants", "autoApprovers"];
 
 /// Reads a policy's text; every mistake at once.
 pub(crate) fn parse(text: &str) -> (Content, Findings) {

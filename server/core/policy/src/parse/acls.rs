@@ -43,28 +43,14 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Acl {
     let mut sources = Vec::new();
     for (at, text) in list(object, "src", field("src"), report) {
         match Alias::parse(text, Side::Source, names) {
-            Ok(alias) => {
-                if alias.is_unserved(Side::Source) {
-                    report.unserved(at, not_yet(text));
-                }
-                sources.push(Named { alias, text: text.to_owned() });
-            }
+            Ok(alias) => sources.push(Named { alias, text: text.to_owned() }),
             Err(mistake) => report.say(at, side("src", &mistake), mistake.hint),
         }
     }
     let mut destinations = Vec::new();
     for (at, text) in list(object, "dst", field("dst"), report) {
         match destination(text, &protocols, names) {
-            Ok(found) => {
-                if found.0.alias.is_unserved(Side::Destination) {
-                    let Mistake { message, hint } = not_yet(&found.0.text);
-                    report.unserved(
-                        at,
-                        Mistake { message: format!("dst={:?}: {message}", found.0.text), hint },
-                    );
-                }
-                destinations.push(found);
-            }
+            Ok(found) => destinations.push(found),
             Err(mistake) => report.mistake(at, mistake),
         }
     }
