@@ -33,7 +33,8 @@ impl Compiled {
     /// The ports that the rule opens among the devices of one person, on each of them; empty when the rule does not
     /// speak of this person, and for one that grants something to applications.
     pub fn opened_to_own(&self, rule: usize, sig: &Signature) -> Vec<PortRange> {
-        if !has(sig.own(), rule) {
+        let by_router = self.rules.get(rule).is_some_and(|rule| !rule.via.is_empty());
+        if by_router || !has(sig.own(), rule) {
             return Vec::new();
         }
         let own = self.entries(rule, |_| true).filter(|entry| entry.what.is_none());

@@ -45,6 +45,7 @@ pub fn of(world: &World, compiled: &Compiled, signatures: &[Signature], node: us
                 Target::Everything => vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()],
                 Target::SelfAddresses => world.nodes[node].addresses().map(IpNet::from).to_vec(),
                 Target::Prefix(net) => vec![net],
+                Target::Range(..) => unreachable!("no rule of these worlds has a range"),
                 Target::Internet => policy::internet(),
             };
             nets.into_iter().map(move |net| (net, destination.ports.clone()))
