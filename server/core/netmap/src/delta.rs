@@ -8,7 +8,7 @@ use world::{ClassId, Node, World};
 
 use crate::{
     Span,
-    filter::{Filters, filters, opened, opens_own, part, rules_of},
+    filter::{Filters, filters, opened, opens_to_others, opens_to_own, part, rules_of},
     full::from_nothing,
     patch::change,
     peer::{has_routes, peer, seen, seen_by, self_node},
@@ -189,10 +189,11 @@ impl Span {
             return Filters::new();
         }
         let moved = |rule| touched && opened(&self.old, was, rule) != opened(&self.new, now, rule);
-        let others = own && own_sources(&self.old, was) != own_sources(&self.new, now);
-        let of_own = |rule| others && opens_own(&self.new, now, rule);
+        let own = own && own_sources(&self.old, was) != own_sources(&self.new, now);
+        let by_own = |rule| own && opens_to_own(&self.new, now, rule);
+        let by_others = |rule| self.rules.contains(&rule) && opens_to_others(&self.new, now, rule);
         let other = rules_of(&self.new, now).into_iter();
-        let other = other.filter(|rule| self.rules.contains(rule) || moved(*rule) || of_own(*rule));
+        let other = other.filter(|rule| by_others(*rule) || moved(*rule) || by_own(*rule));
         other
             .filter_map(|rule| {
                 let name = self.new.classes.compiled().rules().get(rule)?.key.clone();

@@ -74,8 +74,14 @@ impl Opening {
     }
 }
 
+/// Whether the rule opens something on the node to its sources, be they whose devices they may.
+pub(crate) fn opens_to_others(world: &World, node: &Node, rule: usize) -> bool {
+    let signature = node.class.and_then(|class| world.classes.signature(class));
+    signature.is_some_and(|signature| world.classes.compiled().is_destination(signature, rule))
+}
+
 /// Whether the rule opens something on the node to devices of the same person.
-pub(crate) fn opens_own(world: &World, node: &Node, rule: usize) -> bool {
+pub(crate) fn opens_to_own(world: &World, node: &Node, rule: usize) -> bool {
     let signature = node.class.and_then(|class| world.classes.signature(class));
     signature.is_some_and(|signature| world.classes.compiled().is_own_destination(signature, rule))
 }

@@ -9,7 +9,7 @@ use ident::{NodeId, UserId};
 use world::{Change, ClassId, World};
 
 use crate::{
-    filter::rules_of,
+    filter::opens_to_others,
     peer::seen,
     source::{approved_subnets, follows_routes},
 };
@@ -164,7 +164,7 @@ impl Span {
     fn concerns_class(&self, member: NodeId, class: Option<ClassId>) -> bool {
         let sees = |world: &World, id: NodeId| seen(world, class, id).is_some();
         let opens =
-            |rule: &usize| self.new.nodes.get(member).is_some_and(|n| rules_of(&self.new, n).contains(rule));
+            |rule: &usize| self.new.nodes.get(member).is_some_and(|n| opens_to_others(&self.new, n, *rule));
         self.touched.iter().any(|id| sees(&self.old, *id) || sees(&self.new, *id))
             || self.rules.iter().any(opens)
     }

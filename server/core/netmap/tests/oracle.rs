@@ -15,7 +15,9 @@ mod random;
 mod served;
 
 use compare::Told;
-use policy::Document;
+use ident::NodeId;
+use netmap::Concern;
+use policy::{Device, Document, Person, Roster};
 use proptest::prelude::*;
 use served::Served;
 
@@ -52,6 +54,41 @@ fn without_rules_nothing_is_open() {
         for device in &case.roster.devices {
             assert_eq!(served.told(&device.name), Told::nothing_but_itself(device), "{}", case.id);
         }
+    }
+}
+
+/// Two devices of each of many people, which `autogroup:self` opens to each other: few classes, and one more device is news
+/// to its person's others alone.
+#[test]
+fn what_a_person_adds_is_news_to_that_person() {
+    let device = |number: usize, owner: usize| Device {
+        name: format!("n{number}"),
+        host: format!("host{number}"),
+        tags: Vec::new(),
+        owner: Some(owner),
+        v4: std::net::Ipv4Addr::from(0x6440_0100 + number as u32),
+        v6: std::net::Ipv6Addr::from(0xfd7a_115c_a1e0_0000_0000_0000_0000_0100_u128 + number as u128),
+        routes: Vec::new(),
+    };
+    let people = (0..200).map(|at| Person { name: format!("person{at}"), ..Person::default() }).collect();
+    let roster = Roster { people, devices: (0..400).map(|number| device(number, number / 2)).collect() };
+    let policy = r#"{
+        "tagOwners": {"tag:web": []},
+        "acls": [{"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:self:*", "tag:web:22"]}],
+        "grants": [{"src": ["autogroup:member"], "dst": ["autogroup:self"], "app": {"tailscale.com/cap/drive": []}}],
+    }"#;
+    let mut served = Served::new(&roster, policy).unwrap();
+    assert_eq!(served.classes(), 1);
+    let (id, span) = served.join(&device(400, 7));
+    assert_eq!(served.classes(), 1);
+    let mut concern = Concern::new(&span);
+    let woken: Vec<_> = served.ids().filter(|id| concern.of(*id)).collect();
+    assert_eq!(woken, [NodeId::new(15).unwrap(), NodeId::new(16).unwrap(), id]);
+    for other in woken.iter().filter(|other| **other != id) {
+        let told = span.delta(*other, &mut |rule| netmap::sources(&span.new, rule).into());
+        assert_eq!(told.len(), 2, "the filter, then the peer");
+        assert_eq!(told[0].packet_filters.len(), 3, "each rule for one's own");
+        assert_eq!(told[1].peers_changed.len(), 1);
     }
 }
 

@@ -3,10 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 use ident::Tag;
 use ipnet::IpNet;
+
+use crate::source::span;
 
 /// An alias with its text in the policy.
 #[derive(Debug, Clone)]
@@ -34,7 +37,7 @@ pub(crate) enum Alias {
     /// From the first to the last address, both of one family.
     Range(IpAddr, IpAddr),
     /// What an `ipset:` name stands for.
-    Set(Vec<IpNet>),
+    Set(Arc<[IpNet]>),
     /// `svc:` name of a service.
     Service(String),
     /// `autogroup:self`: devices of the person who asks.
@@ -71,7 +74,7 @@ pub(crate) struct Names<'a> {
     pub(crate) hosts: BTreeMap<&'a str, Option<IpNet>>,
     pub(crate) tags: BTreeSet<Tag>,
     /// By name, without the prefix `ipset:`.
-    pub(crate) ipsets: BTreeMap<&'a str, Vec<IpNet>>,
+    pub(crate) ipsets: BTreeMap<&'a str, Arc<[IpNet]>>,
 }
 
 const ROLES: [&str; 6] = ["admin", "owner", "it-admin", "network-admin", "billing-admin", "auditor"];
@@ -85,6 +88,15 @@ impl Alias {
         }
         let alias = Self::recognise(text, names)?;
         if alias.fits(side) { Ok(alias) } else { Err(misplaced(text, side)) }
+    }
+
+    /// For how many names and networks it stands where a rule is compiled.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Set(nets) => nets.len().max(1),
+            Self::Range(first, last) => span::nets(&[(*first, *last)]).len(),
+            _ => 1,
+        }
     }
 
     fn fits(&self, side: Side) -> bool {

@@ -85,9 +85,10 @@ impl Compiled {
     }
 
     /// Whether the rule's sources include the node by who it is, so that its own addresses belong to them. What a rule
-    /// names by address, and all of `*`, stands in [`Self::sources_fixed`] instead.
+    /// names by address, and all of `*`, stands in [`Self::sources_fixed`] instead. A rule that opens nothing but a
+    /// person's own devices to each other has no sources in this sense.
     pub fn is_source(&self, sig: &Signature, rule: usize) -> bool {
-        sig.is_named(rule)
+        sig.is_named(rule) && self.rules.get(rule).is_some_and(|rule| rule.opens_to_others)
     }
 
     /// Whether the rule opens something on the node or behind it, so that it belongs into the node's filter.

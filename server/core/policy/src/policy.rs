@@ -21,6 +21,11 @@ pub const MAX_DEPTH: usize = 32;
 /// Most rules that are taken.
 pub const MAX_RULES: usize = 10_000;
 
+/// Most addresses, names and networks that the rules may stand for in all.
+const MAX_NAMED: usize = 200_000;
+pub(crate) const TOO_MUCH: &str =
+    "the rules up to this one name more than 200000 networks; a set counts with each of its networks, for every rule";
+
 const DENY_ALL: &str = "// Nothing reaches anything.\n{}\n";
 
 /// A policy, parsed and free of mistakes; cheap to clone.
@@ -50,6 +55,8 @@ pub(crate) struct Content {
     pub(crate) everywhere: Vec<&'static str>,
     pub(crate) trials: Vec<Trial>,
     pub(crate) logins: Vec<LoginTrial>,
+    /// What the rules stand for so far; bounds what compiling them costs.
+    pub(crate) named: usize,
 }
 
 #[derive(Debug)]
@@ -189,6 +196,12 @@ impl Policy {
 }
 
 impl Content {
+    /// Whether the rules may name so much more, which is counted.
+    pub(crate) fn has_room(&mut self, more: usize) -> bool {
+        self.named = self.named.saturating_add(more);
+        self.named <= MAX_NAMED
+    }
+
     /// Whether an alias means a node with these tags or, without tags, this owner (login in lower case).
     /// Aliases by address and `*` mean nobody here.
     pub(crate) fn covers(&self, alias: &Alias, tags: &[Tag], owner: Option<&str>) -> bool {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ident::{NodeId, UserId};
 use jiff::Timestamp;
-use netmap::{Site, full};
+use netmap::{Site, Span, full};
 use policy::{Device, Person, PolicyErrors, Roster};
 use wire::Hostinfo;
 use world::{
@@ -39,6 +39,26 @@ impl Served {
         }
         draft.world.check_invariants().unwrap();
         Ok(Self { world: draft.world, ids, hosts })
+    }
+
+    /// How many viewer classes there are.
+    pub fn classes(&self) -> usize {
+        self.world.classes.len()
+    }
+
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> {
+        self.hosts.keys().copied()
+    }
+
+    /// One more device.
+    pub fn join(&mut self, device: &Device) -> (NodeId, Span) {
+        let old = Arc::new(self.world.clone());
+        let id = self.world.next_ids().node;
+        let mut draft = Draft::new(&old);
+        draft.apply(&DurableEvent::NodeRegistered { node: Box::new(node(id, device)) }.into());
+        self.world = draft.world;
+        self.hosts.insert(id, device.host.clone());
+        (id, Span::new(old, Arc::new(self.world.clone()), &draft.changes))
     }
 
     /// What the device with this name is told.

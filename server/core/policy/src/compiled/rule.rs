@@ -36,6 +36,8 @@ pub struct Rule {
     pub(crate) entries: Range<usize>,
     /// Tags of the routers that may carry it; empty is any.
     pub(crate) via: Vec<Tag>,
+    /// Whether it has another destination than `autogroup:self`, so that it matters who all its sources are.
+    pub(crate) opens_to_others: bool,
     pub(crate) has_source: bool,
     pub(crate) has_destination: bool,
     /// What it says in the policy's own words.
@@ -176,6 +178,7 @@ fn rule(
     for tag in line.via {
         index.carry(tag, number, first..entries.len());
     }
+    let opens_to_others = entries[first..].iter().any(|entry| entry.what.is_some());
     let some = |mut aliases: std::slice::Iter<&Alias>| aliases.any(|alias| content.can_match(alias));
     Rule {
         key: format!("r{number:04}"),
@@ -186,6 +189,7 @@ fn rule(
         line: line.line,
         literals,
         entries: first..entries.len(),
+        opens_to_others,
         via: line.via.to_vec(),
         words: line.words,
     }
@@ -245,7 +249,7 @@ pub(crate) fn networks(alias: &Alias) -> Vec<IpNet> {
     match alias {
         Alias::Prefix(net) => vec![*net],
         Alias::Range(first, last) => span::nets(&[(*first, *last)]),
-        Alias::Set(nets) => nets.clone(),
+        Alias::Set(nets) => nets.to_vec(),
         Alias::Anywhere => vec![Ipv4Net::default().into(), Ipv6Net::default().into()],
         _ => Vec::new(),
     }

@@ -16,7 +16,8 @@ use crate::{
         hujson::Report,
         json,
     },
-    policy::{Acl, App, Content},
+    compiled::IN_TURN,
+    policy::{Acl, App, Content, TOO_MUCH},
     protocol,
 };
 
@@ -60,6 +61,12 @@ fn grant(object: &Object, names: &Names, content: &mut Content, report: &mut Rep
     together(object, &sources, &destinations, !caps.is_empty(), report);
     let via = field("via").map(|value| routers(value, names, report)).unwrap_or_default();
     let line = report.place(object.start()).0;
+    let weight = |named: &Named| named.alias.weight();
+    let (from, to): (usize, usize) = (sources.iter().map(weight).sum(), destinations.iter().map(weight).sum());
+    let of_ports: usize = ip.iter().map(|(_, ports)| from + to * ports.len()).sum();
+    if !content.has_room(of_ports + (1 + IN_TURN.len()) * (from + to) * usize::from(!caps.is_empty())) {
+        return report.say(object.start(), TOO_MUCH, None);
+    }
     for (protocols, ports) in ip {
         let destinations = destinations.iter().map(|named| (named.clone(), ports.clone())).collect();
         content.acls.push(Acl { line, protocols, sources: sources.clone(), destinations, via: via.clone() });

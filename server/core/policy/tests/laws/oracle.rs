@@ -67,10 +67,21 @@ impl World {
 
     /// Whether one device of a person sends to another.
     fn is_own(&self, packet: &Packet, a: usize, b: usize) -> bool {
-        let owner = |node: &Node| node.user.filter(|_| node.tags.is_empty());
         let (from, to) = (&self.nodes[a], &self.nodes[b]);
-        let is_one = owner(from).is_some() && owner(from) == owner(to);
-        is_one && from.addresses().contains(&packet.from) && to.addresses().contains(&packet.to)
+        let between = from.addresses().contains(&packet.from) && to.addresses().contains(&packet.to);
+        between && from.is_of_same_person(to)
+    }
+
+    /// Tags of the routers by which the viewer is sent into the route.
+    pub fn sent_by(&self, viewer: usize, route: &IpNet) -> Vec<&'static str> {
+        let covers = |net: &IpNet| net.contains(route) || route.contains(net);
+        let rules = self.rules.iter().filter(|rule| {
+            let to = rule.to.iter().filter_map(|(who, _)| who.nets()).flatten().any(|net| covers(&net));
+            let packets = self.sends(viewer).into_iter();
+            let mut packets = packets.map(|from| Packet { from, to: from, protocol: 6, port: 1 });
+            to && packets.any(|p| rule.from.iter().any(|who| self.is_from(*who, &p, &self.nodes[viewer])))
+        });
+        rules.filter_map(|rule| Some(TAGS[rule.via?])).collect()
     }
 
     fn sends(&self, node: usize) -> Vec<IpAddr> {

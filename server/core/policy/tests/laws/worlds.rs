@@ -162,6 +162,11 @@ impl Node {
         Subject { tags: &self.tags, login, v4: self.v4, v6: self.v6, routes: &self.routes }
     }
 
+    pub fn is_of_same_person(&self, other: &Self) -> bool {
+        let owner = |node: &Self| node.user.filter(|_| node.tags.is_empty());
+        owner(self).is_some() && owner(self) == owner(other)
+    }
+
     pub fn addresses(&self) -> [IpAddr; 2] {
         [self.v4.into(), self.v6.into()]
     }
