@@ -7,7 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use ident::NodeId;
-use netmap::{Pieces, Span, has_routes, peer_json, sources};
+use ipnet::IpNet;
+use netmap::{Pieces, Span, peer_json, route_view, sources};
 use wire::{EncodeError, MapResponse};
 use world::{ClassId, Node, World};
 
@@ -52,7 +53,7 @@ impl Shared {
         if let Some(ready) = slot.get() {
             return Ok(ready.clone());
         }
-        let json = self.pieces.message(MapResponse::default(), None)?;
+        let json = self.pieces.message(MapResponse::default())?;
         let body = json.map(|json| framed(&json, encoding)).transpose()?;
         Ok(slot.get_or_init(|| body).clone())
     }
@@ -101,24 +102,22 @@ impl Bodies {
     }
 }
 
-/// Peers as JSON. Only a node with routes is told differently to different classes.
+/// Peers as JSON. Only a node with routes is told differently to different classes, and alike to those that may use the
+/// same routes.
 #[derive(Debug, Default)]
-struct Peers(BTreeMap<(NodeId, Option<ClassId>), (u64, u64, Bytes)>);
+struct Peers(BTreeMap<(NodeId, Option<Vec<IpNet>>), (u64, Bytes)>);
 
 impl Peers {
     fn of(&mut self, world: &World, node: &Node, viewer: ClassId) -> Result<Bytes, EncodeError> {
-        let view = Some(viewer).filter(|_| has_routes(node));
-        let epoch = view.map_or(0, |_| world.classes.epoch());
-        if let Some((_, _, json)) =
-            self.0.get(&(node.id, view)).filter(|kept| (kept.0, kept.1) == (epoch, node.rev))
-        {
+        let view = (node.id, route_view(world, node, viewer));
+        if let Some((_, json)) = self.0.get(&view).filter(|(rev, _)| *rev == node.rev) {
             return Ok(json.clone());
         }
         let json = peer_json(world, node, viewer)?;
         if self.0.len() > 4 * world.nodes.len() + 4096 {
             self.0.clear();
         }
-        self.0.insert((node.id, view), (epoch, node.rev, json.clone()));
+        self.0.insert(view, (node.rev, json.clone()));
         Ok(json)
     }
 }

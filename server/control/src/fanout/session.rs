@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use ident::NodeKey;
-use netmap::Whole;
+use netmap::{Own, Whole};
 use wire::MapResponse;
 use world::{Lifecycle, Node};
 
@@ -175,20 +175,21 @@ impl Session {
         let private = span.private(viewer, &mut |rule| bodies.sources(&span.new, rule));
         let classes = span.classes_of(viewer);
         let shared = bodies.shared((cursor, told.seq), classes, span)?;
+        let own = Own::of(span, viewer, &mut |world, node, class| bodies.peer(world, node, class))
+            .map_err(FrameError::from)?;
         if span.regroups(viewer) {
-            let json =
-                shared.pieces.message(private.unwrap_or_default(), Some(viewer)).map_err(FrameError::from)?;
+            let head = private.unwrap_or_default();
+            let json = shared.pieces.message_to(&own, head).map_err(FrameError::from)?;
             self.push(json)?;
         } else {
             if let Some(private) = private {
                 self.ready.push_back(rendered(&private, self.encoding)?);
             }
-            if span.touches(viewer) {
-                let json =
-                    shared.pieces.message(MapResponse::default(), Some(viewer)).map_err(FrameError::from)?;
-                self.push(json)?;
-            } else {
+            if own.is_nothing(span) {
                 self.ready.extend(shared.body(self.encoding)?);
+            } else {
+                let head = MapResponse::default();
+                self.push(shared.pieces.message_to(&own, head).map_err(FrameError::from)?)?;
             }
         }
         self.cursor = Some(told.seq);

@@ -4,15 +4,16 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use ident::NodeId;
 use wire::{MapResponse, PeerChange, UserProfile};
-use world::{ClassId, Node};
+use world::{ClassId, Node, World};
 
 use crate::{
     Span,
-    filter::{Filters, destinations, filters, part, rules_of},
+    filter::{Filters, filters, opened, opens_to_others, opens_to_own, part, rules_of},
     full::from_nothing,
     patch::change,
-    peer::{has_routes, peer, seen, self_node},
+    peer::{has_routes, peer, seen, seen_by, self_node},
     profile::{named, owner_id, owner_profile, refers_to},
+    source::own_sources,
 };
 
 /// The difference of two views of one class, the same for every viewer that had the one class and has the other.
@@ -37,11 +38,11 @@ impl PeerDelta {
         *self == Self::default()
     }
 
-    /// The same for a viewer, which is no peer of itself.
-    pub fn without(mut self, viewer: NodeId) -> Self {
-        self.removed.retain(|id| *id != viewer);
-        self.whole.retain(|id| *id != viewer);
-        self.patches.retain(|p| p.node_id != viewer);
+    /// The same for a viewer that is told of these by itself, or not at all as it is no peer of itself.
+    pub fn without(mut self, own: &BTreeSet<NodeId>) -> Self {
+        self.removed.retain(|id| !own.contains(id));
+        self.whole.retain(|id| !own.contains(id));
+        self.patches.retain(|p| !own.contains(&p.node_id));
         if self.whole.is_empty() {
             self.users.clear();
         }
@@ -56,12 +57,27 @@ impl Span {
         let mut delta = PeerDelta::default();
         let regrouped = self.changes_policy() || before != after;
         for id in if regrouped { self.everyone() } else { self.touched.clone() } {
-            self.tell(id, before, after, &mut delta);
+            let views = (seen(&self.old, before, id), seen(&self.new, after, id));
+            self.tell(id, views, (before, after), &mut delta);
         }
-        let owners = delta.whole.iter().filter_map(|id| self.new.nodes.get(*id)).map(|n| owner_id(n));
-        delta.users = named(&self.new, owners);
+        delta.users = self.users_of(&delta.whole);
         let renamed = self.users.iter().copied().filter(|u| refers_to(&self.new, after, *u));
         delta.renamed = named(&self.new, renamed);
+        delta
+    }
+
+    /// What the viewer alone is told of devices of its person, in the place of what its class is told of them.
+    pub(crate) fn own_peers(&self, viewer: NodeId, own: &BTreeSet<NodeId>) -> PeerDelta {
+        let mut delta = PeerDelta::default();
+        let see = |world: &Arc<World>, id: NodeId| {
+            let viewer = world.nodes.get(viewer)?;
+            seen_by(world, viewer, id).cloned()
+        };
+        for id in own.iter().filter(|id| **id != viewer) {
+            let views = (see(&self.old, *id), see(&self.new, *id));
+            self.tell(*id, (views.0.as_ref(), views.1.as_ref()), self.classes_of(viewer), &mut delta);
+        }
+        delta.users = self.users_of(&delta.whole);
         delta
     }
 
@@ -97,7 +113,13 @@ impl Span {
         let Some(node) = self.new.nodes.get(viewer) else { return Vec::new() };
         let (before, after) = self.classes_of(viewer);
         let private = self.private(viewer, sources);
-        let peers = self.peers(before, after).without(viewer);
+        let own = self.own(viewer);
+        let mut peers = self.peers(before, after).without(&own);
+        let PeerDelta { removed, whole, patches, users, .. } = self.own_peers(viewer, &own);
+        peers.removed.extend(removed);
+        peers.whole.extend(whole);
+        peers.patches.extend(patches);
+        peers.users.extend(users);
         let peers = (!peers.is_empty()).then(|| self.message(peers, node));
         match (private, peers) {
             (Some(private), Some(peers)) if self.regroups(viewer) => {
@@ -125,12 +147,23 @@ impl Span {
         }
     }
 
+    fn users_of(&self, nodes: &[NodeId]) -> Vec<UserProfile> {
+        let owners = nodes.iter().filter_map(|id| self.new.nodes.get(*id)).map(|n| owner_id(n));
+        named(&self.new, owners)
+    }
+
     fn everyone(&self) -> BTreeSet<NodeId> {
         self.old.nodes.iter().chain(self.new.nodes.iter()).map(|n| n.id).collect()
     }
 
-    fn tell(&self, id: NodeId, before: Option<ClassId>, after: Option<ClassId>, delta: &mut PeerDelta) {
-        match (seen(&self.old, before, id), seen(&self.new, after, id)) {
+    fn tell(
+        &self,
+        id: NodeId,
+        views: (Option<&Arc<Node>>, Option<&Arc<Node>>),
+        (before, after): (Option<ClassId>, Option<ClassId>),
+        delta: &mut PeerDelta,
+    ) {
+        match views {
             (None, None) => {}
             (Some(_), None) => delta.removed.push(id),
             (None, Some(_)) => delta.whole.push(id),
@@ -151,14 +184,16 @@ impl Span {
         now: &Node,
         sources: &mut dyn FnMut(usize) -> Arc<[String]>,
     ) -> Filters {
-        let touched = self.touches(now.id);
-        if !touched && self.rules.is_empty() {
+        let (touched, own) = (self.touches(now.id), self.changes_own(now.id));
+        if !touched && !own && self.rules.is_empty() {
             return Filters::new();
         }
-        let moved =
-            |rule| touched && destinations(&self.old, was, rule) != destinations(&self.new, now, rule);
-        let other =
-            rules_of(&self.new, now).into_iter().filter(|rule| self.rules.contains(rule) || moved(*rule));
+        let moved = |rule| touched && opened(&self.old, was, rule) != opened(&self.new, now, rule);
+        let own = own && own_sources(&self.old, was) != own_sources(&self.new, now);
+        let by_own = |rule| own && opens_to_own(&self.new, now, rule);
+        let by_others = |rule| self.rules.contains(&rule) && opens_to_others(&self.new, now, rule);
+        let other = rules_of(&self.new, now).into_iter();
+        let other = other.filter(|rule| by_others(*rule) || moved(*rule) || by_own(*rule));
         other
             .filter_map(|rule| {
                 let name = self.new.classes.compiled().rules().get(rule)?.key.clone();

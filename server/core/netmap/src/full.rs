@@ -8,7 +8,7 @@ use world::{Node, World};
 
 use crate::{
     filter::{Filters, filters},
-    peer::{peer, self_node, visible},
+    peer::{own_devices, peer, self_node, visible},
     profile::profiles,
 };
 
@@ -26,11 +26,12 @@ pub fn dns(world: &World) -> DnsConfig {
     DnsConfig { proxied: true, domains: vec![world.settings.domain.clone()], ..DnsConfig::default() }
 }
 
-/// The whole map. A node without a class sees nobody. Its filter begins with `*: null`, which clears what was there;
+/// The whole map. Peers are in the order of their ids, but devices of the viewer's own person that its class does not see
+/// come last. A node without a class sees nobody. Its filter begins with `*: null`, which clears what was there;
 /// a client that hears of no part lets nothing in.
 pub fn full(world: &World, viewer: &Node, site: &Site, now: Timestamp) -> MapResponse {
     let mut sources = |rule| crate::sources(world, rule).into();
-    let others = visible(world, viewer.class).filter(|n| n.id != viewer.id);
+    let others = visible(world, viewer.class).filter(|n| n.id != viewer.id).chain(own_devices(world, viewer));
     let peers: Vec<_> = others.filter_map(|n| Some(peer(world, n, viewer.class?))).collect();
     let head = head(world, viewer, site, now, &mut sources);
     MapResponse {

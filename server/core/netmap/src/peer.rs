@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use ident::NodeId;
 use ipnet::IpNet;
-use policy::Signature;
 use wire::{Addresses, CapMap, CapVer};
 use world::{ClassId, Node, World};
 
@@ -18,6 +17,13 @@ pub fn visible(world: &World, viewer: Option<ClassId>) -> impl Iterator<Item = &
 /// Whether a viewer of this class sees the node.
 pub(crate) fn sees(world: &World, viewer: Option<ClassId>, node: &Node) -> bool {
     viewer.zip(node.class).is_some_and(|(viewer, class)| world.classes.sees(viewer, class))
+}
+
+/// The devices of the viewer's own person that it sees by `autogroup:self` and not by its class, in the order of their ids.
+pub fn own_devices<'a>(world: &'a World, viewer: &Node) -> Vec<&'a Arc<Node>> {
+    let owner = viewer.owner.user();
+    let devices = owner.into_iter().flat_map(|owner| world.nodes.owned_by(owner));
+    devices.filter(|n| world.sees_own(viewer, n) && !sees(world, viewer.class, n)).collect()
 }
 
 /// A node for viewers of a class: its routes are those that the viewer may use. `Online` is always given, `LastSeen`
@@ -68,16 +74,20 @@ impl Routes {
         }
         let router = node.class.and_then(|c| world.classes.signature(c));
         let Some((viewer, router)) = world.classes.signature(viewer).zip(router) else { return none };
-        let may = |route: &IpNet| visible_route(world, viewer, route, router);
+        let may = |route: &IpNet| world.classes.compiled().route_visible(viewer, route, router);
         Self {
-            subnets: world.primary_routes(node).filter(may).collect(),
+            subnets: world.routes_for(viewer, node).filter(may).collect(),
             exits: exit_routes(node).filter(may).collect(),
         }
     }
 }
 
-fn visible_route(world: &World, viewer: &Signature, route: &IpNet, router: &Signature) -> bool {
-    world.classes.compiled().route_visible(viewer, route, router)
+/// The routes of a node that viewers of a class are told of; none for a node that every class is told alike.
+pub fn route_view(world: &World, node: &Node, viewer: ClassId) -> Option<Vec<IpNet>> {
+    has_routes(node).then(|| {
+        let Routes { subnets, exits } = Routes::seen_by(world, node, viewer);
+        subnets.into_iter().chain(exits).collect()
+    })
 }
 
 fn bare(world: &World, node: &Node, routes: Routes) -> wire::Node {
@@ -108,6 +118,11 @@ fn bare(world: &World, node: &Node, routes: Routes) -> wire::Node {
         expired: false,
         is_jailed: false,
     }
+}
+
+/// The node with this id, if the viewer sees it, be it as a device of the same person.
+pub(crate) fn seen_by<'a>(world: &'a World, viewer: &Node, id: NodeId) -> Option<&'a Arc<Node>> {
+    world.nodes.get(id).filter(|n| world.sees(viewer, n))
 }
 
 /// The node with this id, if a viewer of this class sees it.

@@ -1,6 +1,6 @@
 //! Messages out of pieces that are rendered once: peers are the same bytes for everybody who is told of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ident::{NodeId, UserId};
@@ -57,27 +57,27 @@ impl Pieces {
         Ok(pieces)
     }
 
-    /// Whether somebody else than this node is told whole.
-    fn has_whole(&self, but: Option<NodeId>) -> bool {
-        self.whole.iter().any(|(id, _)| Some(*id) != but)
+    /// The message that says what `head` says and this; none when that is nothing. The head must not speak of peers.
+    pub fn message(&self, head: MapResponse) -> Result<Option<Vec<u8>>, EncodeError> {
+        self.composed(head, &Own::default())
     }
 
-    /// The message that says what `head` says and this, without a word about the viewer as a peer. None when that is
-    /// nothing. The head must not speak of peers.
-    pub fn message(
-        &self,
-        mut head: MapResponse,
-        viewer: Option<NodeId>,
-    ) -> Result<Option<Vec<u8>>, EncodeError> {
-        let own = std::mem::take(&mut head.user_profiles);
-        let of_whole = self.users.iter().filter(|_| self.has_whole(viewer));
+    /// The same for a viewer that is told other things of some peers, and not a word of itself as a peer.
+    pub fn message_to(&self, own: &Own, head: MapResponse) -> Result<Option<Vec<u8>>, EncodeError> {
+        self.composed(head, own)
+    }
+
+    fn composed(&self, mut head: MapResponse, own: &Own) -> Result<Option<Vec<u8>>, EncodeError> {
+        let told = std::mem::take(&mut head.user_profiles);
+        let has_whole = self.whole.iter().any(|(id, _)| !own.ids.contains(id));
+        let of_whole = self.users.iter().filter(|_| has_whole);
         let users: BTreeMap<UserId, &UserProfile> =
-            own.iter().chain(of_whole).chain(&self.renamed).map(|p| (p.id, p)).collect();
-        let removed: Vec<_> = self.removed.iter().filter(|id| Some(**id) != viewer).collect();
+            told.iter().chain(of_whole).chain(&own.users).chain(&self.renamed).map(|p| (p.id, p)).collect();
+        let removed: Vec<_> = self.removed.iter().filter(|id| !own.ids.contains(id)).chain(&own.removed).collect();
 
         let mut json = Object::of(encode(&head)?);
-        json.array("PeersChanged", others(&self.whole, viewer));
-        json.array("PeersChangedPatch", others(&self.patches, viewer));
+        json.array("PeersChanged", own.others(&self.whole).chain(jsons(&own.whole)));
+        json.array("PeersChangedPatch", own.others(&self.patches).chain(jsons(&own.patches)));
         if !removed.is_empty() {
             json.value("PeersRemoved", |out| encode_into(out, &removed))?;
         }
@@ -88,8 +88,45 @@ impl Pieces {
     }
 }
 
-fn others(pieces: &[Piece], viewer: Option<NodeId>) -> impl Iterator<Item = &[u8]> {
-    pieces.iter().filter(move |(id, _)| Some(*id) != viewer).map(|(_, json)| json.as_ref())
+/// What one viewer is told of itself and of the other devices of its person, in the place of what its class is told.
+#[derive(Debug, Clone, Default)]
+pub struct Own {
+    ids: BTreeSet<NodeId>,
+    removed: Vec<NodeId>,
+    whole: Vec<Piece>,
+    patches: Vec<Piece>,
+    users: Vec<UserProfile>,
+}
+
+impl Own {
+    /// For a viewer that is there after the span.
+    pub fn of(span: &Span, viewer: NodeId, render: Render) -> Result<Self, EncodeError> {
+        let ids = span.own(viewer);
+        let delta = span.own_peers(viewer, &ids);
+        let class = span.classes_of(viewer).1;
+        let mut own = Self { ids, removed: delta.removed, users: delta.users, ..Self::default() };
+        for node in delta.whole.iter().filter_map(|id| span.new.nodes.get(*id)) {
+            let Some(class) = class else { break };
+            own.whole.push((node.id, render(&span.new, node, class)?));
+        }
+        for patch in &delta.patches {
+            own.patches.push((patch.node_id, encode(patch)?.into()));
+        }
+        Ok(own)
+    }
+
+    /// Whether the viewer is told nothing but what all of its class are: nothing happened to it or to its person's devices.
+    pub fn is_nothing(&self, span: &Span) -> bool {
+        !self.ids.iter().any(|id| span.touches(*id))
+    }
+
+    fn others<'p>(&'p self, pieces: &'p [Piece]) -> impl Iterator<Item = &'p [u8]> {
+        pieces.iter().filter(|(id, _)| !self.ids.contains(id)).map(|(_, json)| json.as_ref())
+    }
+}
+
+fn jsons(pieces: &[Piece]) -> impl Iterator<Item = &[u8]> {
+    pieces.iter().map(|(_, json)| json.as_ref())
 }
 
 /// A JSON object that takes in more keys.

@@ -11,9 +11,21 @@ type Run = (u128, u128);
 
 /// The addresses that the rule lets in: those it names, those of nodes that are its sources, and for `*` the approved
 /// subnets. Overlapping and adjacent ones are one; each is an address, a prefix or `first-last`; IPv4 first, ascending.
+/// Every address there is is `*`.
 pub fn sources(world: &World, rule: usize) -> Vec<String> {
+    spelled(ranges(world, rule))
+}
+
+/// The addresses of all devices of the node's person, itself among them, spelled in the same way; none for a tagged node.
+pub(crate) fn own_sources(world: &World, node: &Node) -> Vec<String> {
+    let owner = node.owner.user();
+    let devices = owner.into_iter().flat_map(|owner| world.nodes.owned_by(owner)).filter(|n| n.class.is_some());
+    spelled(devices.flat_map(|n| addresses(n)).collect())
+}
+
+fn spelled(ranges: Vec<(IpAddr, IpAddr)>) -> Vec<String> {
     let (mut v4, mut v6) = (Vec::new(), Vec::new());
-    for range in ranges(world, rule) {
+    for range in ranges {
         match range {
             (IpAddr::V4(first), IpAddr::V4(last)) => {
                 v4.push((u32::from(first).into(), u32::from(last).into()))
@@ -22,8 +34,12 @@ pub fn sources(world: &World, rule: usize) -> Vec<String> {
             _ => {}
         }
     }
-    let v4 = merged(v4).into_iter().map(|run| text(run, 32, |n| Ipv4Addr::from(n as u32).into()));
-    let v6 = merged(v6).into_iter().map(|run| text(run, 128, |n| Ipv6Addr::from(n).into()));
+    let (v4, v6) = (merged(v4), merged(v6));
+    if v4 == [(0, u32::MAX.into())] && v6 == [(0, u128::MAX)] {
+        return vec!["*".to_owned()];
+    }
+    let v4 = v4.into_iter().map(|run| text(run, 32, |n| Ipv4Addr::from(n as u32).into()));
+    let v6 = v6.into_iter().map(|run| text(run, 128, |n| Ipv6Addr::from(n).into()));
     v4.chain(v6).collect()
 }
 
@@ -57,13 +73,17 @@ fn ranges(world: &World, rule: usize) -> Vec<(IpAddr, IpAddr)> {
     for node in world.nodes.iter() {
         let Some(class) = node.class else { continue };
         if named.get(class.0 as usize) == Some(&true) {
-            found.extend([(node.v4.into(), node.v4.into()), (node.v6.into(), node.v6.into())]);
+            found.extend(addresses(node));
         }
         if fixed.approved_routes {
             found.extend(approved_subnets(node).iter().map(ends));
         }
     }
     found
+}
+
+fn addresses(node: &Node) -> [(IpAddr, IpAddr); 2] {
+    [(node.v4.into(), node.v4.into()), (node.v6.into(), node.v6.into())]
 }
 
 fn merged(mut runs: Vec<Run>) -> Vec<Run> {

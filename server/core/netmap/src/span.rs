@@ -9,7 +9,7 @@ use ident::{NodeId, UserId};
 use world::{Change, ClassId, World};
 
 use crate::{
-    filter::rules_of,
+    filter::opens_to_others,
     peer::seen,
     source::{approved_subnets, follows_routes},
 };
@@ -26,6 +26,8 @@ pub struct Span {
     /// Rules with other sources, unless the policy is another.
     pub(crate) rules: BTreeSet<usize>,
     pub(crate) users: BTreeSet<UserId>,
+    /// People of whose devices one was touched.
+    owners: BTreeSet<UserId>,
 }
 
 impl Span {
@@ -46,7 +48,9 @@ impl Span {
                 Change::User { .. } | Change::Policy => {}
             }
         }
-        let mut span = Self { old, new, touched, rules, users };
+        let owner = |world: &World, id: &NodeId| world.nodes.get(*id).and_then(|n| n.owner.user());
+        let owners = touched.iter().flat_map(|id| [owner(&old, id), owner(&new, id)]).flatten().collect();
+        let mut span = Self { old, new, touched, rules, users, owners };
         if span.moves_subnets() {
             let all = 0..span.new.classes.compiled().rules().len();
             span.rules.extend(all.filter(|rule| follows_routes(&span.new, *rule)));
@@ -80,6 +84,34 @@ impl Span {
         self.touched.contains(&node)
     }
 
+    /// Devices of the viewer's person of which it may have to be told other things than its class is, the viewer itself
+    /// among them. They are all devices of the person where the viewer sees by another class or belongs to somebody else;
+    /// otherwise those that were touched.
+    pub(crate) fn own(&self, viewer: NodeId) -> BTreeSet<NodeId> {
+        let mut own = BTreeSet::from([viewer]);
+        let anew = self.regroups(viewer) || self.moves(viewer);
+        for world in [&self.old, &self.new] {
+            let node = world.nodes.get(viewer).filter(|n| n.class.is_some_and(|c| world.classes.sees_own(c)));
+            let owner = node.and_then(|n| n.owner.user());
+            let Some(owner) = owner.filter(|owner| anew || self.owners.contains(owner)) else { continue };
+            let devices = world.nodes.owned_by(owner).map(|n| n.id);
+            own.extend(devices.filter(|id| anew || self.touches(*id)));
+        }
+        own
+    }
+
+    /// Whether other devices than before may be the person's whose device the viewer is.
+    pub(crate) fn changes_own(&self, viewer: NodeId) -> bool {
+        let owner = |world: &World| world.nodes.get(viewer).and_then(|n| n.owner.user());
+        [&self.old, &self.new].into_iter().filter_map(|world| owner(world)).any(|o| self.owners.contains(&o))
+    }
+
+    /// Whether the viewer belongs to somebody else.
+    fn moves(&self, viewer: NodeId) -> bool {
+        let owner = |world: &World| world.nodes.get(viewer).and_then(|n| n.owner.user());
+        owner(&self.old) != owner(&self.new)
+    }
+
     fn changes_class(&self, node: NodeId) -> bool {
         let (before, after) = self.classes_of(node);
         before != after
@@ -90,7 +122,7 @@ impl Span {
             (None, _) => false,
             (Some(_), None) => true,
             (Some(old), Some(new)) => {
-                let lasting = |n: &world::Node| (n.node_key, n.expired, n.served_routes());
+                let lasting = |n: &world::Node| (n.node_key, n.expired, n.served_routes(), n.owner.user());
                 old.class.is_some_and(|c| new.class != Some(c)) || lasting(old) != lasting(new)
             }
         }
@@ -119,7 +151,8 @@ impl<'a> Concern<'a> {
     /// Whether the viewer may have to be told something; never false when there is something to tell.
     pub fn of(&mut self, viewer: NodeId) -> bool {
         let span = self.span;
-        if span.changes_policy() || !span.users.is_empty() || span.touches(viewer) {
+        let own = !span.owners.is_empty() && span.changes_own(viewer);
+        if span.changes_policy() || !span.users.is_empty() || span.touches(viewer) || own {
             return true;
         }
         let class = span.classes_of(viewer).1;
@@ -131,7 +164,7 @@ impl Span {
     fn concerns_class(&self, member: NodeId, class: Option<ClassId>) -> bool {
         let sees = |world: &World, id: NodeId| seen(world, class, id).is_some();
         let opens =
-            |rule: &usize| self.new.nodes.get(member).is_some_and(|n| rules_of(&self.new, n).contains(rule));
+            |rule: &usize| self.new.nodes.get(member).is_some_and(|n| opens_to_others(&self.new, n, *rule));
         self.touched.iter().any(|id| sees(&self.old, *id) || sees(&self.new, *id))
             || self.rules.iter().any(opens)
     }

@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use ident::{NodeId, UserId};
+use ipnet::IpNet;
 use wire::{EncodeError, MapResponse, UserProfile, encode_into};
 use world::{ClassId, Node, World};
 
 use crate::{
-    has_routes,
+    own_devices,
+    peer::route_view,
     profile::{named, owner_id},
     render::{Object, Render},
 };
@@ -15,6 +17,8 @@ use crate::{
 /// Ids that a block spans, and one beside the viewer, which is no peer of itself.
 const WIDE: u64 = 64;
 const NARROW: u64 = 8;
+/// Stands for the devices of the viewer's person that its class does not see.
+const OWN: (u64, u64) = (0, 0);
 
 /// Everybody that a viewer sees, in blocks.
 #[derive(Debug)]
@@ -24,7 +28,7 @@ pub struct Whole<'a> {
     users: Vec<UserProfile>,
 }
 
-/// Peers with neighbouring ids, in the order of their ids.
+/// Peers with neighbouring ids, or devices of one person, in the order of their ids.
 #[derive(Debug)]
 pub struct Block<'a> {
     span: (u64, u64),
@@ -34,7 +38,7 @@ pub struct Block<'a> {
 }
 
 /// All that the JSON of a block depends on. Two that are equal are told in the same words.
-pub type Likeness = Vec<(NodeId, u64, Option<(u64, ClassId)>)>;
+pub type Likeness = Vec<(NodeId, u64, Option<Vec<IpNet>>)>;
 
 impl<'a> Whole<'a> {
     /// As the node sees it. Each block has a peer at least.
@@ -50,6 +54,10 @@ impl<'a> Whole<'a> {
                 Some(block) => block.nodes.push(node),
                 None => whole.blocks.push(Block { span, viewer: class, private, nodes: vec![node] }),
             }
+        }
+        let own = own_devices(world, viewer);
+        if let Some(class) = viewer.class.filter(|_| !own.is_empty()) {
+            whole.blocks.push(Block { span: OWN, viewer: class, private: true, nodes: own });
         }
         whole.users = named(world, users.into_keys());
         whole
@@ -92,8 +100,8 @@ impl<'a> Whole<'a> {
 
     /// What the JSON of a block depends on.
     pub fn likeness(&self, block: &Block<'a>) -> Likeness {
-        let view = (self.world.classes.epoch(), block.viewer);
-        block.nodes.iter().map(|n| (n.id, n.rev, Some(view).filter(|_| has_routes(n)))).collect()
+        let view = |node: &Node| route_view(self.world, node, block.viewer);
+        block.nodes.iter().map(|n| (n.id, n.rev, view(n))).collect()
     }
 }
 
@@ -103,7 +111,7 @@ impl Block<'_> {
         self.span
     }
 
-    /// Whether it leaves out the viewer, so that hardly anybody else is told the same.
+    /// Whether it leaves out the viewer or is of its person's devices, so that hardly anybody else is told the same.
     pub fn is_private(&self) -> bool {
         self.private
     }

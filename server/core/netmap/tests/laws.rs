@@ -51,10 +51,16 @@ proptest! {
         let signature = |n: &world::Node| tailnet::signature(world, n);
         for viewer in world.nodes.iter() {
             let message = fresh(world, viewer);
-            let told: Vec<_> = message.peers.iter().flatten().map(|p| p.id).collect();
+            let mut told: Vec<_> = message.peers.iter().flatten().map(|p| p.id).collect();
+            told.sort();
             let both_in = |n: &world::Node| viewer.class.is_some() && n.class.is_some() && n.id != viewer.id;
+            let compiled = world.classes.compiled();
+            let is_own = |n: &world::Node| {
+                let owner = viewer.owner.user();
+                owner.is_some() && owner == n.owner.user() && compiled.sees_own(&signature(viewer))
+            };
             let right = world.nodes.iter().filter(|n| {
-                both_in(n) && world.classes.compiled().sees(&signature(viewer), &signature(n))
+                both_in(n) && (is_own(n) || compiled.sees(&signature(viewer), &signature(n)))
             });
             prop_assert_eq!(&told, &right.map(|n| n.id).collect::<Vec<_>>());
             prop_assert!(visible(world, None).next().is_none());

@@ -3,10 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 use ident::Tag;
 use ipnet::IpNet;
+
+use crate::source::span;
 
 /// An alias with its text in the policy.
 #[derive(Debug, Clone)]
@@ -34,7 +37,7 @@ pub(crate) enum Alias {
     /// From the first to the last address, both of one family.
     Range(IpAddr, IpAddr),
     /// What an `ipset:` name stands for.
-    Set(Vec<IpNet>),
+    Set(Arc<[IpNet]>),
     /// `svc:` name of a service.
     Service(String),
     /// `autogroup:self`: devices of the person who asks.
@@ -71,7 +74,7 @@ pub(crate) struct Names<'a> {
     pub(crate) hosts: BTreeMap<&'a str, Option<IpNet>>,
     pub(crate) tags: BTreeSet<Tag>,
     /// By name, without the prefix `ipset:`.
-    pub(crate) ipsets: BTreeMap<&'a str, Vec<IpNet>>,
+    pub(crate) ipsets: BTreeMap<&'a str, Arc<[IpNet]>>,
 }
 
 const ROLES: [&str; 6] = ["admin", "owner", "it-admin", "network-admin", "billing-admin", "auditor"];
@@ -87,14 +90,12 @@ impl Alias {
         if alias.fits(side) { Ok(alias) } else { Err(misplaced(text, side)) }
     }
 
-    /// Whether the engine of a running server does not know the alias on this side yet.
-    pub(crate) fn is_unserved(&self, side: Side) -> bool {
+    /// For how many names and networks it stands where a rule is compiled.
+    pub(crate) fn weight(&self) -> usize {
         match self {
-            Self::Domain(_) | Self::Range(..) | Self::Set(_) | Self::Service(_) => true,
-            Self::Own | Self::Anywhere | Self::Role(_) | Self::Shared => true,
-            Self::Tag(_) => side == Side::Owner,
-            Self::Any | Self::User(_) | Self::Group(_) | Self::Prefix(_) => false,
-            Self::Member | Self::Tagged | Self::Internet => false,
+            Self::Set(nets) => nets.len().max(1),
+            Self::Range(first, last) => span::nets(&[(*first, *last)]).len(),
+            _ => 1,
         }
     }
 

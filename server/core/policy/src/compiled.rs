@@ -3,21 +3,24 @@
 mod access;
 mod index;
 mod mask;
+mod opening;
 mod prefix;
 mod reach;
+mod route;
+mod rule;
 mod signature;
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use ident::Tag;
 use ipnet::IpNet;
 
 use crate::{
-    Destination, Policy, PortRange, SourceSet, Subject, Target,
-    alias::Alias,
+    Policy, SourceSet, Subject,
     compiled::{
         index::{Index, Marks},
-        mask::{Sparse, has},
+        mask::{and, has, words},
+        rule::Entry,
         signature::Draft,
     },
     policy::Content,
@@ -26,37 +29,25 @@ use crate::{
 
 pub use access::Access;
 pub use reach::{Reach, ReachLine, ReachedLine};
+pub use rule::Rule;
+pub(crate) use rule::IN_TURN;
 pub use signature::Signature;
 
 /// A compiled policy: immutable, shared by pointer, free of anything about the nodes there are.
 #[derive(Debug)]
 pub struct Compiled {
     pub(crate) rules: Vec<Rule>,
+    pub(crate) entries: Vec<Entry>,
     pub(crate) index: Index,
     pub(crate) content: Arc<Content>,
-}
-
-/// One rule.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    /// A name for it in `PacketFilters`: `r` and its number.
-    pub key: String,
-    /// IP protocol numbers; empty means those a client allows without being told (TCP, UDP, ICMP, ICMPv6).
-    pub protocols: Vec<i32>,
-    pub(crate) line: u32,
-    pub(crate) literals: SourceSet,
-    /// Numbers of its destinations, counted through all rules.
-    pub(crate) entries: Range<usize>,
-    pub(crate) has_source: bool,
-    pub(crate) has_destination: bool,
 }
 
 impl Compiled {
     /// Compiles a policy; cannot fail, since a [`Policy`] is free of mistakes.
     pub fn compile(policy: &Policy) -> Self {
         let content = Arc::clone(policy.content());
-        let (rules, index) = index::compile(&content);
-        Self { rules, index, content }
+        let (rules, entries, index) = rule::compile(&content);
+        Self { rules, entries, index, content }
     }
 
     /// What the policy makes of a node. Costs the words of the masks that its attributes touch, not the rules.
@@ -69,28 +60,45 @@ impl Compiled {
             who.extend(self.index.of_person(owner));
         }
         let addresses = s.addresses().map(IpNet::from);
-        self.draft(who, &addresses, s.routes.iter().copied()).finish()
+        let mut draft = self.draft(who, s.tags, &addresses, s.routes.iter().copied());
+        if s.tags.is_empty() && owner.is_some() {
+            self.index.own.add_to(&mut draft.own);
+            and(&mut draft.own, &draft.source);
+        }
+        draft.finish()
     }
 
-    /// Whether the two are in each other's view: one may reach the other or a network behind it.
+    /// Whether the two are in each other's view: one may reach the other or a network behind it. Two devices of one
+    /// person may see each other beside that: see [`Self::sees_own`].
     pub fn sees(&self, a: &Signature, b: &Signature) -> bool {
         a.connects(b)
     }
 
-    /// The rules in the order of the policy.
+    /// Whether devices of one person, which all have such a signature, see each other by `autogroup:self`.
+    pub fn sees_own(&self, sig: &Signature) -> bool {
+        sig.own().iter().any(|word| *word != 0)
+    }
+
+    /// The rules: `acls`, `grants` of ports, `grants` to applications; each in the order of the policy.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
     /// Whether the rule's sources include the node by who it is, so that its own addresses belong to them. What a rule
-    /// names by address, and all of `*`, stands in [`Self::sources_fixed`] instead.
+    /// names by address, and all of `*`, stands in [`Self::sources_fixed`] instead. A rule that opens nothing but a
+    /// person's own devices to each other has no sources in this sense.
     pub fn is_source(&self, sig: &Signature, rule: usize) -> bool {
-        sig.is_named(rule)
+        sig.is_named(rule) && self.rules.get(rule).is_some_and(|rule| rule.opens_to_others)
     }
 
     /// Whether the rule opens something on the node or behind it, so that it belongs into the node's filter.
     pub fn is_destination(&self, sig: &Signature, rule: usize) -> bool {
         has(sig.destination(), rule)
+    }
+
+    /// Whether the rule opens the node to the devices of its own person.
+    pub fn is_own_destination(&self, sig: &Signature, rule: usize) -> bool {
+        has(sig.own(), rule)
     }
 
     /// The addresses that the rule names itself. Empty for a rule that does not exist.
@@ -99,67 +107,16 @@ impl Compiled {
         self.rules.get(rule).map_or(NONE, |rule| &rule.literals)
     }
 
-    /// What of this node the rule opens; empty when the node is no destination of it.
-    pub fn destinations(&self, rule: usize, s: &Subject) -> Vec<Destination> {
-        self.opened(rule, &self.signature(s))
-    }
-
-    /// What the rule opens on every node with this signature, each target once.
-    pub fn opened(&self, rule: usize, sig: &Signature) -> Vec<Destination> {
-        let mut out: Vec<Destination> = Vec::new();
-        for (alias, ports) in self.entries(rule, |entry| sig.opens_entry(entry)) {
-            let Some(what) = target(alias) else { continue };
-            match out.iter_mut().find(|destination| destination.what == what) {
-                Some(same) => same.ports.extend(ports),
-                None => out.push(Destination { what, ports: ports.to_vec() }),
-            }
-        }
-        for destination in &mut out {
-            destination.ports.sort();
-            destination.ports.dedup();
-        }
-        out.sort();
-        out
-    }
-
-    /// Whether this viewer gets this route of that router in the router's `AllowedIPs`: it may reach something in the
-    /// route, or the route's networks may reach something of the viewer. An exit route (0.0.0.0/0, ::/0) is for those
-    /// who may use the exit node.
-    pub fn route_visible(&self, viewer: &Signature, prefix: &IpNet, router: &Signature) -> bool {
-        let reaches = |rules: &Sparse| rules.meets(viewer.source(), router.destination());
-        let is_reached = |rules: &Sparse| rules.meets(viewer.destination(), router.source());
-        let everyone = &self.index.everyone;
-        if is_exit(prefix) {
-            let literal = self.index.prefixes.covering(*prefix);
-            return literal.chain([everyone, &self.index.internet]).any(|marks| reaches(&marks.destination));
-        }
-        let mut marks = self.index.prefixes.overlapping(*prefix).chain([everyone]);
-        marks.any(|marks| reaches(&marks.destination) || is_reached(&marks.source))
-    }
-
-    /// Whether the node's advertised route needs nobody's approval: it lies within a prefix of `autoApprovers.routes`
-    /// whose approvers include the node. Exit routes are approved by `autoApprovers.exitNode` alone.
-    pub fn auto_approves(&self, s: &Subject, prefix: &IpNet) -> bool {
-        let owner = s.owner();
-        let includes = |aliases: &[Alias]| {
-            aliases.iter().any(|alias| self.content.covers(alias, s.tags, owner.as_deref()))
-        };
-        if is_exit(prefix) {
-            return includes(&self.content.exit_approvers);
-        }
-        let mut approvers = self.content.approvers.iter();
-        approvers.any(|(net, aliases)| net.contains(prefix) && includes(aliases))
-    }
-
     /// The line of the policy's text where the rule begins, from 1; 0 for a rule that does not exist.
     pub fn rule_source_line(&self, rule: usize) -> u32 {
         self.rules.get(rule).map_or(0, |rule| rule.line)
     }
 
-    /// A signature from what a node is, its own networks and its approved routes.
+    /// A signature from what a node is, its tags, its own networks and its approved routes.
     pub(crate) fn draft<'a>(
         &'a self,
         who: impl IntoIterator<Item = &'a Marks>,
+        tags: &[Tag],
         own: &[IpNet],
         routes: impl IntoIterator<Item = IpNet>,
     ) -> Draft {
@@ -174,35 +131,35 @@ impl Compiled {
             marks.source.add_to(&mut draft.source);
             marks.open(&mut draft);
         }
-        for route in routes {
-            self.add_route(route, &mut draft);
-        }
+        self.add_routes(tags, routes, &mut draft);
         draft
     }
 
-    fn add_route(&self, route: IpNet, draft: &mut Draft) {
-        if is_exit(&route) {
+    fn add_routes(&self, tags: &[Tag], routes: impl IntoIterator<Item = IpNet>, draft: &mut Draft) {
+        let mut carried_entries = vec![0; draft.entries.len()];
+        for carried in self.index.carried_by(tags) {
+            carried.rules.add_to(&mut draft.carried);
+            carried.entries.add_to(&mut carried_entries);
+        }
+        let (mut rules, mut entries) = (vec![0; words(self.rules.len())], vec![0; draft.entries.len()]);
+        for route in routes {
             // A rule about some network does not concern exit nodes, though their route contains it.
-            let all = self.index.prefixes.covering(route).chain([&self.index.internet]);
-            return all.for_each(|marks| marks.open(draft));
+            let behind: Vec<&Marks> = match is_exit(&route) {
+                true => vec![&self.index.internet],
+                false => self.index.prefixes.overlapping(route).collect(),
+            };
+            for marks in behind {
+                marks.source.add_to(&mut draft.source);
+                marks.open(draft);
+                marks.routed.add_to(&mut rules);
+                marks.routed_entries.add_to(&mut entries);
+            }
+            draft.subnets.extend(Some(route).filter(|route| !is_exit(route)));
         }
-        for marks in self.index.prefixes.overlapping(route) {
-            marks.source.add_to(&mut draft.source);
-            marks.open(draft);
-        }
-    }
-
-    /// The destinations of a rule that a test picks by their number.
-    pub(crate) fn entries(
-        &self,
-        rule: usize,
-        pick: impl Fn(usize) -> bool,
-    ) -> impl Iterator<Item = (&Alias, &[PortRange])> {
-        let numbers = self.rules.get(rule).map(|rule| rule.entries.clone()).unwrap_or_default();
-        let acl = self.content.acls.get(rule);
-        let destinations = acl.into_iter().flat_map(|acl| &acl.destinations);
-        let picked = numbers.zip(destinations).filter(move |(number, _)| pick(*number));
-        picked.map(|(_, (named, ports))| (&named.alias, ports.as_slice()))
+        and(&mut rules, &draft.carried);
+        and(&mut entries, &carried_entries);
+        mask::or(&mut draft.destination, &rules);
+        mask::or(&mut draft.entries, &entries);
     }
 
     /// Marks of a node that would have these tags.
@@ -216,17 +173,4 @@ impl Marks {
         self.destination.add_to(&mut draft.destination);
         self.entries.add_to(&mut draft.entries);
     }
-}
-
-fn target(alias: &Alias) -> Option<Target> {
-    Some(match alias {
-        Alias::Domain(_) | Alias::Range(..) | Alias::Set(_) | Alias::Service(_) => return None,
-        Alias::Own | Alias::Anywhere | Alias::Role(_) | Alias::Shared => return None,
-        Alias::Any => Target::Everything,
-        Alias::Prefix(net) => Target::Prefix(*net),
-        Alias::Internet => Target::Internet,
-        Alias::User(_) | Alias::Group(_) | Alias::Tag(_) | Alias::Member | Alias::Tagged => {
-            Target::SelfAddresses
-        }
-    })
 }

@@ -1,5 +1,7 @@
 //! What a rule opens on one node.
 
+use std::net::IpAddr;
+
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::PortRange;
@@ -23,6 +25,8 @@ pub enum Target {
     /// A prefix in the rule's own words that covers an address of the node or overlaps one of its approved routes.
     /// It may be wider than what the node serves; the reference sends it unchanged.
     Prefix(IpNet),
+    /// The same from a first to a last address.
+    Range(IpAddr, IpAddr),
     /// The internet, on an approved exit node: [`internet`].
     Internet,
 }

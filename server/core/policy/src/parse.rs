@@ -48,7 +48,7 @@ const SECTIONS: [&str; 17] = [
 ];
 
 /// Sections that a running server does.
-const SERVED: [&str; 6] = ["groups", "hosts", "tagOwners", "acls", "grants", "autoApprovers"];
+const SERVED: [&str; 7] = ["groups", "hosts", "ipsets", "tagOwners", "acls", "grants", "autoApprovers"];
 
 /// Reads a policy's text; every mistake at once.
 pub(crate) fn parse(text: &str) -> (Content, Findings) {
@@ -87,13 +87,15 @@ fn content(root: &Object, report: &mut Report) -> Content {
     let mut content = Content {
         opens_all: section("acls").is_none() && section("grants").is_none(),
         tag_owners: tag_owners::read(&tags, names, report),
-        acls: section("acls").map(|value| acls::read(value, names, report)).unwrap_or_default(),
         attributes: section("nodeAttrs").map(|v| attributes::read(v, names, report)).unwrap_or_default(),
         ssh: section("ssh").map(|value| ssh::read(value, names, report)).unwrap_or_default(),
         trials: section("tests").map(|value| trials::read(value, names, report)).unwrap_or_default(),
         logins: section("sshTests").map(|value| trials::read_ssh(value, names, report)).unwrap_or_default(),
         ..Content::default()
     };
+    if let Some(value) = section("acls") {
+        acls::read(value, names, &mut content, report);
+    }
     if let Some(value) = section("grants") {
         grants::read(value, names, &mut content, report);
         if content.acls.len() > MAX_RULES {

@@ -1,6 +1,9 @@
 //! A policy that makes sense: its text and what the text says.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ident::Tag;
 use ipnet::IpNet;
@@ -17,6 +20,11 @@ pub const MAX_BYTES: usize = 1 << 20;
 pub const MAX_DEPTH: usize = 32;
 /// Most rules that are taken.
 pub const MAX_RULES: usize = 10_000;
+
+/// Most addresses, names and networks that the rules may stand for in all.
+const MAX_NAMED: usize = 200_000;
+pub(crate) const TOO_MUCH: &str =
+    "the rules up to this one name more than 200000 networks; a set counts with each of its networks, for every rule";
 
 const DENY_ALL: &str = "// Nothing reaches anything.\n{}\n";
 
@@ -47,6 +55,8 @@ pub(crate) struct Content {
     pub(crate) everywhere: Vec<&'static str>,
     pub(crate) trials: Vec<Trial>,
     pub(crate) logins: Vec<LoginTrial>,
+    /// What the rules stand for so far; bounds what compiling them costs.
+    pub(crate) named: usize,
 }
 
 #[derive(Debug)]
@@ -62,8 +72,12 @@ pub(crate) struct Acl {
 /// Capabilities that sources have on destinations.
 #[derive(Debug)]
 pub(crate) struct App {
+    pub(crate) line: u32,
     pub(crate) sources: Vec<Alias>,
     pub(crate) destinations: Vec<Alias>,
+    /// The two sides in the policy's own words.
+    pub(crate) source_texts: Vec<String>,
+    pub(crate) destination_texts: Vec<String>,
     /// By name; null where the capability has no parameters.
     pub(crate) caps: BTreeMap<String, serde_json::Value>,
 }
@@ -157,11 +171,23 @@ impl Policy {
         self.content.tag_owners.keys()
     }
 
-    /// Whether the user may put the tag on a device; false for a tag that the policy does not define.
+    /// Whether the user may put the tag on a device: it is theirs, or a tag owns it that is. False for a tag that the
+    /// policy does not define.
     pub fn may_own(&self, login: &str, tag: &Tag) -> bool {
         let login = login.to_lowercase();
-        let owners = self.content.tag_owners.get(tag).map(Vec::as_slice).unwrap_or_default();
-        owners.iter().any(|owner| self.content.covers(owner, &[], Some(&login)))
+        let (mut seen, mut left) = (BTreeSet::from([tag]), vec![tag]);
+        while let Some(tag) = left.pop() {
+            let owners = self.content.tag_owners.get(tag).map(Vec::as_slice).unwrap_or_default();
+            if owners.iter().any(|owner| self.content.covers(owner, &[], Some(&login))) {
+                return true;
+            }
+            let above = owners.iter().filter_map(|owner| match owner {
+                Alias::Tag(tag) => Some(tag),
+                _ => None,
+            });
+            left.extend(above.filter(|tag| seen.insert(tag)));
+        }
+        false
     }
 
     pub(crate) fn content(&self) -> &Arc<Content> {
@@ -170,6 +196,12 @@ impl Policy {
 }
 
 impl Content {
+    /// Whether the rules may name so much more, which is counted.
+    pub(crate) fn has_room(&mut self, more: usize) -> bool {
+        self.named = self.named.saturating_add(more);
+        self.named <= MAX_NAMED
+    }
+
     /// Whether an alias means a node with these tags or, without tags, this owner (login in lower case).
     /// Aliases by address and `*` mean nobody here.
     pub(crate) fn covers(&self, alias: &Alias, tags: &[Tag], owner: Option<&str>) -> bool {
@@ -192,11 +224,15 @@ impl Content {
         }
     }
 
-    /// Whether some node could ever match the alias.
+    /// Whether some node could ever match the alias on the other side of a tagged device: nobody has a role yet, other
+    /// tailnets share nothing, there are no services, and a tagged device is not somebody's own.
     pub(crate) fn can_match(&self, alias: &Alias) -> bool {
         match alias {
             Alias::Group(group) => self.groups.get(group).is_some_and(|members| !members.is_empty()),
-            _ => true,
+            Alias::Set(nets) => !nets.is_empty(),
+            Alias::Role(_) | Alias::Shared | Alias::Service(_) | Alias::Own => false,
+            Alias::Any | Alias::Anywhere | Alias::Prefix(_) | Alias::Range(..) | Alias::Internet => true,
+            Alias::User(_) | Alias::Domain(_) | Alias::Tag(_) | Alias::Member | Alias::Tagged => true,
         }
     }
 }

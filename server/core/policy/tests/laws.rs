@@ -23,6 +23,10 @@ fn pairs(world: &World) -> impl Iterator<Item = (usize, usize)> + use<> {
     (0..count).flat_map(move |a| (0..count).filter(move |b| *b != a).map(move |b| (a, b)))
 }
 
+fn has_some_of(node: &worlds::Node, tags: &[&str]) -> bool {
+    node.tags.iter().any(|tag| tags.contains(&tag.as_str()))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
@@ -32,7 +36,8 @@ proptest! {
         let (compiled, signatures) = compiled(&world);
         for (a, b) in pairs(&world) {
             let right = world.reaches(a, b) || world.reaches(b, a);
-            prop_assert_eq!(compiled.sees(&signatures[a], &signatures[b]), right, "{}: {} {}", world.text(), a, b);
+            let is_own = world.nodes[a].is_of_same_person(&world.nodes[b]) && compiled.sees_own(&signatures[a]);
+            prop_assert_eq!(is_own || compiled.sees(&signatures[a], &signatures[b]), right, "{}: {} {}", world.text(), a, b);
         }
     }
 
@@ -49,7 +54,8 @@ proptest! {
         }
     }
 
-    /// A viewer gets a route iff it may reach something in it, or something in it may reach the viewer.
+    /// A viewer that sees a router gets a route of it iff it may reach something in it, something in it may reach the
+    /// viewer, or it serves the same route; where it is sent by some tags, by a router with one of these alone.
     #[test]
     fn who_gets_which_route(world in worlds::world()) {
         let (compiled, signatures) = compiled(&world);
@@ -61,9 +67,18 @@ proptest! {
                 let own = world.nodes[router].addresses();
                 let mut out = world.packets(viewer, router).into_iter().filter(|p| !own.contains(&p.to));
                 let mut home = world.packets(router, viewer).into_iter();
+                let tags = if is_exit { vec![] } else { world.sent_by(viewer, route) };
+                let is_sent = tags.is_empty() || has_some_of(&world.nodes[router], &tags);
+                let shares = world.nodes[viewer].routes.contains(route);
+                let seen = world.reaches(viewer, router) || world.reaches(router, viewer);
                 let right = if is_exit { world.may_leave(viewer, router, route) }
-                    else { out.any(|p| there(&p)) || home.any(|p| back(&p)) };
-                let found = compiled.route_visible(&signatures[viewer], route, &signatures[router]);
+                    else { seen && is_sent && (shares || out.any(|p| there(&p)) || home.any(|p| back(&p))) };
+                let (a, b) = (&signatures[viewer], &signatures[router]);
+                let by = compiled.routers(a, route);
+                let by: Vec<_> = by.iter().map(|tag| tag.as_str()).collect();
+                let own = world.nodes[viewer].is_of_same_person(&world.nodes[router]) && compiled.sees_own(a);
+                let found = (own || compiled.sees(a, b)) && compiled.route_visible(a, route, b)
+                    && (by.is_empty() || has_some_of(&world.nodes[router], &by));
                 prop_assert_eq!(found, right, "{}: {} {} {}", world.text(), viewer, router, route);
             }
         }

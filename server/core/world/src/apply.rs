@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ident::NodeId;
+use ident::{NodeId, Tag};
 
 use crate::{
     Change, Classes, Draft, DurableEvent, Event, Fields, Lifecycle, Node, Owner, Prepared, Presence,
@@ -120,7 +120,7 @@ impl Draft {
             E::KeyExpired { node } => {
                 self.change(*node, Fields::WHOLE | Fields::KEY_EXPIRY, |n| n.expired = true);
             }
-            E::RoutePrimary { prefix, node } => self.move_primary(prefix, *node),
+            E::RoutePrimary { prefix, via, node } => self.move_primary(prefix, via.as_ref(), *node),
             E::ApiKeyUsed { key, at } => self.change_api_key(*key, |k| k.last_used = Some(*at)),
         }
     }
@@ -210,10 +210,13 @@ impl Draft {
         }
     }
 
-    fn move_primary(&mut self, prefix: &ipnet::IpNet, to: Option<NodeId>) {
-        let from = match to {
-            Some(id) => self.world.primaries.insert(*prefix, id),
-            None => self.world.primaries.remove(prefix),
+    fn move_primary(&mut self, prefix: &ipnet::IpNet, via: Option<&Tag>, to: Option<NodeId>) {
+        let by_tag = via.map(|tag| (*prefix, tag.clone()));
+        let from = match (by_tag, to) {
+            (None, Some(id)) => self.world.primaries.insert(*prefix, id),
+            (None, None) => self.world.primaries.remove(prefix),
+            (Some(by_tag), Some(id)) => self.world.via_primaries.insert(by_tag, id),
+            (Some(by_tag), None) => self.world.via_primaries.remove(&by_tag),
         };
         for id in [from, to].into_iter().flatten() {
             self.change(id, Fields::WHOLE, |_| {});
@@ -224,6 +227,7 @@ impl Draft {
         let epoch = self.world.classes.epoch() + 1;
         self.world.classes = Classes::new(epoch, policy.compiled.clone());
         self.world.policy = policy.clone();
+        self.world.forget_routers();
         let nodes: Vec<_> = self.world.nodes.iter().cloned().collect();
         for node in nodes {
             let mut changed = (*node).clone();
@@ -241,8 +245,7 @@ impl Draft {
         let user = crate::User { login: login.to_owned(), ..(**old).clone() };
         self.world.users.insert(id, Arc::new(user));
         self.changes.push(Change::User { id });
-        let owned: Vec<_> =
-            self.world.nodes.iter().filter(|n| n.owner.user() == Some(id)).map(|n| n.id).collect();
+        let owned: Vec<_> = self.world.nodes.owned_by(id).map(|n| n.id).collect();
         for node in owned {
             self.change(node, Fields::WHOLE, |_| {});
         }

@@ -62,10 +62,17 @@ impl Classes {
         let Some(signature) = self.signature(class) else { return Vec::new() };
         (0..self.source_revs.len()).filter(|r| self.compiled.is_source(signature, *r)).collect()
     }
-    /// Rules that have nodes of this class as destinations.
+    /// Rules that open something on nodes of this class, to others or to devices of the same person.
     pub fn rules_to(&self, class: ClassId) -> Vec<usize> {
         let Some(signature) = self.signature(class) else { return Vec::new() };
-        (0..self.source_revs.len()).filter(|r| self.compiled.is_destination(signature, *r)).collect()
+        let opens = |rule: &usize| {
+            self.compiled.is_destination(signature, *rule) || self.compiled.is_own_destination(signature, *rule)
+        };
+        (0..self.source_revs.len()).filter(opens).collect()
+    }
+    /// Whether a node of this class sees the other devices of its person, whatever their classes.
+    pub fn sees_own(&self, class: ClassId) -> bool {
+        self.signature(class).is_some_and(|signature| self.compiled.sees_own(signature))
     }
 
     pub(crate) fn class_of(&mut self, node: &Node, login: Option<&str>) -> ClassId {

@@ -126,8 +126,8 @@ pub enum VolatileEvent {
     PresenceChanged { node: NodeId, presence: Presence, last_seen: Option<Timestamp> },
     /// The clock has passed a node's key expiry.
     KeyExpired { node: NodeId },
-    /// Which node serves a subnet route.
-    RoutePrimary { prefix: IpNet, node: Option<NodeId> },
+    /// Which node serves a subnet route; with a tag, to those whom a rule sends by routers with that tag.
+    RoutePrimary { prefix: IpNet, via: Option<Tag>, node: Option<NodeId> },
     /// An API key opened a call.
     ApiKeyUsed { key: ApiKeyId, at: Timestamp },
 }

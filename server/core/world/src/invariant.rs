@@ -42,7 +42,14 @@ impl World {
                 return Err(format!("node {id} is of an unknown class"));
             }
         }
-        for (prefix, id) in &self.primaries {
+        for ((prefix, tag), id) in &self.via_primaries {
+            let has_tag = self.nodes.get(*id).is_some_and(|n| n.owner.tags().contains(tag));
+            if !has_tag || self.classes.compiled().router_tags().all(|known| known != tag) {
+                return Err(format!("node {id} serves {prefix} by {tag}, which nobody is sent by"));
+            }
+        }
+        let by_tags = self.via_primaries.iter().map(|((prefix, _), id)| (prefix, id));
+        for (prefix, id) in self.primaries.iter().chain(by_tags) {
             let able = self.nodes.get(*id).is_some_and(|n| n.subnet_routes().any(|r| r == *prefix));
             if !able {
                 return Err(format!("node {id} is primary of {prefix} without serving it"));

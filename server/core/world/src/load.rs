@@ -50,6 +50,7 @@ impl World {
             world.nodes.get(*id).is_some_and(|n| n.subnet_routes().any(|r| r == *p))
         };
         world.primaries = rows.primaries.iter().filter(|row| serves(row)).copied().collect();
+        world.choose_routers();
         world.next = rows.next;
         world
     }

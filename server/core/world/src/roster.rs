@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use ident::{MachineKey, NodeId, NodeKey, UserId};
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
 use crate::Node;
 
@@ -16,6 +16,7 @@ pub struct Roster {
     by_id: OrdMap<NodeId, Arc<Node>>,
     by_node_key: OrdMap<NodeKey, NodeId>,
     by_slot: OrdMap<Slot, NodeId>,
+    by_owner: OrdMap<UserId, OrdSet<NodeId>>,
     by_address: OrdMap<IpAddr, NodeId>,
     by_name: OrdMap<String, NodeId>,
 }
@@ -36,6 +37,10 @@ impl Roster {
     /// Whether any node is on this machine.
     pub fn has_machine(&self, machine: MachineKey) -> bool {
         self.by_slot.range((machine, None)..).next().is_some_and(|((first, _), _)| *first == machine)
+    }
+    /// The devices that the person owns, in order of their ids.
+    pub fn owned_by(&self, owner: UserId) -> impl Iterator<Item = &Arc<Node>> {
+        self.by_owner.get(&owner).into_iter().flatten().filter_map(|id| self.get(*id))
     }
     /// The node with this address.
     pub fn by_address(&self, address: IpAddr) -> Option<&Arc<Node>> {
@@ -66,6 +71,9 @@ impl Roster {
         self.remove(node.id);
         self.by_node_key.insert(node.node_key, node.id);
         self.by_slot.insert((node.machine, node.owner.slot()), node.id);
+        if let Some(owner) = node.owner.user() {
+            self.by_owner.entry(owner).or_default().insert(node.id);
+        }
         self.by_address.insert(node.v4.into(), node.id);
         self.by_address.insert(node.v6.into(), node.id);
         self.by_name.insert(node.name.clone(), node.id);
@@ -76,6 +84,13 @@ impl Roster {
         let node = self.by_id.remove(&id)?;
         self.by_node_key.remove(&node.node_key);
         self.by_slot.remove(&(node.machine, node.owner.slot()));
+        if let Some(owner) = node.owner.user() {
+            let mut left = self.by_owner.remove(&owner).unwrap_or_default();
+            left.remove(&id);
+            if !left.is_empty() {
+                self.by_owner.insert(owner, left);
+            }
+        }
         self.by_address.remove(&std::net::IpAddr::from(node.v4));
         self.by_address.remove(&std::net::IpAddr::from(node.v6));
         self.by_name.remove(&node.name);

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use ident::Tag;
 use ipnet::IpNet;
 
-use crate::{Classes, Node, class::subject};
+use crate::{Classes, Node, World, class::subject};
 
 /// Ranges that belong to the mesh, to every host itself, or to no host: a route into them would take over others' traffic.
 const NEVER: [&str; 8] = [
@@ -32,6 +33,31 @@ pub(crate) fn auto_approved(classes: &Classes, node: &Node, login: Option<&str>)
     let subject = subject(node, login, &[]);
     let approved = |r: &&IpNet| servable(r) && classes.compiled().auto_approves(&subject, r);
     node.hostinfo.routable_ips.iter().filter(approved).copied().collect()
+}
+
+impl World {
+    /// Drops who serves routes by tags that the policy does not send anybody by.
+    pub(crate) fn forget_routers(&mut self) {
+        let tags: BTreeSet<Tag> = self.classes.compiled().router_tags().cloned().collect();
+        let known = std::mem::take(&mut self.via_primaries).into_iter();
+        self.via_primaries = known.filter(|((_, tag), _)| tags.contains(tag)).collect();
+    }
+
+    /// Who serves routes by tags, at a start: the primary of the route if it has the tag, else the first that has.
+    pub(crate) fn choose_routers(&mut self) {
+        let compiled = self.policy.compiled.clone();
+        for tag in compiled.router_tags() {
+            for node in self.nodes.iter().filter(|node| node.owner.tags().contains(tag)) {
+                for route in node.subnet_routes() {
+                    let is_primary = self.primaries.get(&route) == Some(&node.id);
+                    let first = self.via_primaries.entry((route, tag.clone())).or_insert(node.id);
+                    if is_primary {
+                        *first = node.id;
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use ident::{ApiKeyId, AuthKeyId, MachineKey, NodeId, NodeKey, UserId};
+use ident::{ApiKeyId, AuthKeyId, MachineKey, NodeId, NodeKey, Tag, UserId};
 use imbl::{OrdMap, OrdSet};
 use ipnet::IpNet;
 use jiff::Timestamp;
+use policy::Signature;
 
 use crate::{ApiKey, AuthKey, Classes, Node, Prepared, Presence, Role, Roster, Settings, User};
 
@@ -34,6 +35,8 @@ pub struct World {
     pub bound: OrdMap<NodeKey, MachineKey>,
     /// Which node serves each subnet route.
     pub primaries: OrdMap<IpNet, NodeId>,
+    /// Which of the nodes with a tag serves the route to viewers whom a rule sends by that tag.
+    pub via_primaries: OrdMap<(IpNet, Tag), NodeId>,
     pub(crate) deadlines: OrdSet<(Timestamp, NodeId)>,
     pub(crate) next: NextIds,
 }
@@ -78,6 +81,7 @@ impl World {
             policy,
             bound: OrdMap::new(),
             primaries: OrdMap::new(),
+            via_primaries: OrdMap::new(),
             deadlines: OrdSet::new(),
             next: NextIds::default(),
         }
@@ -95,12 +99,17 @@ impl World {
     pub fn user_by_login(&self, login: &str) -> Option<&Arc<User>> {
         self.users.values().find(|u| u.login == login)
     }
-    /// Whether the two nodes are in each other's maps.
+    /// Whether the two nodes are in each other's maps: by their classes, or as devices of one person.
     pub fn sees(&self, a: &Node, b: &Node) -> bool {
         match (a.class, b.class) {
-            (Some(ca), Some(cb)) => a.id != b.id && self.classes.sees(ca, cb),
+            (Some(ca), Some(cb)) => a.id != b.id && (self.classes.sees(ca, cb) || self.sees_own(a, b)),
             _ => false,
         }
+    }
+    /// Whether the two belong to one person whose devices see each other.
+    pub fn sees_own(&self, a: &Node, b: &Node) -> bool {
+        let (Some(owner), Some(class)) = (a.owner.user(), a.class) else { return false };
+        a.id != b.id && b.class.is_some() && b.owner.user() == Some(owner) && self.classes.sees_own(class)
     }
     /// The node's name with the tailnet's domain and a trailing dot.
     pub fn fqdn(&self, node: &Node) -> String {
@@ -109,6 +118,16 @@ impl World {
     /// Subnet routes that this node serves as primary.
     pub fn primary_routes<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = IpNet> + 'a {
         node.subnet_routes().filter(move |r| self.primaries.get(r) == Some(&node.id))
+    }
+    /// Subnet routes that viewers of a class have by this node, if they may use them: those it is primary of, but where a
+    /// rule sends them by certain tags, those it serves for one of these.
+    pub fn routes_for<'a>(&'a self, viewer: &'a Signature, node: &'a Node) -> impl Iterator<Item = IpNet> + 'a {
+        node.subnet_routes().filter(move |route| {
+            let tags = self.classes.compiled().routers(viewer, route);
+            let by_tags = tags.iter().filter_map(|tag| self.via_primaries.get(&(*route, (*tag).clone())));
+            let router = if tags.is_empty() { self.primaries.get(route) } else { by_tags.min() };
+            router == Some(&node.id)
+        })
     }
     /// The next moment at which [`crate::Command::Tick`] has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {

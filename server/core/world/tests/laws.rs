@@ -14,11 +14,13 @@ use world::{
     Settings, Verifier, World,
 };
 
-const POLICIES: [&str; 3] = [
+const POLICIES: [&str; 4] = [
     r#"{"tagOwners": {"tag:a": [], "tag:b": []}, "acls": [{"action": "accept", "src": ["tag:a"], "dst": ["tag:b:22"]}]}"#,
     r#"{"tagOwners": {"tag:a": [], "tag:b": []}, "acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}],
         "autoApprovers": {"routes": {"10.0.0.0/8": ["tag:b"]}}}"#,
     r#"{"tagOwners": {"tag:a": [], "tag:b": []}}"#,
+    r#"{"tagOwners": {"tag:a": [], "tag:b": []}, "autoApprovers": {"routes": {"10.0.0.0/8": ["tag:a", "tag:b"]}},
+        "grants": [{"src": ["*"], "dst": ["10.0.0.0/8"], "ip": ["*"], "via": ["tag:b"]}]}"#,
 ];
 
 #[derive(Debug, Clone)]
@@ -48,7 +50,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         1 => (node.clone(), 0..3u8).prop_map(|(node, name)| Wish::Rename { node, name }),
         1 => (node.clone(), 0..3u8).prop_map(|(node, tag)| Wish::Tag { node, tag }),
         1 => (node.clone(), 0..3u8).prop_map(|(node, route)| Wish::Approve { node, route }),
-        1 => (0..3u8).prop_map(|which| Wish::Policy { which }),
+        1 => (0..4u8).prop_map(|which| Wish::Policy { which }),
         1 => node.prop_map(|node| Wish::Expire { node }),
         1 => (1..4000u16).prop_map(|seconds| Wish::Wait { seconds }),
     ]

@@ -66,10 +66,14 @@ impl Tale {
     }
 
     fn register(&mut self, node_key: u8, auth: u64) -> Registered {
+        self.register_machine(1, node_key, auth)
+    }
+
+    fn register_machine(&mut self, machine: u8, node_key: u8, auth: u64) -> Registered {
         let routes = ["10.1.0.0/16", "192.168.0.0/24", "100.64.0.9/32"].map(|r| r.parse().unwrap()).to_vec();
         let hostinfo = Hostinfo { hostname: "7".into(), routable_ips: routes, ..Hostinfo::default() };
         let answer = self.say(Command::Register(Registration {
-            machine: MachineKey::from_bytes([1; 32]).unwrap(),
+            machine: MachineKey::from_bytes([machine; 32]).unwrap(),
             node_key: NodeKey::from_bytes([node_key; 32]).unwrap(),
             old_node_key: None,
             proof: Some(KeyProof { id: AuthKeyId::new(auth).unwrap(), verifier: verifier() }),
@@ -122,6 +126,36 @@ fn what_the_policy_approves_goes_with_tag_key_and_policy() {
     tale.say(Command::SetPolicy { prepared: Prepared::parse(POLICY).unwrap() });
     tale.register(3, DEV);
     assert_eq!(tale.served(), vec![]);
+}
+
+#[test]
+fn a_route_by_tag_stays_with_its_router_until_that_is_away() {
+    const VIA: &str = r#"{
+        "tagOwners": {"tag:router": [], "tag:dev": []},
+        "grants": [{"src": ["*"], "dst": ["10.0.0.0/8"], "ip": ["*"], "via": ["tag:dev"]}],
+        "autoApprovers": {"routes": {"10.0.0.0/8": ["tag:router", "tag:dev"]}},
+    }"#;
+    let id = |n: u64| NodeId::new(n).unwrap();
+    let mut tale = Tale::begin();
+    tale.say(Command::SetPolicy { prepared: Prepared::parse(VIA).unwrap() });
+    for (machine, auth) in [(1, ROUTER), (2, DEV), (3, DEV)] {
+        tale.register_machine(machine, machine, auth);
+        tale.say(Command::StreamOpened { node: id(machine.into()), instance: 1, epoch: 1 });
+    }
+    let by_tag = |tale: &Tale| tale.world.via_primaries.values().copied().collect::<Vec<_>>();
+    let any = |tale: &Tale| tale.world.primaries.values().copied().collect::<Vec<_>>();
+    assert_eq!((any(&tale), by_tag(&tale)), (vec![id(1)], vec![id(2)]));
+
+    tale.say(Command::StreamClosed { node: id(2), instance: 1, epoch: 1 });
+    tale.wait(11);
+    assert_eq!((any(&tale), by_tag(&tale)), (vec![id(1)], vec![id(3)]));
+    tale.say(Command::StreamOpened { node: id(2), instance: 1, epoch: 2 });
+    assert_eq!(by_tag(&tale), [id(3)], "who comes back takes nothing away");
+
+    tale.say(Command::TagNode { id: id(3), tags: vec!["tag:router".parse().unwrap()] });
+    assert_eq!(by_tag(&tale), [id(2)]);
+    tale.say(Command::SetPolicy { prepared: Prepared::parse(POLICY).unwrap() });
+    assert!(by_tag(&tale).is_empty());
 }
 
 #[test]

@@ -93,6 +93,14 @@ impl Listener {
         true
     }
 
+    /// The next message, folded in.
+    pub async fn next(&mut self) -> MapResponse {
+        let message = timeout(PATIENCE, self.stream.next()).await.expect("no message came").unwrap();
+        let message = message.expect("the stream ended");
+        self.fold(message.clone());
+        message
+    }
+
     fn fold(&mut self, message: MapResponse) {
         self.go.fold(message.clone()).unwrap();
         self.rust.fold(message).unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use harness::{Family, Model};
 use ident::NodeId;
 use jiff::Timestamp;
-use netmap::{Pieces, Site, Span, Whole, full, peer_json, sources};
+use netmap::{Own, Pieces, Site, Span, Whole, full, peer_json, sources};
 use proptest::prelude::*;
 use wire::MapResponse;
 use world::{Node, World};
@@ -26,8 +26,8 @@ pub fn fresh(world: &World, viewer: &Node) -> MapResponse {
     full(world, viewer, &Site { derp_map: Default::default(), collect_logs: false }, Timestamp::UNIX_EPOCH)
 }
 
-fn rendered(pieces: &Pieces, head: MapResponse, viewer: NodeId) -> Option<MapResponse> {
-    let json = pieces.message(head, Some(viewer)).unwrap()?;
+fn rendered(pieces: &Pieces, head: MapResponse, own: &Own) -> Option<MapResponse> {
+    let json = pieces.message_to(own, head).unwrap()?;
     assert!(!json.contains(&b'\\'));
     Some(serde_json::from_slice(&json).unwrap())
 }
@@ -46,10 +46,11 @@ fn rendered_delta(span: &Span, viewer: NodeId) -> Vec<MapResponse> {
     let (before, after) = span.classes_of(viewer);
     let pieces = Pieces::of(span, before, after, &mut peer_json).unwrap();
     let private = span.private(viewer, &mut |rule| sources(&span.new, rule).into());
+    let own = Own::of(span, viewer, &mut peer_json).unwrap();
     if span.regroups(viewer) {
-        return rendered(&pieces, private.unwrap_or_default(), viewer).into_iter().collect();
+        return rendered(&pieces, private.unwrap_or_default(), &own).into_iter().collect();
     }
-    private.into_iter().chain(rendered(&pieces, MapResponse::default(), viewer)).collect()
+    private.into_iter().chain(rendered(&pieces, MapResponse::default(), &own)).collect()
 }
 
 impl Readers {

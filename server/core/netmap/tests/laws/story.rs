@@ -21,7 +21,7 @@ pub enum Event {
     Expire { node: u8 },
     Delete { node: u8 },
     RenameUser { user: u8, name: u8 },
-    Policy { policy: u8 },
+    Policy { policy: u16 },
 }
 
 /// One batch of events and who reads behind it.
@@ -39,7 +39,7 @@ impl Chapter {
 
 /// A story that begins with a few nodes.
 pub fn chapters() -> impl Strategy<Value = Vec<Chapter>> {
-    let first = (vec(prop_oneof![join(), user_joins()], 2..6), any::<u8>(), any::<u16>());
+    let first = (vec(prop_oneof![join(), user_joins()], 2..6), any::<u16>(), any::<u16>());
     let first = first.prop_map(|(mut events, policy, readers)| {
         events.insert(0, Event::Policy { policy });
         Chapter { events, readers }
@@ -75,6 +75,6 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<u8>().prop_map(|node| Event::Expire { node }),
         1 => any::<u8>().prop_map(|node| Event::Delete { node }),
         1 => two().prop_map(|(user, name)| Event::RenameUser { user, name }),
-        1 => any::<u8>().prop_map(|policy| Event::Policy { policy }),
+        1 => any::<u16>().prop_map(|policy| Event::Policy { policy }),
     ]
 }

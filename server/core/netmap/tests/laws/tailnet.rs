@@ -16,8 +16,11 @@ use world::{
 use crate::story::{Chapter, Event};
 
 const ROUTES: [&str; 5] = ["10.1.0.0/16", "10.1.2.0/24", "192.168.5.0/24", "0.0.0.0/0", "::/0"];
-const TAGS: &str = r#""tagOwners": {"tag:a": [], "tag:b": [], "tag:c": []},"#;
-const RULES: [&str; 7] = [
+const NAMES: &str = r#"
+    "tagOwners": {"tag:a": [], "tag:b": [], "tag:c": []},
+    "ipsets": {"ipset:some": ["10.1.0.0/16", "remove 10.1.2.0/24", "100.64.0.4"]},
+"#;
+const RULES: [&str; 10] = [
     r#"{"action": "accept", "src": ["tag:a"], "dst": ["tag:b:22,443"]}"#,
     r#"{"action": "accept", "src": ["tag:b", "alice@"], "dst": ["10.1.0.0/16:*"]}"#,
     r#"{"action": "accept", "src": ["*"], "dst": ["*:*"]}"#,
@@ -25,6 +28,16 @@ const RULES: [&str; 7] = [
     r#"{"action": "accept", "src": ["tag:c"], "dst": ["autogroup:internet:*"]}"#,
     r#"{"action": "accept", "src": ["10.1.2.0/24", "bob@"], "dst": ["tag:a:*"], "proto": "udp"}"#,
     r#"{"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:member:*", "100.64.0.2:7"]}"#,
+    r#"{"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:self:*", "tag:a:22"]}"#,
+    r#"{"action": "accept", "src": ["alice@"], "dst": ["autogroup:self:445"], "proto": "tcp"}"#,
+    r#"{"action": "accept", "src": ["ipset:some", "tag:c"], "dst": ["10.1.2.9-192.168.5.9:80", "ipset:some:22"]}"#,
+];
+const GRANTS: [&str; 5] = [
+    r#"{"src": ["tag:a", "alice@"], "dst": ["10.1.0.0/16"], "ip": ["*"], "via": ["tag:b"]}"#,
+    r#"{"src": ["bob@", "tag:a"], "dst": ["10.1.0.0/16", "autogroup:internet"], "ip": ["22"], "via": ["tag:c"]}"#,
+    r#"{"src": ["autogroup:member"], "dst": ["tag:b"], "app": {"tailscale.com/cap/drive": [{"a": 1}]}}"#,
+    r#"{"src": ["bob@"], "dst": ["autogroup:self"], "app": {"example.com/cap": []}, "ip": ["tcp:1"]}"#,
+    r#"{"src": ["autogroup:danger-all"], "dst": ["10.1.2.0/24", "alice@"], "ip": ["udp:53"]}"#,
 ];
 
 pub struct Tailnet {
@@ -252,12 +265,16 @@ fn picked(mask: u8) -> impl Iterator<Item = IpNet> {
     all.filter(move |(bit, _)| mask >> bit & 1 == 1).map(|(_, route)| route.parse().unwrap())
 }
 
-/// Bits of the number pick the rules; the highest lets `tag:b` approve its own routes.
-fn policy(n: u8) -> Prepared {
-    let rules: Vec<_> = (0..RULES.len()).filter(|bit| n >> bit & 1 == 1).map(|bit| RULES[bit]).collect();
-    let approvers = match n >> 7 {
+/// Bits of the number pick the rules, then the grants; the highest lets `tag:b` approve its own routes.
+fn policy(n: u16) -> Prepared {
+    let picked = |all: &[&str], from: usize| {
+        let picked: Vec<_> = all.iter().enumerate().filter(|(at, _)| n >> (from + at) & 1 == 1).map(|(_, r)| *r).collect();
+        picked.join(", ")
+    };
+    let (rules, grants) = (picked(&RULES, 0), picked(&GRANTS, RULES.len()));
+    let approvers = match n >> 15 {
         1 => r#""autoApprovers": {"routes": {"10.0.0.0/8": ["tag:b"]}, "exitNode": ["tag:c"]},"#,
         _ => "",
     };
-    Prepared::parse(&format!("{{{TAGS} {approvers} \"acls\": [{}]}}", rules.join(", "))).unwrap()
+    Prepared::parse(&format!("{{{NAMES} {approvers} \"acls\": [{rules}], \"grants\": [{grants}]}}")).unwrap()
 }

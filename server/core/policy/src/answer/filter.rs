@@ -12,15 +12,11 @@ use crate::{
         Tailnet,
         members::{literals, overlaps},
     },
+    compiled::IN_TURN,
+    internet,
     policy::{Acl, App},
     source::span,
 };
-
-/// Capabilities of one side of a connection that the reference gives to the other side in turn.
-const IN_TURN: [(&str, &str); 2] = [
-    ("tailscale.com/cap/drive", "tailscale.com/cap/drive-sharer"),
-    ("tailscale.com/cap/relay", "tailscale.com/cap/relay-target"),
-];
 
 /// A rule as it goes over the wire.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -142,6 +138,7 @@ impl Tailnet<'_> {
     fn opened(&self, alias: &Alias, node: &Device) -> Vec<String> {
         match alias {
             Alias::Any => vec!["*".to_owned()],
+            Alias::Internet if node.is_exit_node() => internet().iter().map(text).collect(),
             Alias::Prefix(net) => Vec::from_iter(serves(node, alias).then(|| text(net))),
             Alias::Range(first, last) => {
                 Vec::from_iter(serves(node, alias).then(|| SourceRange::Span(*first, *last).to_string()))
@@ -183,10 +180,11 @@ fn serves(node: &Device, alias: &Alias) -> bool {
     own.iter().chain(node.subnets()).any(|net| overlaps(alias, net))
 }
 
-/// What a router opens of a rule that names it: subnets only.
+/// What a router opens of a rule that names it: subnets, and the internet of an exit node.
 fn routed(alias: &Alias, node: &Device) -> Vec<String> {
     let behind = |alias: &Alias| node.subnets().any(|net| overlaps(alias, net));
     match alias {
+        Alias::Internet if node.is_exit_node() => internet().iter().map(text).collect(),
         Alias::Prefix(net) if behind(alias) => vec![text(net)],
         Alias::Range(first, last) if behind(alias) => vec![SourceRange::Span(*first, *last).to_string()],
         Alias::Set(nets) => nets.iter().filter(|net| behind(&Alias::Prefix(**net))).map(text).collect(),

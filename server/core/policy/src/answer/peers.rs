@@ -62,7 +62,7 @@ impl Tailnet<'_> {
         allowed_ips.extend(addresses_as_nets(node));
         for net in &node.routes {
             if is_exit(net) {
-                allowed_ips.extend(self.uses_exit(viewer, node).then_some(*net));
+                allowed_ips.extend(self.uses_exit(viewer, net, node).then_some(*net));
             } else if self.uses_route(viewer, net) && self.is_primary(node, net, Some(viewer)) {
                 allowed_ips.insert(*net);
                 primary_routes.insert(*net);
@@ -113,9 +113,10 @@ impl Tailnet<'_> {
         self.policy.opens_all || shares() || self.any_link(passes)
     }
 
-    fn uses_exit(&self, node: &Device, exit: &Device) -> bool {
+    fn uses_exit(&self, node: &Device, route: &IpNet, exit: &Device) -> bool {
         let opens = |link: Link| {
-            let wide = |alias: &&Alias| matches!(alias, Alias::Any | Alias::Internet | Alias::Anywhere);
+            let all = |alias: &Alias| literals(alias).contains(&span::of(route));
+            let wide = |alias: &&Alias| matches!(alias, Alias::Any | Alias::Internet) || all(alias);
             let via = link.acl.map(|acl| acl.via.as_slice()).unwrap_or_default();
             let by_this = via.is_empty() || via.iter().any(|tag| exit.tags.contains(tag));
             by_this && self.is_among(link.from, node) && link.to.iter().any(wide)

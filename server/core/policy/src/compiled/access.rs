@@ -50,7 +50,7 @@ impl Compiled {
         let exits = [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
         let exits = exits.into_iter().filter(|_| self.approves_exit(tags));
         let subnets = self.approved(tags).filter(|net| net.prefix_len() > 0);
-        self.draft(self.tag_marks(tags), &mesh(), subnets.chain(exits))
+        self.draft(self.tag_marks(tags), tags, &mesh(), subnets.chain(exits))
     }
 
     fn approved<'a>(&'a self, tags: &'a [Tag]) -> impl Iterator<Item = IpNet> + 'a {

@@ -21,6 +21,18 @@ impl Sparse {
         }
     }
 
+    /// Whether some bit of this set is in the dense set.
+    pub(crate) fn touches(&self, words: &[u64]) -> bool {
+        self.meets(words, words)
+    }
+
+    /// The bits that are in the dense set too, ascending.
+    pub(crate) fn common(&self, words: &[u64]) -> impl Iterator<Item = usize> {
+        let both = |(word, bits): &(u32, u64)| (*word as usize, words.get(*word as usize).map_or(0, |w| w & bits));
+        let each = |(word, bits): (usize, u64)| (0..64).filter(move |at| bits >> at & 1 == 1).map(move |at| word * 64 + at);
+        self.0.iter().map(both).flat_map(each)
+    }
+
     /// Whether some bit of this set is in both dense sets too.
     pub(crate) fn meets(&self, a: &[u64], b: &[u64]) -> bool {
         self.0.iter().any(|&(word, bits)| {
@@ -38,6 +50,16 @@ pub(crate) fn words(bits: usize) -> usize {
 
 pub(crate) fn has(words: &[u64], bit: usize) -> bool {
     words.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
+}
+
+/// Takes out what the other set does not have.
+pub(crate) fn and(words: &mut [u64], other: &[u64]) {
+    words.iter_mut().zip(other).for_each(|(word, other)| *word &= other);
+}
+
+/// Puts in what the other set has.
+pub(crate) fn or(words: &mut [u64], other: &[u64]) {
+    words.iter_mut().zip(other).for_each(|(word, other)| *word |= other);
 }
 
 /// Whether the two sets share a number.
@@ -75,6 +97,13 @@ mod tests {
             c.iter().for_each(|bit| sparse.insert(*bit));
             let all: BTreeSet<_> = a.intersection(&b).copied().collect();
             prop_assert_eq!(sparse.meets(&da, &db), all.intersection(&c).next().is_some());
+            prop_assert_eq!(sparse.touches(&da), !c.is_disjoint(&a));
+            prop_assert!(sparse.common(&da).eq(c.intersection(&a).copied()));
+            let (mut both, mut any) = (da.clone(), da.clone());
+            and(&mut both, &db);
+            or(&mut any, &db);
+            prop_assert_eq!(both, dense(&all));
+            prop_assert_eq!(any, dense(&a.union(&b).copied().collect()));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ident::Tag;
 
-use crate::{Compiled, PortRange, compiled::mask::has, protocol};
+use crate::{Compiled, PortRange, Rule, compiled::mask::has, protocol};
 
 /// The answer for people who create a key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,9 +20,9 @@ pub struct Reach {
 pub struct ReachLine {
     /// The alias of the policy, such as `tag:server`; `*` is everything.
     pub to: String,
-    /// Ports such as `22,80-443`; `*` is every port.
+    /// Ports such as `22,80-443`; `*` is every port. Of a grant to applications, its capabilities.
     pub ports: String,
-    /// Protocol; empty is TCP, UDP and ICMP.
+    /// Protocol; empty is TCP, UDP and ICMP, `app` is a grant to applications.
     pub proto: String,
     /// Line of the rule.
     pub line: u32,
@@ -33,9 +33,9 @@ pub struct ReachLine {
 pub struct ReachedLine {
     /// The alias of the policy, such as `group:admins`; `*` is every node.
     pub from: String,
-    /// Ports such as `22,80-443`; `*` is every port.
+    /// Ports such as `22,80-443`; `*` is every port. Of a grant to applications, its capabilities.
     pub ports: String,
-    /// Protocol; empty is TCP, UDP and ICMP.
+    /// Protocol; empty is TCP, UDP and ICMP, `app` is a grant to applications.
     pub proto: String,
     /// Line of the rule.
     pub line: u32,
@@ -56,34 +56,41 @@ impl Compiled {
         }
         seen.clear();
         for rule in access.as_destination {
-            let ports = self.entries(rule, |entry| has(&entries, entry)).flat_map(|(_, ports)| ports);
-            let ports = ports_text(ports.copied().collect());
-            self.add_reaching(rule, &ports, &mut seen, &mut reach.reached_by);
+            let opened = self.entries(rule, |entry| has(&entries, entry));
+            let ports = opened.flat_map(|entry| entry.ports.iter().copied()).collect();
+            self.add_reaching(rule, ports, &mut seen, &mut reach.reached_by);
         }
         reach
     }
 
     fn add_reached(&self, rule: usize, seen: &mut Seen, out: &mut Vec<ReachLine>) {
-        let Some(acl) = self.content.acls.get(rule) else { return };
-        let proto = protocol::name(&acl.protocols);
-        for (named, ports) in &acl.destinations {
-            let (to, ports) = (named.text.clone(), ports_text(ports.clone()));
-            let is_new = seen.insert((to.clone(), ports.clone(), proto.clone()));
-            if is_new && self.content.can_match(&named.alias) {
-                out.push(ReachLine { to, ports, proto: proto.clone(), line: acl.line });
+        let Some(rule) = self.rules.get(rule) else { return };
+        for (to, ports) in &rule.words.destinations {
+            let (ports, proto) = rule.what(ports.clone());
+            if seen.insert((to.clone(), ports.clone(), proto.clone())) {
+                out.push(ReachLine { to: to.clone(), ports, proto, line: rule.line });
             }
         }
     }
 
-    fn add_reaching(&self, rule: usize, ports: &str, seen: &mut Seen, out: &mut Vec<ReachedLine>) {
-        let Some(acl) = self.content.acls.get(rule) else { return };
-        let proto = protocol::name(&acl.protocols);
-        for named in &acl.sources {
-            let (from, ports) = (named.text.clone(), ports.to_owned());
-            let is_new = seen.insert((from.clone(), ports.clone(), proto.clone()));
-            if is_new && self.content.can_match(&named.alias) {
-                out.push(ReachedLine { from, ports, proto: proto.clone(), line: acl.line });
+    fn add_reaching(&self, rule: usize, ports: Vec<PortRange>, seen: &mut Seen, out: &mut Vec<ReachedLine>) {
+        let Some(rule) = self.rules.get(rule) else { return };
+        let (ports, proto) = rule.what(ports);
+        for from in &rule.words.sources {
+            if seen.insert((from.clone(), ports.clone(), proto.clone())) {
+                let (ports, proto) = (ports.clone(), proto.clone());
+                out.push(ReachedLine { from: from.clone(), ports, proto, line: rule.line });
             }
+        }
+    }
+}
+
+impl Rule {
+    /// Ports and protocol; of a rule that grants capabilities, these and `app`.
+    fn what(&self, ports: Vec<PortRange>) -> (String, String) {
+        match &self.caps {
+            None => (ports_text(ports), protocol::name(&self.protocols)),
+            Some(caps) => (caps.keys().cloned().collect::<Vec<_>>().join(","), "app".to_owned()),
         }
     }
 }

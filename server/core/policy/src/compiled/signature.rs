@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use crate::compiled::mask::{has, meet, words};
 
-/// The rules that a node is a source of and those that it is a destination of, and which of their parts.
-/// Nodes with equal signatures (of the same [`crate::Compiled`]) form one viewer class: they see the same nodes and
-/// get the same filter, up to their own addresses. Cheap to clone and to compare.
+/// The rules that a node is a source of and those that it is a destination of, which of their parts, and the subnets that
+/// it serves. Nodes with equal signatures (of the same [`crate::Compiled`]) form one viewer class: they see the same
+/// nodes and get the same filter, up to their own addresses and the devices of their own person. Cheap to clone and to
+/// compare.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signature {
-    /// Four sets one after the other: source, named, destination (a bit per rule), entries (a bit per destination).
+    /// Sets one after the other: source, named, destination, own, carried (a bit per rule), entries (a bit per destination).
     words: Arc<[u64]>,
-    /// Words of each of the first three sets.
+    /// Words of each of the sets with a bit per rule.
     rule_words: usize,
+    /// Ascending.
+    subnets: Arc<[IpNet]>,
 }
 
 /// A signature in the making.
@@ -24,20 +29,31 @@ pub(crate) struct Draft {
     pub(crate) named: Vec<u64>,
     /// Rules that open something on the node or behind it.
     pub(crate) destination: Vec<u64>,
-    /// The destinations within the rules that do.
+    /// Rules that open something among the devices of the node's person.
+    pub(crate) own: Vec<u64>,
+    /// Rules with `via` that the node may carry by its tags.
+    pub(crate) carried: Vec<u64>,
+    /// The destinations within the rules that open something on the node or behind it.
     pub(crate) entries: Vec<u64>,
+    /// Subnets that it serves.
+    pub(crate) subnets: Vec<IpNet>,
 }
 
 impl Draft {
     pub(crate) fn new(rules: usize, entries: usize) -> Self {
-        let (per_rule, per_entry) = (vec![0; words(rules)], vec![0; words(entries)]);
-        Self { source: per_rule.clone(), named: per_rule.clone(), destination: per_rule, entries: per_entry }
+        let (per_rule, per_entry) = (|| vec![0; words(rules)], vec![0; words(entries)]);
+        let (source, named, destination) = (per_rule(), per_rule(), per_rule());
+        let (own, carried) = (per_rule(), per_rule());
+        Self { source, named, destination, own, carried, entries: per_entry, subnets: Vec::new() }
     }
 
-    pub(crate) fn finish(self) -> Signature {
+    pub(crate) fn finish(mut self) -> Signature {
+        self.subnets.sort();
+        self.subnets.dedup();
         let rule_words = self.source.len();
-        let all = [self.source, self.named, self.destination, self.entries];
-        Signature { words: all.into_iter().flatten().collect(), rule_words }
+        let all = [self.source, self.named, self.destination, self.own, self.carried, self.entries];
+        let words = all.into_iter().flatten().collect();
+        Signature { words, rule_words, subnets: self.subnets.into() }
     }
 }
 
@@ -59,8 +75,21 @@ impl Signature {
         self.part(2)
     }
 
+    pub(crate) fn own(&self) -> &[u64] {
+        self.part(3)
+    }
+
+    pub(crate) fn carried(&self) -> &[u64] {
+        self.part(4)
+    }
+
     pub(crate) fn opens_entry(&self, entry: usize) -> bool {
-        has(self.words.get(3 * self.rule_words..).unwrap_or_default(), entry)
+        has(self.words.get(5 * self.rule_words..).unwrap_or_default(), entry)
+    }
+
+    /// Whether the node is a router of this subnet.
+    pub(crate) fn serves(&self, subnet: &IpNet) -> bool {
+        self.subnets.binary_search(subnet).is_ok()
     }
 
     fn part(&self, index: usize) -> &[u64] {

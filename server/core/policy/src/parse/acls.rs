@@ -9,30 +9,33 @@ use crate::{
     MAX_RULES, PortRange,
     alias::{Alias, Mistake, Named, Names, Side, mistake, nearest, not_yet},
     parse::hujson::Report,
-    policy::Acl,
+    policy::{Acl, Content, TOO_MUCH},
     protocol,
 };
 
 const KEYS: [&str; 4] = ["action", "src", "dst", "proto"];
 
 /// The rules in their order.
-pub(crate) fn read(value: &Value, names: &Names, report: &mut Report) -> Vec<Acl> {
+pub(crate) fn read(value: &Value, names: &Names, content: &mut Content, report: &mut Report) {
     let Value::Array(list) = value else {
-        report.say(value.start(), "acls must be a list of rules", None);
-        return Vec::new();
+        return report.say(value.start(), "acls must be a list of rules", None);
     };
     if list.elements.len() > MAX_RULES {
-        report.say(value.start(), format!("a policy has at most {MAX_RULES} rules"), None);
-        return Vec::new();
+        return report.say(value.start(), format!("a policy has at most {MAX_RULES} rules"), None);
     }
-    let mut rules = Vec::new();
     for element in &list.elements {
-        match element {
-            Value::Object(object) => rules.push(rule(object, names, report)),
-            other => report.say(other.start(), "a rule is an object with action, src and dst", None),
+        let Value::Object(object) = element else {
+            report.say(element.start(), "a rule is an object with action, src and dst", None);
+            continue;
+        };
+        let rule = rule(object, names, report);
+        let from: usize = rule.sources.iter().map(|named| named.alias.weight()).sum();
+        let to: usize = rule.destinations.iter().map(|(named, ports)| named.alias.weight() * ports.len()).sum();
+        if !content.has_room(from + to) {
+            return report.say(object.start(), TOO_MUCH, None);
         }
+        content.acls.push(rule);
     }
-    rules
 }
 
 fn rule(object: &Object, names: &Names, report: &mut Report) -> Acl {
@@ -43,28 +46,14 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Acl {
     let mut sources = Vec::new();
     for (at, text) in list(object, "src", field("src"), report) {
         match Alias::parse(text, Side::Source, names) {
-            Ok(alias) => {
-                if alias.is_unserved(Side::Source) {
-                    report.unserved(at, not_yet(text));
-                }
-                sources.push(Named { alias, text: text.to_owned() });
-            }
+            Ok(alias) => sources.push(Named { alias, text: text.to_owned() }),
             Err(mistake) => report.say(at, side("src", &mistake), mistake.hint),
         }
     }
     let mut destinations = Vec::new();
     for (at, text) in list(object, "dst", field("dst"), report) {
         match destination(text, &protocols, names) {
-            Ok(found) => {
-                if found.0.alias.is_unserved(Side::Destination) {
-                    let Mistake { message, hint } = not_yet(&found.0.text);
-                    report.unserved(
-                        at,
-                        Mistake { message: format!("dst={:?}: {message}", found.0.text), hint },
-                    );
-                }
-                destinations.push(found);
-            }
+            Ok(found) => destinations.push(found),
             Err(mistake) => report.mistake(at, mistake),
         }
     }

@@ -46,12 +46,7 @@ fn aliases(value: &Value, what: &str, names: &Names, report: &mut Report) -> Vec
     let mut aliases = Vec::new();
     for (at, text) in report.texts(value, what) {
         match Alias::parse(text, Side::Approver, names) {
-            Ok(alias) => {
-                if alias.is_unserved(Side::Approver) {
-                    report.unserved(at, not_yet(text));
-                }
-                aliases.push(alias);
-            }
+            Ok(alias) => aliases.push(alias),
             Err(mistake) => report.say(at, format!("{what}: {}", mistake.message), mistake.hint),
         }
     }

@@ -16,7 +16,8 @@ use crate::{
         hujson::Report,
         json,
     },
-    policy::{Acl, App, Content},
+    compiled::IN_TURN,
+    policy::{Acl, App, Content, TOO_MUCH},
     protocol,
 };
 
@@ -60,18 +61,30 @@ fn grant(object: &Object, names: &Names, content: &mut Content, report: &mut Rep
     together(object, &sources, &destinations, !caps.is_empty(), report);
     let via = field("via").map(|value| routers(value, names, report)).unwrap_or_default();
     let line = report.place(object.start()).0;
+    let weight = |named: &Named| named.alias.weight();
+    let (from, to): (usize, usize) = (sources.iter().map(weight).sum(), destinations.iter().map(weight).sum());
+    let of_ports: usize = ip.iter().map(|(_, ports)| from + to * ports.len()).sum();
+    if !content.has_room(of_ports + (1 + IN_TURN.len()) * (from + to) * usize::from(!caps.is_empty())) {
+        return report.say(object.start(), TOO_MUCH, None);
+    }
     for (protocols, ports) in ip {
         let destinations = destinations.iter().map(|named| (named.clone(), ports.clone())).collect();
         content.acls.push(Acl { line, protocols, sources: sources.clone(), destinations, via: via.clone() });
     }
     if !caps.is_empty() {
         let alias = |named: &Named| named.alias.clone();
-        let (sources, destinations) = (sources.iter().map(alias), destinations.iter().map(alias));
-        content.apps.push(App { sources: sources.collect(), destinations: destinations.collect(), caps });
+        let texts = |side: &[Named]| side.iter().map(|named| named.text.clone()).collect();
+        content.apps.push(App {
+            line,
+            sources: sources.iter().map(alias).collect(),
+            destinations: destinations.iter().map(alias).collect(),
+            source_texts: texts(&sources),
+            destination_texts: texts(&destinations),
+            caps,
+        });
     }
 }
 
-/// Refuses what makes no sense together.
 fn together(object: &Object, from: &[Named], to: &[Named], grants_app: bool, report: &mut Report) {
     if to.iter().any(|named| named.alias == Alias::Own) && !from.iter().all(|named| may_own(&named.alias)) {
         report.say(object.start(), OWN, None);
@@ -105,12 +118,7 @@ fn aliases(
     let mut found = Vec::new();
     for (at, text) in report.texts(value, key) {
         match Alias::parse(text, side, names) {
-            Ok(alias) => {
-                if alias.is_unserved(side) {
-                    report.unserved(at, not_yet(text));
-                }
-                found.push(Named { alias, text: text.to_owned() });
-            }
+            Ok(alias) => found.push(Named { alias, text: text.to_owned() }),
             Err(Mistake { message, hint }) => report.say(at, format!("{key}={message}"), hint),
         }
     }
@@ -158,7 +166,6 @@ fn caps(value: &Value, report: &mut Report) -> BTreeMap<String, serde_json::Valu
     let mut caps = BTreeMap::new();
     for member in report.members(value, "app") {
         let name = member.name.as_str();
-        report.unserved(member.start(), not_yet("app"));
         if let Err(what) = cap_name(name) {
             report.say(member.start(), format!("app {name:?}: {what}"), None);
         }
@@ -184,7 +191,6 @@ fn cap_name(name: &str) -> Result<(), &'static str> {
 fn routers(value: &Value, names: &Names, report: &mut Report) -> Vec<Tag> {
     let mut tags = Vec::new();
     for (at, text) in report.texts(value, "via") {
-        report.unserved(at, not_yet("via"));
         match Alias::parse(text, Side::Source, names) {
             Ok(Alias::Tag(tag)) => tags.push(tag),
             Ok(_) => report.say(at, format!("via={text:?}: a router is named by its tag"), None),

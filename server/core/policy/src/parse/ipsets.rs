@@ -1,6 +1,6 @@
 //! `ipsets`: networks under one name.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use ipnet::IpNet;
 use jsonc_parser::{ast::Value, common::Ranged};
@@ -11,9 +11,12 @@ use crate::{
     source::span,
 };
 
-/// Networks by name (without `ipset:`). A set may add and remove what stands above it: `add 10.0.0.0/8`,
+/// Most networks of a set.
+const MOST: usize = 10_000;
+
+/// Networks by name (without `ipset:`), at most 10,000 in each. A set may add and remove what stands above it: `add 10.0.0.0/8`,
 /// `remove 10.1.0.0/16`, `ipset:other`, a host or an address; without a word it adds.
-pub(crate) fn read(value: &Value, names: &Names, report: &mut Report) -> BTreeMap<String, Vec<IpNet>> {
+pub(crate) fn read(value: &Value, names: &Names, report: &mut Report) -> BTreeMap<String, Arc<[IpNet]>> {
     let mut sets = BTreeMap::new();
     for member in report.members(value, "ipsets") {
         let text = member.name.as_str();
@@ -27,8 +30,15 @@ pub(crate) fn read(value: &Value, names: &Names, report: &mut Report) -> BTreeMa
             if let Err(wrong) = include(text, names, &sets, &mut spans) {
                 report.say(at, format!("ipsets[{:?}]: {}", member.name.as_str(), wrong.message), wrong.hint);
             }
+            if spans.len() > MOST {
+                break;
+            }
         }
-        sets.insert(name.to_owned(), span::nets(&spans));
+        let nets = if spans.len() > MOST { Vec::new() } else { span::nets(&spans) };
+        if spans.len() > MOST || nets.len() > MOST {
+            report.say(member.start(), format!("ipsets[{text:?}]: a set has at most {MOST} networks"), None);
+        }
+        sets.insert(name.to_owned(), nets.into());
     }
     sets
 }
@@ -36,7 +46,7 @@ pub(crate) fn read(value: &Value, names: &Names, report: &mut Report) -> BTreeMa
 fn include(
     text: &str,
     names: &Names,
-    sets: &BTreeMap<String, Vec<IpNet>>,
+    sets: &BTreeMap<String, Arc<[IpNet]>>,
     spans: &mut Vec<span::Span>,
 ) -> Result<(), Mistake> {
     let text = text.trim();

@@ -6,7 +6,7 @@ use ident::{Tag, TagError};
 use jsonc_parser::{ast::Value, common::Ranged};
 
 use crate::{
-    alias::{Alias, Mistake, Names, Side, not_yet},
+    alias::{Alias, Names, Side},
     parse::hujson::Report,
 };
 
@@ -41,12 +41,7 @@ pub(crate) fn read(
         let mut aliases = Vec::new();
         for (at, text) in texts {
             match Alias::parse(text, Side::Owner, names) {
-                Ok(alias) => {
-                    if alias.is_unserved(Side::Owner) {
-                        report.unserved(*at, later(tag, text, &alias));
-                    }
-                    aliases.push(alias);
-                }
+                Ok(alias) => aliases.push(alias),
                 Err(mistake) => {
                     report.say(
                         *at,
@@ -59,13 +54,6 @@ pub(crate) fn read(
         owners.insert(tag.clone(), aliases);
     }
     owners
-}
-
-fn later(tag: &Tag, text: &str, alias: &Alias) -> Mistake {
-    let what =
-        if matches!(alias, Alias::Tag(_)) { format!("{text} as an owner of tags") } else { text.to_owned() };
-    let Mistake { message, hint } = not_yet(&what);
-    Mistake { message: format!("tagOwners[{:?}]: {message}", tag.as_str()), hint }
 }
 
 fn reason(name: &str, error: &TagError) -> String {

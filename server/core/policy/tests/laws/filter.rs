@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use policy::{Compiled, Policy, PortRange, Signature, SourceRange, Target};
 
-use crate::{oracle::Packet, worlds::World};
+use crate::{
+    oracle::Packet,
+    worlds::{Node, World},
+};
 
 pub struct Filter {
     rules: Vec<Rule>,
@@ -14,7 +17,7 @@ pub struct Filter {
 struct Rule {
     protocols: Vec<i32>,
     sources: Vec<SourceRange>,
-    destinations: Vec<(IpNet, Vec<PortRange>)>,
+    destinations: Vec<(SourceRange, Vec<PortRange>)>,
 }
 
 /// The world's policy, compiled, and the signatures of its nodes.
@@ -26,42 +29,68 @@ pub fn compiled(world: &World) -> (Compiled, Vec<Signature>) {
 }
 
 pub fn of(world: &World, compiled: &Compiled, signatures: &[Signature], node: usize) -> Filter {
-    let numbers =
-        (0..compiled.rules().len()).filter(|rule| compiled.is_destination(&signatures[node], *rule));
-    let rules = numbers.map(|number| {
-        let fixed = compiled.sources_fixed(number);
-        let mut sources = fixed.ranges.clone();
-        let routes = world.nodes.iter().flat_map(|node| &node.routes).filter(|route| route.prefix_len() > 0);
-        sources.extend(routes.filter(|_| fixed.approved_routes).map(|route| SourceRange::Prefix(*route)));
-        for (peer, signature) in world.nodes.iter().zip(signatures) {
-            let named = compiled.is_source(signature, number);
-            sources.extend(
-                peer.addresses().into_iter().filter(|_| named).map(|a| SourceRange::Prefix(a.into())),
-            );
+    let (mut rules, own) = (Vec::new(), &signatures[node]);
+    for (number, rule) in compiled.rules().iter().enumerate() {
+        let protocols = rule.protocols.clone();
+        if compiled.is_own_destination(own, number) {
+            let ports = compiled.opened_to_own(number, own);
+            let sources = world.nodes.iter().filter(|peer| peer.is_of_same_person(&world.nodes[node]));
+            let sources = sources.flat_map(addresses).collect();
+            let destinations = addresses(&world.nodes[node]).map(|address| (address, ports.clone())).to_vec();
+            rules.push(Rule { protocols: protocols.clone(), sources, destinations });
         }
-        let subject = world.nodes[node].subject();
-        let destinations = compiled.destinations(number, &subject).into_iter().flat_map(|destination| {
-            let nets: Vec<IpNet> = match destination.what {
-                Target::Everything => vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()],
-                Target::SelfAddresses => world.nodes[node].addresses().map(IpNet::from).to_vec(),
-                Target::Prefix(net) => vec![net],
-                Target::Internet => policy::internet(),
-            };
-            nets.into_iter().map(move |net| (net, destination.ports.clone()))
-        });
-        let protocols = compiled.rules()[number].protocols.clone();
-        Rule { protocols, sources, destinations: destinations.collect() }
+        if compiled.is_destination(own, number) {
+            let sources = sources(world, compiled, signatures, number);
+            rules.push(Rule { protocols, sources, destinations: destinations(world, compiled, number, node) });
+        }
+    }
+    Filter { rules }
+}
+
+fn sources(world: &World, compiled: &Compiled, signatures: &[Signature], rule: usize) -> Vec<SourceRange> {
+    let fixed = compiled.sources_fixed(rule);
+    let mut sources = fixed.ranges.clone();
+    let routes = world.nodes.iter().flat_map(|node| &node.routes).filter(|route| route.prefix_len() > 0);
+    sources.extend(routes.filter(|_| fixed.approved_routes).map(|route| SourceRange::Prefix(*route)));
+    for (peer, signature) in world.nodes.iter().zip(signatures) {
+        let named = compiled.is_source(signature, rule);
+        sources.extend(addresses(peer).into_iter().filter(|_| named));
+    }
+    sources
+}
+
+fn destinations(
+    world: &World,
+    compiled: &Compiled,
+    rule: usize,
+    node: usize,
+) -> Vec<(SourceRange, Vec<PortRange>)> {
+    let node = &world.nodes[node];
+    let opened = compiled.destinations(rule, &node.subject()).into_iter().flat_map(|destination| {
+        let whole: [IpNet; 2] = ["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()];
+        let what: Vec<SourceRange> = match destination.what {
+            Target::Everything => whole.map(SourceRange::Prefix).to_vec(),
+            Target::SelfAddresses => addresses(node).to_vec(),
+            Target::Prefix(net) => vec![SourceRange::Prefix(net)],
+            Target::Range(first, last) => vec![SourceRange::Span(first, last)],
+            Target::Internet => policy::internet().into_iter().map(SourceRange::Prefix).collect(),
+        };
+        what.into_iter().map(move |what| (what, destination.ports.clone()))
     });
-    Filter { rules: rules.collect() }
+    opened.collect()
+}
+
+fn addresses(node: &Node) -> [SourceRange; 2] {
+    node.addresses().map(|address| SourceRange::Prefix(address.into()))
 }
 
 impl Filter {
     pub fn passes(&self, packet: &Packet) -> bool {
         self.rules.iter().any(|rule| {
             let by_default = rule.protocols.is_empty() && [6, 17, 1, 58].contains(&packet.protocol);
-            let to = |(net, ports): &(IpNet, Vec<PortRange>)| {
+            let to = |(what, ports): &(SourceRange, Vec<PortRange>)| {
                 let port = ports.iter().any(|range| (range.first..=range.last).contains(&packet.port));
-                port && net.contains(&packet.to)
+                port && holds(what, packet.to)
             };
             (by_default || rule.protocols.contains(&packet.protocol))
                 && rule.sources.iter().any(|source| holds(source, packet.from))
@@ -73,6 +102,8 @@ impl Filter {
 fn holds(range: &SourceRange, address: IpAddr) -> bool {
     match range {
         SourceRange::Prefix(net) => net.contains(&address),
-        SourceRange::Span(first, last) => (*first..=*last).contains(&address),
+        SourceRange::Span(first, last) => {
+            first.is_ipv4() == address.is_ipv4() && (*first..=*last).contains(&address)
+        }
     }
 }

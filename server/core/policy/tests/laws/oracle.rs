@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use crate::worlds::{GROUPS, Node, TAGS, Who, World};
+use crate::worlds::{GROUPS, Node, TAGS, USERS, Who, World};
 
 const PUBLIC_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1));
 const PUBLIC_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0, 0, 0, 0, 0, 1));
@@ -38,11 +38,19 @@ impl World {
     /// Whether the policy allows the packet, which a sends or forwards and b takes or forwards.
     pub fn allows(&self, packet: &Packet, a: usize, b: usize) -> bool {
         self.rules.iter().any(|rule| {
+            let router = &self.nodes[b];
+            if let Some(via) = rule.via {
+                let own = router.addresses().contains(&packet.to);
+                if own || !router.tags.iter().any(|tag| tag.as_str() == TAGS[via]) {
+                    return false;
+                }
+            }
             let from = rule.from.iter().any(|who| self.is_from(*who, packet, &self.nodes[a]));
             let to = (0..rule.to.len()).any(|at| {
                 let ports =
                     rule.ports(at).iter().any(|(first, last)| (*first..=*last).contains(&packet.port));
-                ports && is_to(rule.to[at].0, packet, &self.nodes[b])
+                let own = rule.to[at].0 == Who::Own && self.is_own(packet, a, b);
+                ports && (own || is_to(rule.to[at].0, packet, &self.nodes[b]))
             });
             from && to && rule.protocols().contains(&packet.protocol)
         })
@@ -55,6 +63,25 @@ impl World {
         self.packets(viewer, router)
             .iter()
             .any(|packet| public(packet) && self.allows(packet, viewer, router))
+    }
+
+    /// Whether one device of a person sends to another.
+    fn is_own(&self, packet: &Packet, a: usize, b: usize) -> bool {
+        let (from, to) = (&self.nodes[a], &self.nodes[b]);
+        let between = from.addresses().contains(&packet.from) && to.addresses().contains(&packet.to);
+        between && from.is_of_same_person(to)
+    }
+
+    /// Tags of the routers by which the viewer is sent into the route.
+    pub fn sent_by(&self, viewer: usize, route: &IpNet) -> Vec<&'static str> {
+        let covers = |net: &IpNet| net.contains(route) || route.contains(net);
+        let rules = self.rules.iter().filter(|rule| {
+            let to = rule.to.iter().filter_map(|(who, _)| who.nets()).flatten().any(|net| covers(&net));
+            let packets = self.sends(viewer).into_iter();
+            let mut packets = packets.map(|from| Packet { from, to: from, protocol: 6, port: 1 });
+            to && packets.any(|p| rule.from.iter().any(|who| self.is_from(*who, &p, &self.nodes[viewer])))
+        });
+        rules.filter_map(|rule| Some(TAGS[rule.via?])).collect()
     }
 
     fn sends(&self, node: usize) -> Vec<IpAddr> {
@@ -78,8 +105,8 @@ impl World {
         let own = sender.addresses().contains(&packet.from);
         match who {
             Who::Any => own || self.nodes.iter().flat_map(subnets).any(|route| route.contains(&packet.from)),
-            Who::Internet => false,
-            _ => who.net().map_or(own && is(who, sender), |net| net.contains(&packet.from)),
+            Who::Internet | Who::Own => false,
+            _ => who.nets().map_or(own && is(who, sender), |nets| nets.iter().any(|net| net.contains(&packet.from))),
         }
     }
 }
@@ -91,8 +118,8 @@ fn is_to(who: Who, packet: &Packet, receiver: &Node) -> bool {
         Who::Any => true,
         Who::Internet => public,
         // A network is reached through an exit node only if it is a whole family.
-        _ => who.net().map_or(own && is(who, receiver), |net| {
-            net.contains(&packet.to) && (!public || net.prefix_len() == 0)
+        _ => who.nets().map_or(own && is(who, receiver), |nets| {
+            nets.iter().any(|net| net.contains(&packet.to) && (!public || net.prefix_len() == 0))
         }),
     }
 }
@@ -105,7 +132,8 @@ fn is(who: Who, node: &Node) -> bool {
         Who::Tag(at) => node.tags.iter().any(|tag| tag.as_str() == TAGS[at]),
         Who::Member => owner.is_some(),
         Who::Tagged => !node.tags.is_empty(),
-        Who::Any | Who::Net(_) | Who::Internet => false,
+        Who::Domain => owner.is_some_and(|owner| USERS[owner].0.ends_with("@example.com")),
+        Who::Any | Who::Net(_) | Who::Written(_) | Who::Internet | Who::Own => false,
     }
 }
 

@@ -36,6 +36,13 @@ const ROUTES: [&str; 8] = [
     "0.0.0.0/0",
     "::/0",
 ];
+/// Ranges of addresses and sets of networks, and the prefixes that they are.
+const WRITTEN: [(&str, &[&str]); 4] = [
+    ("10.1.2.0-10.1.3.255", &["10.1.2.0/23"]),
+    ("100.64.0.2-100.64.0.4", &["100.64.0.2/31", "100.64.0.4/32"]),
+    ("ipset:some", &["10.1.0.0/23", "10.1.3.0/24", "192.168.1.0/24"]),
+    ("autogroup:danger-all", &["0.0.0.0/0", "::/0"]),
+];
 const PORTS: [&str; 4] = ["*", "22", "80-443", "22,8080"];
 const PROTOCOLS: [(&str, i32); 2] = [("tcp", 6), ("icmp", 1)];
 
@@ -46,9 +53,14 @@ pub enum Who {
     Group(usize),
     Tag(usize),
     Net(usize),
+    Written(usize),
+    /// Everybody of example.com.
+    Domain,
     Member,
     Tagged,
     Internet,
+    /// The sender's other devices.
+    Own,
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +68,8 @@ pub struct Rule {
     pub from: Vec<Who>,
     pub to: Vec<(Who, usize)>,
     pub protocol: Option<usize>,
+    /// A tag of the routers that may carry it.
+    pub via: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -74,9 +88,17 @@ pub struct World {
 }
 
 impl Who {
-    pub fn net(self) -> Option<IpNet> {
-        let Self::Net(at) = self else { return None };
-        Some(NETS[at].parse().unwrap())
+    /// The networks that it stands for; none for who is named otherwise.
+    pub fn nets(self) -> Option<Vec<IpNet>> {
+        match self {
+            Self::Net(at) => Some(vec![NETS[at].parse().unwrap()]),
+            Self::Written(at) => Some(WRITTEN[at].1.iter().map(|net| net.parse().unwrap()).collect()),
+            _ => None,
+        }
+    }
+
+    fn is_person(self) -> bool {
+        matches!(self, Self::User(_) | Self::Group(_) | Self::Domain | Self::Member | Self::Any)
     }
 }
 
@@ -89,6 +111,9 @@ impl fmt::Display for Who {
             Self::Tag(at) => TAGS[*at],
             Self::Net(4) => "office",
             Self::Net(at) => NETS[*at],
+            Self::Written(at) => WRITTEN[*at].0,
+            Self::Domain => "user:*@example.com",
+            Self::Own => "autogroup:self",
             Self::Member => "autogroup:member",
             Self::Tagged => "autogroup:tagged",
             Self::Internet => "autogroup:internet",
@@ -112,10 +137,34 @@ impl Rule {
     }
 }
 
+const SETS: &str = r#""ipset:some": ["10.1.0.0/22", "remove 10.1.2.0/24", "192.168.1.0/24"]"#;
+
+impl Rule {
+    /// The rule as grants, one for each destination, since these may have different ports.
+    fn as_grants(&self, quoted: &impl Fn(Vec<String>) -> String) -> String {
+        let from = quoted(self.from.iter().map(Who::to_string).collect());
+        let via = self.via.map_or("", |at| TAGS[at]);
+        let grants = self.to.iter().map(|(who, ports)| {
+            let ports = PORTS[*ports].split(',').map(|ports| match self.protocol {
+                Some(at) => format!("{}:{ports}", PROTOCOLS[at].0),
+                None => ports.to_owned(),
+            });
+            let ip = quoted(ports.collect());
+            format!("    {{\"src\": [{from}], \"dst\": [\"{who}\"], \"ip\": [{ip}], \"via\": [\"{via}\"]}},\n")
+        });
+        grants.collect()
+    }
+}
+
 impl Node {
     pub fn subject(&self) -> Subject<'_> {
         let login = self.user.map(|at| USERS[at].0);
         Subject { tags: &self.tags, login, v4: self.v4, v6: self.v6, routes: &self.routes }
+    }
+
+    pub fn is_of_same_person(&self, other: &Self) -> bool {
+        let owner = |node: &Self| node.user.filter(|_| node.tags.is_empty());
+        owner(self).is_some() && owner(self) == owner(other)
     }
 
     pub fn addresses(&self) -> [IpAddr; 2] {
@@ -132,7 +181,9 @@ impl World {
             format!("{name:?}: [{}]", quoted(members.iter().map(|at| USERS[*at].1.to_owned()).collect()))
         });
         let tags = TAGS.map(|tag| format!("{tag:?}: []"));
-        let rules = self.rules.iter().map(|rule| {
+        let (routed, plain): (Vec<_>, Vec<_>) = self.rules.iter().partition(|rule| rule.via.is_some());
+        let grants = routed.into_iter().map(|rule| rule.as_grants(&quoted)).collect::<String>();
+        let rules = plain.into_iter().map(|rule| {
             let from = quoted(rule.from.iter().map(Who::to_string).collect());
             let to = quoted(rule.to.iter().map(|(who, ports)| format!("{who}:{}", PORTS[*ports])).collect());
             let proto =
@@ -140,11 +191,11 @@ impl World {
             format!("    {{\"action\": \"accept\", \"src\": [{from}], \"dst\": [{to}]{proto}}}, // a rule\n")
         });
         format!(
-            "{{\n  \"groups\": {{{}}},\n  \"hosts\": {{\"office\": {:?}}},\n  \"tagOwners\": {{{}}},\n  \"acls\": [\n{}  ],\n}}\n",
+            "{{\n  \"groups\": {{{}}},\n  \"hosts\": {{\"office\": {:?}}},\n  \"tagOwners\": {{{}}},\n  \"ipsets\": {{{SETS}}},\n  \"acls\": [\n{}  ],\n  \"grants\": [\n{grants}  ],\n}}\n",
             groups.join(", "),
             NETS[4],
             tags.join(", "),
-            rules.collect::<String>()
+            rules.collect::<String>(),
         )
     }
 
@@ -153,13 +204,15 @@ impl World {
         let named =
             self.rules.iter().flat_map(|rule| rule.from.iter().chain(rule.to.iter().map(|(who, _)| who)));
         named
-            .filter_map(|who| who.net())
+            .filter_map(|who| who.nets())
+            .flatten()
             .any(|net| node.addresses().iter().any(|address| net.contains(address)))
     }
 
     /// Every address that can make a difference: literals and routes begin there.
     pub fn points(&self) -> Vec<IpAddr> {
-        let nets = NETS.iter().chain(&ROUTES).map(|text| text.parse::<IpNet>().unwrap());
+        let written = WRITTEN.iter().flat_map(|(_, nets)| *nets);
+        let nets = NETS.iter().chain(&ROUTES).chain(written).map(|text| text.parse::<IpNet>().unwrap());
         nets.filter(|net| net.prefix_len() > 0).map(|net| net.addr()).collect()
     }
 }
@@ -171,20 +224,31 @@ fn who() -> impl Strategy<Value = Who> {
         2 => (0..GROUPS.len()).prop_map(Who::Group),
         3 => (0..TAGS.len()).prop_map(Who::Tag),
         4 => (0..NETS.len()).prop_map(Who::Net),
+        1 => (0..WRITTEN.len() - 1).prop_map(Who::Written),
+        1 => Just(Who::Domain),
         1 => Just(Who::Member),
         1 => Just(Who::Tagged),
     ]
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
-    let target = prop_oneof![8 => who(), 1 => Just(Who::Internet)];
+    let target = prop_oneof![8 => who(), 1 => Just(Who::Internet), 1 => Just(Who::Own)];
+    let source = prop_oneof![20 => who(), 1 => Just(Who::Written(WRITTEN.len() - 1))];
     let to = proptest::collection::vec((target, 0..PORTS.len()), 0..3);
     let protocol = proptest::option::weighted(0.3, 0..PROTOCOLS.len());
-    (proptest::collection::vec(who(), 0..3), to, protocol).prop_map(|(from, mut to, protocol)| {
+    let via = proptest::option::weighted(0.2, 0..TAGS.len());
+    (proptest::collection::vec(source, 0..3), to, protocol, via).prop_map(|(from, mut to, protocol, via)| {
         if protocol == Some(1) {
             to.iter_mut().for_each(|destination| destination.1 = 0);
         }
-        Rule { from, to, protocol }
+        if !from.iter().all(|who| who.is_person()) || via.is_some() {
+            to.retain(|(who, _)| *who != Who::Own);
+        }
+        if via.is_some() {
+            // Grants do not take a whole family, and what they mean by `*` with `via` is nothing at all.
+            to.retain(|(who, _)| *who != Who::Any && *who != Who::Net(NETS.len() - 1));
+        }
+        Rule { from, to, protocol, via }
     })
 }
 

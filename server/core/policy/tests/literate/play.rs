@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ident::Tag;
-use policy::{Compiled, Policy, Target};
+use policy::{Compiled, Destination, Policy, Rule, Target};
 
 use crate::page::{Node, Scene};
 
@@ -95,7 +95,10 @@ fn says(scene: &Scene, policy: &Policy, compiled: &Compiled, subject: &str, rest
 fn sees(scene: &Scene, compiled: &Compiled, node: &Node) -> String {
     let own = compiled.signature(&node.subject());
     let peers = scene.nodes.iter().filter(|peer| peer.name != node.name);
-    let seen = peers.filter(|peer| compiled.sees(&own, &compiled.signature(&peer.subject())));
+    let seen = peers.filter(|peer| {
+        let is_own = same_person(node, peer) && compiled.sees_own(&own);
+        is_own || compiled.sees(&own, &compiled.signature(&peer.subject()))
+    });
     seen.map(|peer| peer.name.as_str()).collect::<Vec<_>>().join(" ")
 }
 
@@ -103,6 +106,13 @@ fn allows(scene: &Scene, compiled: &Compiled, node: &Node) -> BTreeSet<String> {
     let own = compiled.signature(&node.subject());
     let mut lines = BTreeSet::new();
     for (number, rule) in compiled.rules().iter().enumerate() {
+        if compiled.is_own_destination(&own, number) {
+            let devices = scene.nodes.iter().filter(|peer| same_person(node, peer));
+            let devices: Vec<_> = devices.map(|peer| peer.name.as_str()).collect();
+            let ports = compiled.opened_to_own(number, &own);
+            let opened = destination(&Destination { what: Target::SelfAddresses, ports }, rule);
+            lines.insert(format!("{}{} -> {opened}", protocols(rule), devices.join(" ")));
+        }
         if !compiled.is_destination(&own, number) {
             continue;
         }
@@ -120,21 +130,33 @@ fn allows(scene: &Scene, compiled: &Compiled, node: &Node) -> BTreeSet<String> {
             continue;
         }
         let opened = compiled.destinations(number, &node.subject());
-        let opened: Vec<String> = opened.iter().map(destination).collect();
-        let proto = if rule.protocols.is_empty() { String::new() } else { format!("{:?} ", rule.protocols) };
-        lines.insert(format!("{proto}{} -> {}", sources.join(" "), opened.join(" ")));
+        let opened: Vec<String> = opened.iter().map(|opened| destination(opened, rule)).collect();
+        lines.insert(format!("{}{} -> {}", protocols(rule), sources.join(" "), opened.join(" ")));
     }
     lines
 }
 
-fn destination(destination: &policy::Destination) -> String {
+fn same_person(a: &Node, b: &Node) -> bool {
+    a.tags.is_empty() && b.tags.is_empty() && a.login.is_some() && a.login == b.login
+}
+
+fn protocols(rule: &Rule) -> String {
+    if rule.protocols.is_empty() { String::new() } else { format!("{:?} ", rule.protocols) }
+}
+
+/// The target with its ports, or with what applications are granted there.
+fn destination(destination: &Destination, rule: &Rule) -> String {
     let what = match destination.what {
         Target::Everything => "*".to_owned(),
         Target::SelfAddresses => "self".to_owned(),
         Target::Prefix(net) => net.to_string(),
+        Target::Range(first, last) => format!("{first}-{last}"),
         Target::Internet => "internet".to_owned(),
     };
-    let ports: Vec<String> = destination.ports.iter().map(ToString::to_string).collect();
+    let ports: Vec<String> = match &rule.caps {
+        Some(caps) => caps.keys().cloned().collect(),
+        None => destination.ports.iter().map(ToString::to_string).collect(),
+    };
     format!("{what}:{}", ports.join(","))
 }
 
@@ -143,7 +165,12 @@ fn gets(scene: &Scene, compiled: &Compiled, node: &Node) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     for router in scene.nodes.iter().filter(|router| router.name != node.name) {
         let theirs = compiled.signature(&router.subject());
-        for route in router.routes.iter().filter(|route| compiled.route_visible(&own, route, &theirs)) {
+        let carries = |route: &&ipnet::IpNet| {
+            let tags = compiled.routers(&own, route);
+            tags.is_empty() || tags.iter().any(|tag| router.tags.contains(tag))
+        };
+        let visible = router.routes.iter().filter(|route| compiled.route_visible(&own, route, &theirs));
+        for route in visible.filter(carries) {
             lines.insert(format!("{route} from {}", router.name));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ident::NodeId;
+use ident::{NodeId, Tag};
 use ipnet::IpNet;
 
 use super::{Decision, node};
@@ -44,22 +44,37 @@ pub(crate) fn settle(world: &World, changes: &[Change]) -> Vec<Event> {
     }
     let able = |n: &&Arc<Node>| n.accepted() && n.online() && !n.hostinfo.routable_ips.is_empty();
     let routers = world.nodes.iter().filter(able);
-    let routers: Vec<(NodeId, BTreeSet<IpNet>)> =
-        routers.map(|n| (n.id, n.subnet_routes().collect())).collect();
-    let serves = |id: NodeId, prefix: &IpNet| {
-        routers.iter().any(|(router, routes)| *router == id && routes.contains(prefix))
-    };
+    let routers: Vec<Router> =
+        routers.map(|node| Router { node, routes: node.subnet_routes().collect() }).collect();
+    let tags: Vec<&Tag> = world.classes.compiled().router_tags().collect();
     let mut events = Vec::new();
     for prefix in affected {
-        let now = world.primaries.get(&prefix).copied();
-        let stays = now.filter(|id| serves(*id, &prefix));
-        let next =
-            stays.or_else(|| routers.iter().find(|(_, routes)| routes.contains(&prefix)).map(|(id, _)| *id));
-        if next != now {
-            events.push(VolatileEvent::RoutePrimary { prefix, node: next }.into());
+        let by_tags = tags.iter().map(|tag| Some((*tag).clone()));
+        for via in std::iter::once(None).chain(by_tags) {
+            let now = match &via {
+                None => world.primaries.get(&prefix).copied(),
+                Some(tag) => world.via_primaries.get(&(prefix, tag.clone())).copied(),
+            };
+            let next = next(&routers, &prefix, via.as_ref(), now);
+            if next != now {
+                events.push(VolatileEvent::RoutePrimary { prefix, via, node: next }.into());
+            }
         }
     }
     events
+}
+
+/// A node that is able to serve, and what.
+struct Router<'a> {
+    node: &'a Node,
+    routes: BTreeSet<IpNet>,
+}
+
+fn next(routers: &[Router], prefix: &IpNet, via: Option<&Tag>, now: Option<NodeId>) -> Option<NodeId> {
+    let has_tag = |router: &&Router| via.is_none_or(|tag| router.node.owner.tags().contains(tag));
+    let serving = routers.iter().filter(|router| router.routes.contains(prefix)).filter(has_tag);
+    let ids: Vec<NodeId> = serving.map(|router| router.node.id).collect();
+    now.filter(|id| ids.contains(id)).or(ids.first().copied())
 }
 
 fn affected_prefixes(world: &World, changes: &[Change]) -> BTreeSet<IpNet> {
@@ -78,6 +93,7 @@ fn affected_prefixes(world: &World, changes: &[Change]) -> BTreeSet<IpNet> {
         return affected;
     }
     affected.extend(world.primaries.iter().filter(|(_, id)| touched.contains(id)).map(|(p, _)| *p));
+    affected.extend(world.via_primaries.iter().filter(|(_, id)| touched.contains(id)).map(|((p, _), _)| *p));
     for node in touched.iter().filter_map(|id| world.nodes.get(*id)) {
         affected.extend(node.subnet_routes());
     }

@@ -51,6 +51,44 @@ async fn without_a_rule_nobody_sees_anybody_also_after_a_restart() {
     house.close().await;
 }
 
+/// Whoever heard of the peers first would for a moment hold a peer that its filter does not know, or the other way round.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_reaches_everybody_in_one_message() {
+    let house = House::open().await;
+    let devices = [house.member("a").await, house.member("b").await, house.island("c").await];
+    let mut listeners = Vec::new();
+    for device in &devices {
+        listeners.push(device.listen().await);
+    }
+    for (listener, device) in listeners.iter_mut().zip(&devices) {
+        listener.agrees_with(device).await;
+    }
+    let tags = r#""tagOwners": {"tag:member": [], "tag:island": []}"#;
+    for (policy, peers) in [
+        (r#""acls": [{"action": "accept", "src": ["tag:island"], "dst": ["tag:member:22"]}]"#, [1, 1, 2]),
+        (
+            r#""grants": [{"src": ["tag:member"], "dst": ["tag:member"], "app": {"tailscale.com/cap/drive": []}}]"#,
+            [1, 1, 0],
+        ),
+        (r#""acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}]"#, [2, 2, 2]),
+        ("", [0, 0, 0]),
+    ] {
+        let before: Vec<_> = listeners.iter().map(|l| (l.go.view().rules, l.go.peers().clone())).collect();
+        set_policy(&house.admin, &format!("{{{tags}, {policy}}}")).await;
+        for ((listener, before), peers) in listeners.iter_mut().zip(before).zip(peers) {
+            let told = listener.next().await;
+            assert!(told.packet_filters.contains_key("*"), "{told:?}");
+            assert_eq!(listener.go.peers().len(), peers, "after {policy}");
+            assert!(before.0 != listener.go.view().rules || before.1 != *listener.go.peers());
+        }
+        for (listener, device) in listeners.iter_mut().zip(&devices) {
+            listener.is_silent_for(std::time::Duration::from_millis(200)).await;
+            listener.agrees_with(device).await;
+        }
+    }
+    house.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_who_goes_takes_no_other_persons_key_along() {
     let house = House::open().await;
