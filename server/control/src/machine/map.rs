@@ -48,7 +48,7 @@ pub(super) async fn map(
     }
     // Once more: it may have waited.
     let node = callers_node(doors, caller, &request)?;
-    report(doors, caller, &node, &request, request.is_lite()).await?;
+    report(&machines, caller, &node, &request, body.len()).await?;
     if request.is_lite() {
         return Ok(StatusCode::OK.into_response());
     }
@@ -74,21 +74,26 @@ fn callers_node(doors: &Doors, caller: Caller, request: &MapRequest) -> Result<A
 
 /// A long poll changes nothing but the discovery key; a lite update says all there is.
 async fn report(
-    doors: &Doors,
+    Machines { doors, pace, .. }: &Machines,
     caller: Caller,
     node: &Node,
     request: &MapRequest,
-    lite: bool,
+    bytes: usize,
 ) -> Result<(), Refused> {
     if request.read_only {
         return Ok(());
     }
+    let lite = request.is_lite();
     let hostinfo = request.hostinfo.as_ref().filter(|_| lite);
     let home = hostinfo.and_then(|h| h.net_info.as_ref()).map(|n| n.preferred_derp);
+    let described = hostinfo.cloned().map(lasting);
+    if described.as_ref().is_some_and(|hostinfo| *hostinfo != node.hostinfo) {
+        pace.description(doors, caller, bytes).await?;
+    }
     let command = Command::Report(NodeReport {
         machine: caller.machine,
         node_key: node.node_key,
-        hostinfo: hostinfo.cloned().map(lasting),
+        hostinfo: described,
         endpoints: lite.then(|| sorted(request)),
         disco: request.disco_key,
         home_derp: home.and_then(|d| u16::try_from(d).ok()),

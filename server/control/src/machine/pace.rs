@@ -26,6 +26,8 @@ pub(super) struct Pace {
     /// Calls of those who have no node yet.
     strangers: Rate,
     updates: Rate,
+    /// Each is an entry of the log.
+    descriptions: Rate,
     maps: Rate,
     held: Arc<Quota>,
 }
@@ -38,6 +40,7 @@ impl Default for Pace {
             registrations: Rate::new(millis(1000), 100).holding(HOLD),
             strangers: Rate::new(millis(100), 200),
             updates: Rate::new(millis(100), 400).holding(HOLD),
+            descriptions: Rate::new(millis(10_000), 100).holding(HOLD),
             maps: Rate::new(millis(1000), 100).holding(HOLD),
             held: Quota::new(HELD, HELD_EACH),
         }
@@ -69,6 +72,16 @@ impl Pace {
         self.held(&self.updates, doors, caller, bytes).await
     }
 
+    /// Before a device's new description of itself is stored.
+    pub(super) async fn description(
+        &self,
+        doors: &Doors,
+        caller: Caller,
+        bytes: usize,
+    ) -> Result<(), Refused> {
+        self.held(&self.descriptions, doors, caller, bytes).await
+    }
+
     /// Before a whole map is made.
     pub(super) async fn map(&self, doors: &Doors, caller: Caller, bytes: usize) -> Result<(), Refused> {
         self.held(&self.maps, doors, caller, bytes).await
@@ -76,6 +89,9 @@ impl Pace {
 
     async fn held(&self, rate: &Rate, doors: &Doors, caller: Caller, bytes: usize) -> Result<(), Refused> {
         let party = Party::Machine(caller.machine);
+        if rate.admits(party).is_ok() {
+            return Ok(());
+        }
         let mut held = self.held.none(party);
         if !held.grow(bytes) {
             return Err(Refused::later(doors, caller, Spent(HOLD)));

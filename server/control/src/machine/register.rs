@@ -27,7 +27,7 @@ pub(super) async fn register(
     let request: RegisterRequest = decoded(&body)?;
     let response = match unsupported(request.version) {
         Some(text) => RegisterResponse::error(&text),
-        None => decide(doors, caller, request).await?,
+        None => decide(&machines, caller, request, body.len()).await?,
     };
     let body = wire::encode(&response)
         .map_err(|e| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
@@ -35,9 +35,10 @@ pub(super) async fn register(
 }
 
 async fn decide(
-    doors: &Doors,
+    Machines { doors, pace, .. }: &Machines,
     caller: Caller,
     request: RegisterRequest,
+    bytes: usize,
 ) -> Result<RegisterResponse, Refused> {
     let Some(node_key) = request.node_key else {
         return Err(Refused::new(StatusCode::BAD_REQUEST, "NodeKey is missing"));
@@ -57,6 +58,11 @@ async fn decide(
         return Ok(refused(doors, caller, &refusal));
     }
     let known = world.nodes.by_node_key(&node_key).cloned();
+    if let (Command::Register(r), Some(node)) = (&command, &known)
+        && r.hostinfo != node.hostinfo
+    {
+        pace.description(doors, caller, bytes).await?;
+    }
     let origin =
         Origin { actor: format!("machine:{}", caller.machine), source: caller.remote.ip().to_string() };
     match doors.writer.submit(command, origin).await {

@@ -106,6 +106,26 @@ async fn updates_without_end_are_spread_out_and_then_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_describes_itself_anew_without_end_does_not_fill_the_log() {
+    let house = House::open().await;
+    let vain = house.member("vain").await;
+    let events = async || house.admin.call(&api::server::STATUS, &[], &()).await.unwrap().counts.events;
+    let before = events().await;
+    let mut refused = 0;
+    for round in 0..3 {
+        let name = |n: u32| wire::encode(&vain.me.report(&format!("vain{round}x{n}"), &[], 900)).unwrap();
+        let answers = all_at_once(&vain.client, "/machine/map", (0..70).map(name).collect()).await;
+        refused += answers.iter().filter(|status| **status == 429).count();
+    }
+    let written = events().await - before;
+    assert!((50..=110).contains(&written) && refused >= 90, "{written} entries, {refused} refused");
+    let last = house.world().nodes.by_node_key(&vain.me.node).unwrap().hostinfo.hostname.clone();
+    let report = vain.me.report(&last, &["192.0.2.1:1"], 901);
+    vain.client.lite_update(&report).await.expect("other news are taken");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whole_maps_without_end_are_refused() {
     let house = House::open().await;
     let greedy = house.member("greedy").await;
