@@ -90,7 +90,8 @@ impl Kept {
 
 /// Whether only the revisions of the peers may differ.
 fn same_peers(a: &Likeness, b: &Likeness) -> bool {
-    let which = |likeness: &Likeness| likeness.iter().map(|(id, _, view)| (*id, *view)).collect::<Vec<_>>();
+    let which =
+        |likeness: &Likeness| likeness.iter().map(|(id, _, view)| (*id, view.clone())).collect::<Vec<_>>();
     a.len() == b.len() && which(a) == which(b)
 }
 

@@ -105,19 +105,20 @@ impl Bodies {
 /// Peers as JSON. Only a node with routes is told differently to different classes, and alike to those that may use the
 /// same routes.
 #[derive(Debug, Default)]
-struct Peers(BTreeMap<(NodeId, Option<Vec<IpNet>>), (u64, Bytes)>);
+struct Peers(BTreeMap<(NodeId, Option<Vec<IpNet>>), (u64, u64, Bytes)>);
 
 impl Peers {
     fn of(&mut self, world: &World, node: &Node, viewer: ClassId) -> Result<Bytes, EncodeError> {
         let view = (node.id, route_view(world, node, viewer));
-        if let Some((_, json)) = self.0.get(&view).filter(|(rev, _)| *rev == node.rev) {
+        let epoch = view.1.as_ref().map_or(0, |_| world.classes.epoch());
+        if let Some((_, _, json)) = self.0.get(&view).filter(|kept| (kept.0, kept.1) == (epoch, node.rev)) {
             return Ok(json.clone());
         }
         let json = peer_json(world, node, viewer)?;
         if self.0.len() > 4 * world.nodes.len() + 4096 {
             self.0.clear();
         }
-        self.0.insert(view, (node.rev, json.clone()));
+        self.0.insert(view, (epoch, node.rev, json.clone()));
         Ok(json)
     }
 }

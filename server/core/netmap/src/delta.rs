@@ -13,7 +13,6 @@ use crate::{
     patch::change,
     peer::{has_routes, peer, seen, seen_by, self_node},
     profile::{named, owner_id, owner_profile, refers_to},
-    source::own_sources,
 };
 
 /// The difference of two views of one class, the same for every viewer that had the one class and has the other.
@@ -184,12 +183,11 @@ impl Span {
         now: &Node,
         sources: &mut dyn FnMut(usize) -> Arc<[String]>,
     ) -> Filters {
-        let (touched, own) = (self.touches(now.id), self.changes_own(now.id));
+        let (touched, own) = (self.touches(now.id), self.moves_own(now.id));
         if !touched && !own && self.rules.is_empty() {
             return Filters::new();
         }
         let moved = |rule| touched && opened(&self.old, was, rule) != opened(&self.new, now, rule);
-        let own = own && own_sources(&self.old, was) != own_sources(&self.new, now);
         let by_own = |rule| own && opens_to_own(&self.new, now, rule);
         let by_others = |rule| self.rules.contains(&rule) && opens_to_others(&self.new, now, rule);
         let other = rules_of(&self.new, now).into_iter();

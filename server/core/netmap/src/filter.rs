@@ -99,7 +99,8 @@ pub(crate) fn opened(world: &World, node: &Node, rule: usize) -> Opened {
         return Opened { to_others: grant(dsts, caps), to_own: grant(own, caps) };
     }
     let ports = |dst_ports| Opening { dst_ports, ip_proto: what.protocols.clone(), ..Opening::default() };
-    let others = others.iter().flat_map(|d| texts(node, d.what).into_iter().map(|ip| (ip, d.ports.as_slice())));
+    let others =
+        others.iter().flat_map(|d| texts(node, d.what).into_iter().map(|ip| (ip, d.ports.as_slice())));
     let own = compiled.opened_to_own(rule, signature);
     let own = texts(node, Target::SelfAddresses).into_iter().map(|ip| (ip, own.as_slice()));
     Opened { to_others: ports(ranges(others)), to_own: ports(ranges(own)) }

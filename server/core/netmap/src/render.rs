@@ -73,7 +73,8 @@ impl Pieces {
         let of_whole = self.users.iter().filter(|_| has_whole);
         let users: BTreeMap<UserId, &UserProfile> =
             told.iter().chain(of_whole).chain(&own.users).chain(&self.renamed).map(|p| (p.id, p)).collect();
-        let removed: Vec<_> = self.removed.iter().filter(|id| !own.ids.contains(id)).chain(&own.removed).collect();
+        let removed: Vec<_> =
+            self.removed.iter().filter(|id| !own.ids.contains(id)).chain(&own.removed).collect();
 
         let mut json = Object::of(encode(&head)?);
         json.array("PeersChanged", own.others(&self.whole).chain(jsons(&own.whole)));

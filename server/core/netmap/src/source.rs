@@ -19,7 +19,8 @@ pub fn sources(world: &World, rule: usize) -> Vec<String> {
 /// The addresses of all devices of the node's person, itself among them, spelled in the same way; none for a tagged node.
 pub(crate) fn own_sources(world: &World, node: &Node) -> Vec<String> {
     let owner = node.owner.user();
-    let devices = owner.into_iter().flat_map(|owner| world.nodes.owned_by(owner)).filter(|n| n.class.is_some());
+    let devices =
+        owner.into_iter().flat_map(|owner| world.nodes.owned_by(owner)).filter(|n| n.class.is_some());
     spelled(devices.flat_map(|n| addresses(n)).collect())
 }
 

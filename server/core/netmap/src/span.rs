@@ -28,6 +28,8 @@ pub struct Span {
     pub(crate) users: BTreeSet<UserId>,
     /// People of whose devices one was touched.
     owners: BTreeSet<UserId>,
+    /// Those among them whose devices are others than before.
+    movers: BTreeSet<UserId>,
 }
 
 impl Span {
@@ -50,7 +52,8 @@ impl Span {
         }
         let owner = |world: &World, id: &NodeId| world.nodes.get(*id).and_then(|n| n.owner.user());
         let owners = touched.iter().flat_map(|id| [owner(&old, id), owner(&new, id)]).flatten().collect();
-        let mut span = Self { old, new, touched, rules, users, owners };
+        let mut span = Self { old, new, touched, rules, users, owners, movers: BTreeSet::new() };
+        span.movers = span.movers();
         if span.moves_subnets() {
             let all = 0..span.new.classes.compiled().rules().len();
             span.rules.extend(all.filter(|rule| follows_routes(&span.new, *rule)));
@@ -89,27 +92,45 @@ impl Span {
     /// otherwise those that were touched.
     pub(crate) fn own(&self, viewer: NodeId) -> BTreeSet<NodeId> {
         let mut own = BTreeSet::from([viewer]);
-        let anew = self.regroups(viewer) || self.moves(viewer);
+        let anew = self.regroups(viewer) || self.owner(&self.old, viewer) != self.owner(&self.new, viewer);
         for world in [&self.old, &self.new] {
-            let node = world.nodes.get(viewer).filter(|n| n.class.is_some_and(|c| world.classes.sees_own(c)));
-            let owner = node.and_then(|n| n.owner.user());
-            let Some(owner) = owner.filter(|owner| anew || self.owners.contains(owner)) else { continue };
-            let devices = world.nodes.owned_by(owner).map(|n| n.id);
-            own.extend(devices.filter(|id| anew || self.touches(*id)));
+            let Some(owner) = self.owner(world, viewer).filter(|_| sees_own(world, viewer)) else { continue };
+            if anew {
+                own.extend(world.nodes.owned_by(owner).map(|n| n.id));
+            } else if self.owners.contains(&owner) {
+                own.extend(self.touched.iter().filter(|id| self.owner(world, **id) == Some(owner)));
+            }
         }
         own
     }
 
-    /// Whether other devices than before may be the person's whose device the viewer is.
-    pub(crate) fn changes_own(&self, viewer: NodeId) -> bool {
-        let owner = |world: &World| world.nodes.get(viewer).and_then(|n| n.owner.user());
-        [&self.old, &self.new].into_iter().filter_map(|world| owner(world)).any(|o| self.owners.contains(&o))
+    /// Whether other addresses than before are those of the devices of the viewer's person.
+    pub(crate) fn moves_own(&self, viewer: NodeId) -> bool {
+        self.owner(&self.new, viewer).is_some_and(|owner| self.movers.contains(&owner))
     }
 
-    /// Whether the viewer belongs to somebody else.
-    fn moves(&self, viewer: NodeId) -> bool {
-        let owner = |world: &World| world.nodes.get(viewer).and_then(|n| n.owner.user());
-        owner(&self.old) != owner(&self.new)
+    /// Whether something of another device may be news to the viewer because both are one person's.
+    fn concerns_own(&self, viewer: NodeId) -> bool {
+        let touches = |world: &World| {
+            let owner = self.owner(world, viewer).filter(|owner| self.owners.contains(owner));
+            owner.is_some() && sees_own(world, viewer)
+        };
+        !self.owners.is_empty() && (touches(&self.old) || touches(&self.new))
+    }
+
+    fn owner(&self, world: &World, node: NodeId) -> Option<UserId> {
+        world.nodes.get(node).and_then(|n| n.owner.user())
+    }
+
+    /// People who have another device than before, or one less, or one with another address.
+    fn movers(&self) -> BTreeSet<UserId> {
+        let what = |world: &World, id: NodeId| {
+            let node = world.nodes.get(id).filter(|n| n.class.is_some())?;
+            Some((node.owner.user(), node.v4, node.v6))
+        };
+        let moved = |id: &&NodeId| what(&self.old, **id) != what(&self.new, **id);
+        let owners = |id: &NodeId| [self.owner(&self.old, *id), self.owner(&self.new, *id)];
+        self.touched.iter().filter(moved).flat_map(owners).flatten().collect()
     }
 
     fn changes_class(&self, node: NodeId) -> bool {
@@ -135,6 +156,12 @@ impl Span {
     }
 }
 
+/// Whether the node sees the other devices of its person.
+fn sees_own(world: &World, node: NodeId) -> bool {
+    let class = world.nodes.get(node).and_then(|n| n.class);
+    class.is_some_and(|class| world.classes.sees_own(class))
+}
+
 /// Asks for many viewers whether a span concerns them; viewers of one class cost one look.
 #[derive(Debug)]
 pub struct Concern<'a> {
@@ -151,8 +178,11 @@ impl<'a> Concern<'a> {
     /// Whether the viewer may have to be told something; never false when there is something to tell.
     pub fn of(&mut self, viewer: NodeId) -> bool {
         let span = self.span;
-        let own = !span.owners.is_empty() && span.changes_own(viewer);
-        if span.changes_policy() || !span.users.is_empty() || span.touches(viewer) || own {
+        if span.changes_policy()
+            || !span.users.is_empty()
+            || span.touches(viewer)
+            || span.concerns_own(viewer)
+        {
             return true;
         }
         let class = span.classes_of(viewer).1;

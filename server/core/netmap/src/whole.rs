@@ -38,7 +38,7 @@ pub struct Block<'a> {
 }
 
 /// All that the JSON of a block depends on. Two that are equal are told in the same words.
-pub type Likeness = Vec<(NodeId, u64, Option<Vec<IpNet>>)>;
+pub type Likeness = Vec<(NodeId, u64, Option<(u64, Vec<IpNet>)>)>;
 
 impl<'a> Whole<'a> {
     /// As the node sees it. Each block has a peer at least.
@@ -100,7 +100,8 @@ impl<'a> Whole<'a> {
 
     /// What the JSON of a block depends on.
     pub fn likeness(&self, block: &Block<'a>) -> Likeness {
-        let view = |node: &Node| route_view(self.world, node, block.viewer);
+        let epoch = self.world.classes.epoch();
+        let view = |node: &Node| Some((epoch, route_view(self.world, node, block.viewer)?));
         block.nodes.iter().map(|n| (n.id, n.rev, view(n))).collect()
     }
 }

@@ -29,8 +29,8 @@ use crate::{
 
 pub use access::Access;
 pub use reach::{Reach, ReachLine, ReachedLine};
-pub use rule::Rule;
 pub(crate) use rule::IN_TURN;
+pub use rule::Rule;
 pub use signature::Signature;
 
 /// A compiled policy: immutable, shared by pointer, free of anything about the nodes there are.

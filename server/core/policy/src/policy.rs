@@ -23,8 +23,7 @@ pub const MAX_RULES: usize = 10_000;
 
 /// Most addresses, names and networks that the rules may stand for in all.
 const MAX_NAMED: usize = 200_000;
-pub(crate) const TOO_MUCH: &str =
-    "the rules up to this one name more than 200000 networks; a set counts with each of its networks, for every rule";
+pub(crate) const TOO_MUCH: &str = "the rules up to this one name more than 200000 networks; a set counts with each of its networks, for every rule";
 
 const DENY_ALL: &str = "// Nothing reaches anything.\n{}\n";
 

@@ -66,7 +66,8 @@ impl Classes {
     pub fn rules_to(&self, class: ClassId) -> Vec<usize> {
         let Some(signature) = self.signature(class) else { return Vec::new() };
         let opens = |rule: &usize| {
-            self.compiled.is_destination(signature, *rule) || self.compiled.is_own_destination(signature, *rule)
+            self.compiled.is_destination(signature, *rule)
+                || self.compiled.is_own_destination(signature, *rule)
         };
         (0..self.source_revs.len()).filter(opens).collect()
     }

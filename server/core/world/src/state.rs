@@ -121,7 +121,11 @@ impl World {
     }
     /// Subnet routes that viewers of a class have by this node, if they may use them: those it is primary of, but where a
     /// rule sends them by certain tags, those it serves for one of these.
-    pub fn routes_for<'a>(&'a self, viewer: &'a Signature, node: &'a Node) -> impl Iterator<Item = IpNet> + 'a {
+    pub fn routes_for<'a>(
+        &'a self,
+        viewer: &'a Signature,
+        node: &'a Node,
+    ) -> impl Iterator<Item = IpNet> + 'a {
         node.subnet_routes().filter(move |route| {
             let tags = self.classes.compiled().routers(viewer, route);
             let by_tags = tags.iter().filter_map(|tag| self.via_primaries.get(&(*route, (*tag).clone())));

@@ -268,7 +268,8 @@ fn picked(mask: u8) -> impl Iterator<Item = IpNet> {
 /// Bits of the number pick the rules, then the grants; the highest lets `tag:b` approve its own routes.
 fn policy(n: u16) -> Prepared {
     let picked = |all: &[&str], from: usize| {
-        let picked: Vec<_> = all.iter().enumerate().filter(|(at, _)| n >> (from + at) & 1 == 1).map(|(_, r)| *r).collect();
+        let picked: Vec<_> =
+            all.iter().enumerate().filter(|(at, _)| n >> (from + at) & 1 == 1).map(|(_, r)| *r).collect();
         picked.join(", ")
     };
     let (rules, grants) = (picked(&RULES, 0), picked(&GRANTS, RULES.len()));

@@ -59,11 +59,18 @@ impl Told {
             told.add(rule);
         }
         let list = |peer: &Value, key: &str| -> BTreeSet<IpNet> {
-            peer[key].as_array().into_iter().flatten().map(|net| net.as_str().unwrap().parse().unwrap()).collect()
+            peer[key]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|net| net.as_str().unwrap().parse().unwrap())
+                .collect()
         };
         let peers = || {
             let peers = expected["peers"].as_object().into_iter().flatten();
-            peers.map(|(host, p)| (host.clone(), (list(p, "allowed_ips"), list(p, "primary_routes")))).collect()
+            peers
+                .map(|(host, p)| (host.clone(), (list(p, "allowed_ips"), list(p, "primary_routes"))))
+                .collect()
         };
         told.peers = with_peers.then(peers);
         told
@@ -100,7 +107,8 @@ impl Told {
             return;
         }
         for grant in list("CapGrant") {
-            let mut dsts: Vec<_> = grant["Dsts"].as_array().unwrap().iter().map(ToString::to_string).collect();
+            let mut dsts: Vec<_> =
+                grant["Dsts"].as_array().unwrap().iter().map(ToString::to_string).collect();
             dsts.sort();
             let caps = grant["CapMap"].as_object().unwrap().iter();
             let caps: Map<_, _> = caps.map(|(name, value)| (name.clone(), parameters(value))).collect();
@@ -132,7 +140,9 @@ fn runs<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<Run> {
     let mut out: Vec<Run> = Vec::new();
     for (is_v6, first, last) in runs {
         match out.last_mut() {
-            Some(before) if before.0 == is_v6 && first <= before.2.saturating_add(1) => before.2 = before.2.max(last),
+            Some(before) if before.0 == is_v6 && first <= before.2.saturating_add(1) => {
+                before.2 = before.2.max(last)
+            }
             _ => out.push((is_v6, first, last)),
         }
     }

@@ -7,7 +7,8 @@ use proptest::{collection::vec, option, prelude::*, sample::select, sample::subs
 use serde_json::{Value, json};
 
 /// Without an address a person is written `name@`.
-const PEOPLE: [(&str, &str); 3] = [("alice@example.com", "alice@example.com"), ("bob", ""), ("carol@example.org", "carol@example.org")];
+const PEOPLE: [(&str, &str); 3] =
+    [("alice@example.com", "alice@example.com"), ("bob", ""), ("carol@example.org", "carol@example.org")];
 const TAGS: [&str; 3] = ["tag:a", "tag:b", "tag:c"];
 const ROUTES: [&str; 9] = [
     "10.0.0.0/8",
@@ -50,8 +51,15 @@ const ALIASES: [&str; 16] = [
     "svc:web",
 ];
 const SOURCES: [&str; 2] = ["autogroup:danger-all", "autogroup:shared"];
-const BEHIND: [&str; 7] =
-    ["10.0.0.0/8", "10.1.2.0/24", "fd00:1::/64", "10.1.2.3-10.1.9.9", "ipset:some", "autogroup:internet", "tag:a"];
+const BEHIND: [&str; 7] = [
+    "10.0.0.0/8",
+    "10.1.2.0/24",
+    "fd00:1::/64",
+    "10.1.2.3-10.1.9.9",
+    "ipset:some",
+    "autogroup:internet",
+    "tag:a",
+];
 const WIDE: [&str; 2] = ["0.0.0.0/0", "::/0"];
 const CAPS: [&str; 3] = ["tailscale.com/cap/drive", "tailscale.com/cap/relay", "example.com/cap/shell"];
 
@@ -104,7 +112,8 @@ fn acl() -> impl Strategy<Value = Value> {
     let ports = || select(vec!["*", "22", "80-443", "22,8080"]);
     let others = (sources(), vec((destination(true), ports()), 0..3));
     let owners = prop_oneof![3 => people(), 1 => Just(vec!["*".to_owned()])];
-    let own = (owners, vec((prop_oneof![Just("autogroup:self".to_owned()), destination(true)], ports()), 1..3));
+    let own =
+        (owners, vec((prop_oneof![Just("autogroup:self".to_owned()), destination(true)], ports()), 1..3));
     (prop_oneof![3 => others, 1 => own], option::weighted(0.2, select(vec!["tcp", "udp"]))).prop_map(
         |((src, dst), proto)| {
             let dst: Vec<_> = dst.iter().map(|(alias, ports)| format!("{alias}:{ports}")).collect();
@@ -120,7 +129,8 @@ fn grant() -> impl Strategy<Value = Value> {
     let routed = (sources(), vec(select(BEHIND.to_vec()), 1..3), ip(), subsequence(TAGS.to_vec(), 1..3));
     let routed = routed.prop_map(|(src, dst, ip, via)| json!({"src": src, "dst": dst, "ip": ip, "via": via}));
     let app = |src: Vec<String>, dst: Vec<String>, caps: Vec<&str>, ip: Option<Vec<&str>>| {
-        let caps: serde_json::Map<_, _> = caps.iter().map(|cap| ((*cap).to_owned(), json!([{"role": cap}]))).collect();
+        let caps: serde_json::Map<_, _> =
+            caps.iter().map(|cap| ((*cap).to_owned(), json!([{"role": cap}]))).collect();
         let mut grant = json!({"src": src, "dst": dst, "app": caps});
         ip.into_iter().for_each(|ip| grant["ip"] = ip.into());
         grant
@@ -128,7 +138,8 @@ fn grant() -> impl Strategy<Value = Value> {
     let caps = || subsequence(CAPS.to_vec(), 1..=2);
     let to_others = (sources(), vec(destination(false), 1..3), caps(), option::of(ip()));
     let to_own = (people(), Just(vec!["autogroup:self".to_owned()]), caps(), option::of(ip()));
-    let apps = prop_oneof![2 => to_others, 1 => to_own].prop_map(move |(src, dst, caps, ip)| app(src, dst, caps, ip));
+    let apps = prop_oneof![2 => to_others, 1 => to_own]
+        .prop_map(move |(src, dst, caps, ip)| app(src, dst, caps, ip));
     prop_oneof![2 => routed, 2 => apps]
 }
 

@@ -11,7 +11,7 @@ use crate::{Compiled, alias::Alias, compiled::mask::has, compiled::signature::Dr
 pub struct Access {
     /// Rules that have the tags as a source.
     pub as_source: Vec<usize>,
-    /// Rules that have the tags, or networks they may route without approval, as a destination.
+    /// Rules that have the tags, or networks they may route without approval, as a destination, or the tags as routers.
     pub as_destination: Vec<usize>,
     /// Whether some route or the exit node of such a device is approved automatically.
     pub approves: bool,
@@ -44,13 +44,18 @@ impl Compiled {
         }
     }
 
-    /// The signature that a device with these tags would have at least: wherever its addresses are, with every route
-    /// that would be approved.
+    /// The signature that a device with these tags would have: wherever its addresses are, with every route that would be
+    /// approved and every one for which a rule names the tags as its routers'.
     pub(crate) fn prospect(&self, tags: &[Tag]) -> Draft {
         let exits = [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
         let exits = exits.into_iter().filter(|_| self.approves_exit(tags));
         let subnets = self.approved(tags).filter(|net| net.prefix_len() > 0);
-        self.draft(self.tag_marks(tags), tags, &mesh(), subnets.chain(exits))
+        let mut draft = self.draft(self.tag_marks(tags), tags, &mesh(), subnets.chain(exits));
+        for carried in self.index.carried_by(tags) {
+            carried.rules.add_to(&mut draft.destination);
+            carried.entries.add_to(&mut draft.entries);
+        }
+        draft
     }
 
     fn approved<'a>(&'a self, tags: &'a [Tag]) -> impl Iterator<Item = IpNet> + 'a {

@@ -28,8 +28,11 @@ impl Sparse {
 
     /// The bits that are in the dense set too, ascending.
     pub(crate) fn common(&self, words: &[u64]) -> impl Iterator<Item = usize> {
-        let both = |(word, bits): &(u32, u64)| (*word as usize, words.get(*word as usize).map_or(0, |w| w & bits));
-        let each = |(word, bits): (usize, u64)| (0..64).filter(move |at| bits >> at & 1 == 1).map(move |at| word * 64 + at);
+        let both =
+            |(word, bits): &(u32, u64)| (*word as usize, words.get(*word as usize).map_or(0, |w| w & bits));
+        let each = |(word, bits): (usize, u64)| {
+            (0..64).filter(move |at| bits >> at & 1 == 1).map(move |at| word * 64 + at)
+        };
         self.0.iter().map(both).flat_map(each)
     }
 

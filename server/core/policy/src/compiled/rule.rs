@@ -97,7 +97,11 @@ fn of_network<'c>(acl: &'c Acl, content: &Content) -> Line<'c> {
     Line {
         line: acl.line,
         sources: acl.sources.iter().map(|named| &named.alias).collect(),
-        destinations: acl.destinations.iter().map(|(named, ports)| (&named.alias, ports.as_slice())).collect(),
+        destinations: acl
+            .destinations
+            .iter()
+            .map(|(named, ports)| (&named.alias, ports.as_slice()))
+            .collect(),
         protocols: &acl.protocols,
         via: &acl.via,
         caps: None,
@@ -153,13 +157,7 @@ fn parameters(value: &Value) -> Vec<Value> {
     }
 }
 
-fn rule(
-    number: usize,
-    line: Line,
-    content: &Content,
-    index: &mut Index,
-    entries: &mut Vec<Entry>,
-) -> Rule {
+fn rule(number: usize, line: Line, content: &Content, index: &mut Index, entries: &mut Vec<Entry>) -> Rule {
     let mut literals = SourceSet::default();
     for alias in &line.sources {
         index.mark(alias, |marks| marks.source.insert(number));
@@ -229,7 +227,9 @@ fn opened_by(alias: &Alias) -> Vec<Option<Target>> {
         Alias::Prefix(_) | Alias::Set(_) | Alias::Anywhere => {
             networks(alias).into_iter().map(|net| Some(Target::Prefix(net))).collect()
         }
-        Alias::User(_) | Alias::Domain(_) | Alias::Group(_) | Alias::Tag(_) => vec![Some(Target::SelfAddresses)],
+        Alias::User(_) | Alias::Domain(_) | Alias::Group(_) | Alias::Tag(_) => {
+            vec![Some(Target::SelfAddresses)]
+        }
         Alias::Member | Alias::Tagged => vec![Some(Target::SelfAddresses)],
         Alias::Role(_) | Alias::Shared | Alias::Service(_) => Vec::new(),
     }

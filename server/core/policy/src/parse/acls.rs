@@ -30,7 +30,8 @@ pub(crate) fn read(value: &Value, names: &Names, content: &mut Content, report: 
         };
         let rule = rule(object, names, report);
         let from: usize = rule.sources.iter().map(|named| named.alias.weight()).sum();
-        let to: usize = rule.destinations.iter().map(|(named, ports)| named.alias.weight() * ports.len()).sum();
+        let to: usize =
+            rule.destinations.iter().map(|(named, ports)| named.alias.weight() * ports.len()).sum();
         if !content.has_room(from + to) {
             return report.say(object.start(), TOO_MUCH, None);
         }

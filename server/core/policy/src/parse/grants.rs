@@ -11,12 +11,12 @@ use jsonc_parser::{
 use crate::{
     MAX_RULES, PortRange,
     alias::{Alias, Mistake, Named, Names, Side, mistake, not_yet},
+    compiled::IN_TURN,
     parse::{
         acls::{OWN, may_own},
         hujson::Report,
         json,
     },
-    compiled::IN_TURN,
     policy::{Acl, App, Content, TOO_MUCH},
     protocol,
 };
@@ -62,7 +62,8 @@ fn grant(object: &Object, names: &Names, content: &mut Content, report: &mut Rep
     let via = field("via").map(|value| routers(value, names, report)).unwrap_or_default();
     let line = report.place(object.start()).0;
     let weight = |named: &Named| named.alias.weight();
-    let (from, to): (usize, usize) = (sources.iter().map(weight).sum(), destinations.iter().map(weight).sum());
+    let (from, to): (usize, usize) =
+        (sources.iter().map(weight).sum(), destinations.iter().map(weight).sum());
     let of_ports: usize = ip.iter().map(|(_, ports)| from + to * ports.len()).sum();
     if !content.has_room(of_ports + (1 + IN_TURN.len()) * (from + to) * usize::from(!caps.is_empty())) {
         return report.say(object.start(), TOO_MUCH, None);

@@ -41,7 +41,11 @@ pub fn of(world: &World, compiled: &Compiled, signatures: &[Signature], node: us
         }
         if compiled.is_destination(own, number) {
             let sources = sources(world, compiled, signatures, number);
-            rules.push(Rule { protocols, sources, destinations: destinations(world, compiled, number, node) });
+            rules.push(Rule {
+                protocols,
+                sources,
+                destinations: destinations(world, compiled, number, node),
+            });
         }
     }
     Filter { rules }

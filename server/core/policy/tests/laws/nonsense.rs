@@ -69,16 +69,19 @@ fn sizes_are_bounded() {
 fn what_the_rules_stand_for_is_bounded() {
     let nets: String = (0..9_000).map(|n| format!("\"10.{}.{}.1\",", n / 250, n % 250)).collect();
     let rule = r#"{"action":"accept","src":["ipset:a"],"dst":["ipset:a:1"]},"#;
-    let of_set = |rules: usize| format!(r#"{{"ipsets":{{"ipset:a":[{nets}]}},"acls":[{}]}}"#, rule.repeat(rules));
+    let of_set =
+        |rules: usize| format!(r#"{{"ipsets":{{"ipset:a":[{nets}]}},"acls":[{}]}}"#, rule.repeat(rules));
     assert!(Policy::parse(&of_set(11)).is_ok());
     assert!(first(Policy::parse(&of_set(5_000))).contains("name more than 200000 networks"));
     let ranges = r#""::1-fffe:ffff:ffff:ffff:ffff:ffff:ffff:fffe","#.repeat(20_000);
     let of_ranges = format!(r#"{{"acls":[{{"action":"accept","src":[{ranges}],"dst":["*:*"]}}]}}"#);
     assert!(first(Policy::parse(&of_ranges)).contains("name more than 200000 networks"));
-    let (hosts, ip) = (r#""*","#.repeat(100_000), (1..255).map(|n| format!("\"{n}:*\",")).collect::<String>());
+    let (hosts, ip) =
+        (r#""*","#.repeat(100_000), (1..255).map(|n| format!("\"{n}:*\",")).collect::<String>());
     let grant = format!(r#"{{"grants":[{{"src":["*"],"dst":[{hosts}],"ip":[{ip}]}}]}}"#);
     assert!(first(Policy::parse(&grant)).contains("name more than 200000 networks"));
-    let again = format!(r#"{{"ipsets":{{"ipset:a":[{nets}],"ipset:b":[{}]}}}}"#, r#""ipset:a","#.repeat(1_000));
+    let again =
+        format!(r#"{{"ipsets":{{"ipset:a":[{nets}],"ipset:b":[{}]}}}}"#, r#""ipset:a","#.repeat(1_000));
     assert!(first(Policy::parse(&again)).contains("at most 10000 networks"));
 }
 

@@ -106,7 +106,9 @@ impl World {
         match who {
             Who::Any => own || self.nodes.iter().flat_map(subnets).any(|route| route.contains(&packet.from)),
             Who::Internet | Who::Own => false,
-            _ => who.nets().map_or(own && is(who, sender), |nets| nets.iter().any(|net| net.contains(&packet.from))),
+            _ => who
+                .nets()
+                .map_or(own && is(who, sender), |nets| nets.iter().any(|net| net.contains(&packet.from))),
         }
     }
 }

@@ -150,7 +150,9 @@ impl Rule {
                 None => ports.to_owned(),
             });
             let ip = quoted(ports.collect());
-            format!("    {{\"src\": [{from}], \"dst\": [\"{who}\"], \"ip\": [{ip}], \"via\": [\"{via}\"]}},\n")
+            format!(
+                "    {{\"src\": [{from}], \"dst\": [\"{who}\"], \"ip\": [{ip}], \"via\": [\"{via}\"]}},\n"
+            )
         });
         grants.collect()
     }
