@@ -28,6 +28,10 @@ pub struct Status {
     pub counts: Counts,
     /// Whether a policy was ever set; without one everything is denied.
     pub policy_set: bool,
+    /// What an operator should know, a sentence each: how a policy that could not be read was replaced, which of the
+    /// policy's own tests fail.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// Its own relay; null when switched off.
     pub relay: Option<Relay>,
 }

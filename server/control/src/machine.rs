@@ -1,6 +1,7 @@
 //! Requests inside a Noise channel. Every one that names a node proves that it is the node:
 //! the channel's machine key must be the node's.
 
+mod action;
 mod map;
 mod register;
 
@@ -10,7 +11,7 @@ use axum::{
     Router,
     body::Body,
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use bytes::Bytes;
 use http::StatusCode;
@@ -28,6 +29,7 @@ pub fn routes(doors: Arc<Doors>) -> Router {
     Router::new()
         .route("/machine/register", post(register::register))
         .route("/machine/map", post(map::map))
+        .route("/machine/ssh/action/{src}/to/{dst}", get(action::action))
         .fallback(|| async { (StatusCode::NOT_FOUND, "unknown path\n") })
         .with_state(doors)
 }

@@ -29,7 +29,7 @@ impl Render for Shown {
             format!("region {} at {}:{}, {stun}, {} connected", r.region, r.host, r.derp_port, r.connected)
         });
         let policy = if s.policy_set { "set" } else { "none: everything is denied" };
-        Fields::default()
+        let table = Fields::default()
             .add("server", &s.server_url)
             .add("version", &s.version)
             .add("started", ago(screen.now, s.started))
@@ -43,6 +43,7 @@ impl Render for Shown {
             .add("events", s.counts.events)
             .add("policy", policy)
             .add("relay", relay)
-            .render(screen)
+            .render(screen);
+        s.warnings.iter().fold(table, |table, warning| format!("{table}WARNING: {warning}\n"))
     }
 }

@@ -38,6 +38,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         store: "sqlite".to_owned(),
         counts,
         policy_set: policy::updated(&call).await?.is_some(),
+        warnings: call.doors.verdict.warnings(&call.world).await,
         relay,
     })
 }

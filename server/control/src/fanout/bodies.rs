@@ -7,8 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use ident::NodeId;
-use netmap::{Pieces, Span, has_routes, peer_json, sources};
-use wire::{EncodeError, MapResponse};
+use netmap::{Logins, Pieces, Span, has_routes, peer_json, sources};
+use wire::{EncodeError, MapResponse, SshPolicy};
 use world::{ClassId, Node, World};
 
 use super::{
@@ -32,6 +32,7 @@ pub(super) struct Bodies {
     pub(super) blocks: Blocks,
     peers: Mutex<Peers>,
     sources: Mutex<Sources>,
+    logins: Mutex<Logins>,
 }
 
 /// What a whole class is told.
@@ -93,6 +94,16 @@ impl Bodies {
     /// The sources of a rule.
     pub(super) fn sources(&self, world: &World, rule: usize) -> Arc<[String]> {
         lock(&self.sources).of(world, rule)
+    }
+
+    /// Who may log in to a node.
+    pub(super) fn logins(&self, world: &World, node: &Node) -> Arc<SshPolicy> {
+        lock(&self.logins).of(world, node)
+    }
+
+    /// The same, if it is another than before.
+    pub(super) fn changed_logins(&self, span: &Span, viewer: NodeId) -> Option<Arc<SshPolicy>> {
+        span.logins(viewer, &mut lock(&self.logins))
     }
 
     /// A peer as viewers of a class are told of it.

@@ -10,6 +10,7 @@ use world::{Change, ClassId, World};
 
 use crate::{
     filter::rules_of,
+    login::changed_logins,
     peer::seen,
     source::{approved_subnets, follows_routes},
 };
@@ -26,6 +27,8 @@ pub struct Span {
     /// Rules with other sources, unless the policy is another.
     pub(crate) rules: BTreeSet<usize>,
     pub(crate) users: BTreeSet<UserId>,
+    /// Rules of SSH with other callers, unless the policy is another.
+    pub(crate) logins: BTreeSet<usize>,
 }
 
 impl Span {
@@ -46,7 +49,8 @@ impl Span {
                 Change::User { .. } | Change::Policy => {}
             }
         }
-        let mut span = Self { old, new, touched, rules, users };
+        let logins = changed_logins(&old, &new, &touched, !users.is_empty());
+        let mut span = Self { old, new, touched, rules, users, logins };
         if span.moves_subnets() {
             let all = 0..span.new.classes.compiled().rules().len();
             span.rules.extend(all.filter(|rule| follows_routes(&span.new, *rule)));
@@ -90,7 +94,7 @@ impl Span {
             (None, _) => false,
             (Some(_), None) => true,
             (Some(old), Some(new)) => {
-                let lasting = |n: &world::Node| (n.node_key, n.expired, n.served_routes());
+                let lasting = |n: &world::Node| (n.node_key, n.expired, n.badge.clone(), n.served_routes());
                 old.class.is_some_and(|c| new.class != Some(c)) || lasting(old) != lasting(new)
             }
         }
@@ -123,6 +127,9 @@ impl<'a> Concern<'a> {
             return true;
         }
         let class = span.classes_of(viewer).1;
+        if !span.logins.is_empty() && span.concerns_logins(viewer) {
+            return true;
+        }
         *self.by_class.entry(class).or_insert_with(|| span.concerns_class(viewer, class))
     }
 }

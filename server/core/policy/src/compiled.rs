@@ -1,7 +1,10 @@
 //! A policy that is ready to answer.
 
 mod access;
+mod attribute;
+mod badge;
 mod index;
+mod login;
 mod mask;
 mod prefix;
 mod reach;
@@ -16,6 +19,7 @@ use crate::{
     Destination, Policy, PortRange, SourceSet, Subject, Target,
     alias::Alias,
     compiled::{
+        badge::Claims,
         index::{Index, Marks},
         mask::{Sparse, has},
         signature::Draft,
@@ -24,7 +28,12 @@ use crate::{
     subject::is_exit,
 };
 
+pub(crate) use attribute::FUNNEL_PORTS;
+
 pub use access::Access;
+pub use attribute::SUGGEST_EXIT_NODE;
+pub use badge::Badge;
+pub use login::{LOGIN_CHECK, Login};
 pub use reach::{Reach, ReachLine, ReachedLine};
 pub use signature::Signature;
 
@@ -33,6 +42,7 @@ pub use signature::Signature;
 pub struct Compiled {
     pub(crate) rules: Vec<Rule>,
     pub(crate) index: Index,
+    pub(crate) claims: Claims,
     pub(crate) content: Arc<Content>,
 }
 
@@ -56,7 +66,8 @@ impl Compiled {
     pub fn compile(policy: &Policy) -> Self {
         let content = Arc::clone(policy.content());
         let (rules, index) = index::compile(&content);
-        Self { rules, index, content }
+        let claims = Claims::compile(&content);
+        Self { rules, index, claims, content }
     }
 
     /// What the policy makes of a node. Costs the words of the masks that its attributes touch, not the rules.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
-use policy::{Compiled, Signature, Subject};
+use policy::{Badge, Compiled, Signature, Subject};
 
 use crate::Node;
 
@@ -66,6 +66,10 @@ impl Classes {
     pub fn rules_to(&self, class: ClassId) -> Vec<usize> {
         let Some(signature) = self.signature(class) else { return Vec::new() };
         (0..self.source_revs.len()).filter(|r| self.compiled.is_destination(signature, *r)).collect()
+    }
+
+    pub(crate) fn badge_of(&self, node: &Node, login: Option<&str>) -> Badge {
+        self.compiled.badge(&subject(node, login, &[]))
     }
 
     pub(crate) fn class_of(&mut self, node: &Node, login: Option<&str>) -> ClassId {

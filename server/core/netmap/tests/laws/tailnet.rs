@@ -27,6 +27,18 @@ const RULES: [&str; 7] = [
     r#"{"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:member:*", "100.64.0.2:7"]}"#,
 ];
 
+/// People's devices that they log in to themselves, and devices that some log in to.
+const LOGINS: [&str; 4] = [
+    r#"{"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:self"], "users": ["root"]}"#,
+    r#"{"action": "check", "src": ["tag:a", "bob@"], "dst": ["tag:b", "tag:c"], "users": ["autogroup:nonroot"]}"#,
+    r#"{"action": "accept", "src": ["*"], "dst": ["tag:b", "alice@"], "users": ["x"], "acceptEnv": ["LC_*"]}"#,
+    r#"{"action": "accept", "src": ["autogroup:member", "tag:c"], "dst": ["tag:a"], "users": ["localpart:*@x.org"]}"#,
+];
+const ATTRIBUTES: [&str; 2] = [
+    r#"{"target": ["tag:c", "alice@"], "attr": ["suggest-exit-node"]}"#,
+    r#"{"target": ["*"], "attr": ["debug-disable-upnp"], "app": {"example.com/cap": [{"n": 1}]}}"#,
+];
+
 pub struct Tailnet {
     worlds: Vec<Arc<World>>,
     changes: Vec<Vec<Change>>,
@@ -158,7 +170,7 @@ impl Tailnet {
             Event::Delete { node: n } => Command::DeleteNode { id: node(n)?.id },
             Event::RenameUser { user, name } => Command::RenameUser {
                 id: UserId::new(u64::from(user % 2) + 1).ok()?,
-                login: ["alice", "bob", "carol"][usize::from(name) % 3].into(),
+                login: ["alice", "bob", "carol@x.org"][usize::from(name) % 3].into(),
             },
             Event::Policy { policy: n } => Command::SetPolicy { prepared: policy(n) },
         })
@@ -203,6 +215,7 @@ impl Tailnet {
             hostinfo: Arc::default(),
             live: Live { capver: 131, ..Live::default() },
             class: None,
+            badge: Default::default(),
             expired: false,
             rev: 0,
         }
@@ -252,12 +265,18 @@ fn picked(mask: u8) -> impl Iterator<Item = IpNet> {
     all.filter(move |(bit, _)| mask >> bit & 1 == 1).map(|(_, route)| route.parse().unwrap())
 }
 
-/// Bits of the number pick the rules; the highest lets `tag:b` approve its own routes.
+/// Bits of the number pick the rules, those of SSH and the attributes; the highest lets `tag:b` approve its own routes.
 fn policy(n: u8) -> Prepared {
     let rules: Vec<_> = (0..RULES.len()).filter(|bit| n >> bit & 1 == 1).map(|bit| RULES[bit]).collect();
     let approvers = match n >> 7 {
         1 => r#""autoApprovers": {"routes": {"10.0.0.0/8": ["tag:b"]}, "exitNode": ["tag:c"]},"#,
         _ => "",
     };
-    Prepared::parse(&format!("{{{TAGS} {approvers} \"acls\": [{}]}}", rules.join(", "))).unwrap()
+    let picked = |all: &[&str], bits: u8| {
+        let picked = all.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
+        picked.map(|(_, text)| *text).collect::<Vec<_>>().join(", ")
+    };
+    let (logins, attributes) = (picked(&LOGINS, n ^ n >> 3), picked(&ATTRIBUTES, n ^ n >> 5));
+    let beside = format!(r#""ssh": [{logins}], "nodeAttrs": [{attributes}],"#);
+    Prepared::parse(&format!("{{{TAGS} {approvers} {beside} \"acls\": [{}]}}", rules.join(", "))).unwrap()
 }

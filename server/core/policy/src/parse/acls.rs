@@ -8,12 +8,12 @@ use jsonc_parser::{
 use crate::{
     MAX_RULES, PortRange,
     alias::{Alias, Mistake, Named, Names, Side, mistake, nearest, not_yet},
-    parse::hujson::Report,
+    parse::{hujson::Report, tailnet::postures},
     policy::Acl,
     protocol,
 };
 
-const KEYS: [&str; 4] = ["action", "src", "dst", "proto"];
+const KEYS: [&str; 5] = ["action", "src", "dst", "proto", "srcPosture"];
 
 /// The rules in their order.
 pub(crate) fn read(value: &Value, names: &Names, report: &mut Report) -> Vec<Acl> {
@@ -72,6 +72,9 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Acl {
     if owns && !sources.iter().all(|named| named.alias == Alias::Any || may_own(&named.alias)) {
         report.say(object.start(), OWN, None);
     }
+    if postures::guard(field("srcPosture"), names, report) {
+        sources.clear();
+    }
     Acl { line: report.place(object.start()).0, protocols, sources, destinations, via: Vec::new() }
 }
 
@@ -93,8 +96,6 @@ fn fields<'v, 'a>(object: &'v Object<'a>, report: &mut Report) -> Vec<(&'static 
         }
         if let Some(known) = KEYS.into_iter().find(|known| known.eq_ignore_ascii_case(name)) {
             fields.push((known, &member.value));
-        } else if name.eq_ignore_ascii_case("srcPosture") {
-            report.unserved(member.start(), not_yet("srcPosture"));
         } else {
             let hint =
                 nearest(name, KEYS).or_else(|| Some("its keys are action, src, dst and proto".to_owned()));
