@@ -28,9 +28,13 @@ pub struct Status {
     pub counts: Counts,
     /// Whether a policy was ever set; without one everything is denied.
     pub policy_set: bool,
+    /// What an operator should know, a sentence each: how a policy that could not be read was replaced, which of the
+    /// policy's own tests fail.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// Its own relay; null when switched off.
     pub relay: Option<Relay>,
-    /// Whether the stored policy cannot be read: nothing reaches anything until one is set.
+    /// Whether the stored policy cannot be read; `warnings` says what is in force in its place.
     #[serde(default)]
     pub policy_unreadable: bool,
     /// Records that a start could not read and set aside, the newest first, at most [`SetAside::MOST`].

@@ -13,6 +13,7 @@ use crate::{
     relay::Relay,
     security::SecurityLog,
     store::Store,
+    verdict::Verdict,
     writer::Writer,
 };
 
@@ -32,6 +33,8 @@ pub struct Doors {
     pub relay: Option<Arc<Relay>>,
     /// Where strangers' failures go.
     pub security: SecurityLog,
+    /// What is wrong with the policy in force.
+    pub verdict: Arc<Verdict>,
     /// Names this process among those that share a database.
     pub instance: u64,
     /// The public half of the Noise key.

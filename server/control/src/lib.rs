@@ -19,6 +19,7 @@ mod site;
 pub mod store;
 mod timers;
 mod ts2021;
+mod verdict;
 mod websocket;
 pub mod writer;
 

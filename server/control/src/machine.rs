@@ -1,6 +1,7 @@
 //! Requests inside a Noise channel. Every one that names a node proves that it is the node:
 //! the channel's machine key must be the node's.
 
+mod action;
 mod map;
 mod pace;
 mod polls;
@@ -12,7 +13,7 @@ use axum::{
     Router,
     body::Body,
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use bytes::Bytes;
 use http::{StatusCode, header};
@@ -37,6 +38,7 @@ pub fn routes(doors: Arc<Doors>) -> Router {
     Router::new()
         .route("/machine/register", post(register::register))
         .route("/machine/map", post(map::map))
+        .route("/machine/ssh/action/{src}/to/{dst}", get(action::action))
         .fallback(|| async { (StatusCode::NOT_FOUND, "unknown path\n") })
         .with_state(Arc::new(Machines { doors, pace: Pace::default(), polls: Polls::default() }))
 }

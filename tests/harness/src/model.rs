@@ -6,11 +6,11 @@ mod patch;
 mod rust;
 mod view;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use ident::{NodeId, UserId};
 use jiff::Timestamp;
-use wire::{DerpMap, DnsConfig, FilterRule, MapResponse, Node, UserProfile};
+use wire::{DerpMap, DnsConfig, FilterRule, MapResponse, Node, SshPolicy, UserProfile};
 
 pub use view::View;
 
@@ -52,7 +52,7 @@ pub struct Model {
     profiles: BTreeMap<UserId, UserProfile>,
     domain: String,
     health: Vec<String>,
-    ssh: Option<serde_json::Value>,
+    ssh: Option<Arc<SshPolicy>>,
     clock: Option<Timestamp>,
     strays: u64,
 }

@@ -29,7 +29,7 @@ impl Render for Shown {
             format!("region {} at {}:{}, {stun}, {} connected", r.region, r.host, r.derp_port, r.connected)
         });
         let policy = match (s.policy_set, s.policy_unreadable) {
-            (_, true) => "UNREADABLE: everything is denied; set one with `meshctl policy set FILE`",
+            (_, true) => "UNREADABLE, see the warning; set one with `meshctl policy set FILE`",
             (true, false) => "set",
             (false, false) => "none: everything is denied",
         };
@@ -47,13 +47,17 @@ impl Render for Shown {
             .add("events", s.counts.events)
             .add("policy", policy)
             .add("relay", relay);
-        let Some(newest) = s.set_aside.first() else { return fields.render(screen) };
-        let since = ago(screen.now, newest.found);
-        let many = format!("{} unreadable, the last one {since}", s.set_aside_total);
-        let mut text = fields.add("set aside", many).render(screen);
+        let mut text = match s.set_aside.first() {
+            None => fields.render(screen),
+            Some(newest) => {
+                let since = ago(screen.now, newest.found);
+                let many = format!("{} unreadable, the last one {since}", s.set_aside_total);
+                fields.add("set aside", many).render(screen)
+            }
+        };
         for aside in &s.set_aside {
             text.push_str(&format!("  {} {}: {}\n", aside.noun, aside.name, aside.remedy()));
         }
-        text
+        s.warnings.iter().fold(text, |text, warning| format!("{text}WARNING: {warning}\n"))
     }
 }

@@ -29,14 +29,14 @@ async fn get(call: Call, (): ()) -> Result<Policy, Refused> {
 }
 
 async fn set(call: Call, input: Text) -> Result<Changed<Policy>, Refused> {
-    let prepared = prepare(input.policy.clone()).await?.map_err(|e| Refused::policy(&e))?;
+    let prepared = prepare(&call, input.policy.clone()).await?.map_err(|e| Refused::policy(&e))?;
     let outcome = call.carry_out(Command::SetPolicy { prepared }).await?;
     let updated = updated(&call).await?;
     Ok(call.answer(outcome.changed, Policy { policy: input.policy, updated }))
 }
 
-async fn check(_: Call, input: Text) -> Result<Verdict, Refused> {
-    Ok(match prepare(input.policy).await? {
+async fn check(call: Call, input: Text) -> Result<Verdict, Refused> {
+    Ok(match prepare(&call, input.policy).await? {
         Ok(_) => Verdict { valid: true, errors: Vec::new() },
         Err(errors) => Verdict { valid: false, errors: mistakes(&errors) },
     })
@@ -49,7 +49,13 @@ pub(super) async fn updated(call: &Call) -> Result<Option<Timestamp>, Refused> {
     Ok(rows.first().and_then(|row| row.at.parse().ok()))
 }
 
-/// Compiling takes its time; that is not taken from the threads that serve.
-async fn prepare(text: String) -> Result<Result<Prepared, PolicyErrors>, Refused> {
-    tokio::task::spawn_blocking(move || Prepared::parse(&text)).await.map_err(|e| Refused::fault(&e))
+/// Compiling and the policy's own tests take their time; that is not taken from the threads that serve.
+async fn prepare(call: &Call, text: String) -> Result<Result<Prepared, PolicyErrors>, Refused> {
+    let world = call.world.clone();
+    let prepare = move || {
+        let prepared = Prepared::parse(&text)?;
+        world.try_policy(&prepared.policy)?;
+        Ok(prepared)
+    };
+    tokio::task::spawn_blocking(prepare).await.map_err(|e| Refused::fault(&e))
 }

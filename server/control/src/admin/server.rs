@@ -40,6 +40,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         store: "sqlite".to_owned(),
         counts,
         policy_set: policy::updated(&call).await?.is_some(),
+        warnings: call.doors.verdict.warnings(&call.world).await,
         relay,
         policy_unreadable: policy_text.is_some_and(|text| !in_force(&call, &text)),
         set_aside: aside.into_iter().map(set_aside).collect::<Result<_, _>>()?,

@@ -8,8 +8,8 @@ use std::{
 use bytes::Bytes;
 use ident::NodeId;
 use ipnet::IpNet;
-use netmap::{Pieces, Span, peer_json, route_view, sources};
-use wire::{EncodeError, MapResponse};
+use netmap::{Logins, Pieces, Span, peer_json, route_view, sources};
+use wire::{EncodeError, MapResponse, SshPolicy};
 use world::{ClassId, Node, World};
 
 use super::{
@@ -33,6 +33,7 @@ pub(super) struct Bodies {
     pub(super) blocks: Blocks,
     peers: Mutex<Peers>,
     sources: Mutex<Sources>,
+    logins: Mutex<Logins>,
 }
 
 /// What a whole class is told.
@@ -96,6 +97,16 @@ impl Bodies {
         lock(&self.sources).of(world, rule)
     }
 
+    /// Who may log in to a node.
+    pub(super) fn logins(&self, world: &World, node: &Node) -> Arc<SshPolicy> {
+        lock(&self.logins).of(world, node)
+    }
+
+    /// The same, if it is another than before.
+    pub(super) fn changed_logins(&self, span: &Span, viewer: NodeId) -> Option<Arc<SshPolicy>> {
+        span.logins(viewer, &mut lock(&self.logins))
+    }
+
     /// A peer as viewers of a class are told of it.
     pub(super) fn peer(&self, world: &World, node: &Node, viewer: ClassId) -> Result<Bytes, EncodeError> {
         lock(&self.peers).of(world, node, viewer)
@@ -105,7 +116,10 @@ impl Bodies {
 /// Peers as JSON. Only a node with routes is told differently to different classes, and alike to those that may use the
 /// same routes.
 #[derive(Debug, Default)]
-struct Peers(BTreeMap<(NodeId, Option<Vec<IpNet>>), (u64, u64, Bytes)>);
+struct Peers(BTreeMap<(NodeId, Option<Vec<IpNet>>), Told>);
+
+/// Epoch of the classes where it matters, revision of the node, and the words.
+type Told = (u64, u64, Bytes);
 
 impl Peers {
     fn of(&mut self, world: &World, node: &Node, viewer: ClassId) -> Result<Bytes, EncodeError> {

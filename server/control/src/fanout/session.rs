@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use ident::NodeKey;
-use netmap::{Own, Whole};
+use netmap::{Own, Whole, relays};
 use wire::MapResponse;
 use world::{Lifecycle, Node};
 
@@ -165,6 +165,11 @@ impl Session {
         if Whole::of(&at.world, &node).blocks().is_empty() {
             return Err(End::Over);
         }
+        // Left out of a message, the rules of SSH would stay as they are.
+        if self.hub.bodies.logins(&at.world, &node).rules.is_empty() {
+            let none = MapResponse { ssh_policy: Some(Arc::default()), ..MapResponse::default() };
+            self.ready.push_back(rendered(&none, self.encoding)?);
+        }
         self.whole(at, &node)
     }
 
@@ -172,7 +177,14 @@ impl Session {
     fn difference(&mut self, cursor: u64, told: &Published, span: &netmap::Span) -> Result<(), End> {
         let viewer = self.seat.node;
         let bodies = &self.hub.bodies;
-        let private = span.private(viewer, &mut |rule| bodies.sources(&span.new, rule));
+        let mut private = span.private(viewer, &mut |rule| bodies.sources(&span.new, rule));
+        if let Some(policy) = bodies.changed_logins(span, viewer) {
+            private.get_or_insert_default().ssh_policy = Some(policy);
+        }
+        if span.changes_relays() {
+            let site = self.hub.site();
+            private.get_or_insert_default().derp_map = Some(relays(&span.new, &site));
+        }
         let classes = span.classes_of(viewer);
         let shared = bodies.shared((cursor, told.seq), classes, span)?;
         let own = Own::of(span, viewer, &mut |world, node, class| bodies.peer(world, node, class))
@@ -199,8 +211,10 @@ impl Session {
     fn site_news(&mut self) -> Result<(), End> {
         let posted = self.hub.posted.load_full();
         if posted.number != self.site {
-            let message =
-                MapResponse { derp_map: Some((*posted.site.derp_map).clone()), ..MapResponse::default() };
+            let message = MapResponse {
+                derp_map: Some(relays(&self.hub.world(), &posted.site)),
+                ..MapResponse::default()
+            };
             self.ready.push_back(rendered(&message, self.encoding)?);
             self.site = posted.number;
         }

@@ -50,6 +50,7 @@ fn node(n: u64, tag: &str) -> Node {
             ..Live::default()
         },
         class: None,
+        badge: Default::default(),
         expired: false,
         rev: 0,
     }

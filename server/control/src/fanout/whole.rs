@@ -51,7 +51,8 @@ impl Hub {
         let (world, posted) = (&at.world, self.posted.load_full());
         let whole = Whole::of(world, node);
         let now = jiff::Timestamp::now();
-        let head = head(world, node, &posted.site, now, &mut |rule| self.bodies.sources(world, rule));
+        let mut head = head(world, node, &posted.site, now, &mut |rule| self.bodies.sources(world, rule));
+        head.ssh_policy = Some(self.bodies.logins(world, node)).filter(|policy| !policy.rules.is_empty());
         let mut parts = vec![packed(&whole.open(&head)?, encoding)?.into()];
         for block in whole.blocks() {
             parts.push(self.block(&whole, block, encoding)?);

@@ -29,6 +29,7 @@ use crate::{
     revoked, site,
     store::{Loaded, Store},
     timers, ts2021,
+    verdict::{self, Verdict},
     writer::{Origin, Running, Writer},
 };
 
@@ -44,7 +45,8 @@ pub(super) async fn start(config: Config) -> Result<Server, Fault> {
     make_folder(&config.data_dir)?;
     let lock = LockFile::take(&config.data_dir)?;
     let (store, keyring) = open_store(&config.data_dir)?;
-    let Loaded { world, were_online } = store.load(config.settings.clone())?;
+    let Loaded { world, were_online, policy } = store.load(config.settings.clone())?;
+    let verdict = Arc::new(Verdict::new(&world, policy));
     world.check_invariants().unwrap_or_else(|law| tracing::error!(law, "the database breaks a law"));
 
     let noise_key = PrivateKey::new(*keyring.noise.expose()).map_err(|_| Fault::NoiseKey)?;
@@ -61,7 +63,9 @@ pub(super) async fn start(config: Config) -> Result<Server, Fault> {
     let relay = config.relay.as_ref().map(|_| relay_of(&hub, keyring.derp.clone()));
     parts.tasks.spawn(cut_revoked(relay.clone(), cut, parts.stop.clone()));
     parts.tasks.spawn(timers::run(hub.clone(), writer.clone(), parts.stop.clone()));
+    parts.tasks.spawn(verdict::run(hub.clone(), verdict.clone(), parts.stop.clone()));
     let doors = Arc::new(Doors {
+        verdict,
         instance: u64::from_le_bytes(first8(&random())),
         public_key: noise_key.public_key(),
         started: Timestamp::now(),

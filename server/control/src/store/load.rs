@@ -1,5 +1,7 @@
 //! Rows to a World.
 
+mod policy;
+
 use std::{collections::BTreeMap, str::FromStr};
 
 use ident::{ApiKeyId, AuthKeyId, MachineKey, NodeId, NodeKey, UserId};
@@ -16,11 +18,14 @@ pub struct Loaded {
     pub world: World,
     /// Nodes that held a stream when the last values were written.
     pub were_online: Vec<NodeId>,
+    /// What is wrong with the policy that was stored, for people.
+    pub policy: Option<String>,
 }
 
 impl Store {
-    /// Loads the tailnet. Rows that cannot be read do not stop a start: they are moved to the table `unreadable`. A
-    /// policy that cannot be read stays where it is, while nothing may reach anything.
+    /// Loads the tailnet. Rows that cannot be read do not stop a start: they are moved to the table `unreadable`. So is
+    /// a policy that cannot be read or is missing, if the log knows the last one that was set, which is in force then;
+    /// otherwise it stays where it is, while nothing may reach anything.
     pub fn load(&self, settings: Settings) -> Result<Loaded, StoreError> {
         let mut connection = lock(&self.writer);
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -31,7 +36,7 @@ impl Store {
             node.expired = node.key_expiry.is_some_and(|at| at <= now);
             node.live = lives.get(&node.id.get()).cloned().unwrap_or_default();
         }
-        let (next, policy) = tailnet(&tx)?;
+        let (next, policy, trouble) = tailnet(&tx)?;
         let rows = Rows {
             users: bodies(&tx, "person")?,
             roles: bodies(&tx, "role")?,
@@ -46,7 +51,7 @@ impl Store {
         tx.commit()?;
         let world = World::load(settings, rows);
         were_online.retain(|id| world.nodes.get(*id).is_some());
-        Ok(Loaded { world, were_online })
+        Ok(Loaded { world, were_online, policy: trouble })
     }
 }
 
@@ -90,7 +95,7 @@ fn set_aside(connection: &Connection, table: &str, row: i64) -> Result<i64, Stor
     Ok(kept)
 }
 
-fn tailnet(connection: &Connection) -> Result<(NextIds, Prepared), StoreError> {
+fn tailnet(connection: &Connection) -> Result<(NextIds, Prepared, Option<String>), StoreError> {
     let sql = "SELECT next_node, next_user, next_auth_key, next_api_key, policy FROM tailnet WHERE id = ?1";
     let (node, user, auth_key, api_key, policy): (u64, u64, u64, u64, Option<String>) = connection
         .query_row(sql, [TAILNET], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))?;
@@ -101,14 +106,8 @@ fn tailnet(connection: &Connection) -> Result<(NextIds, Prepared), StoreError> {
         auth_key: AuthKeyId::new(auth_key).map_err(bad)?,
         api_key: ApiKeyId::new(api_key).map_err(bad)?,
     };
-    let policy = match policy {
-        None => Prepared::deny_all(),
-        Some(text) => Prepared::parse(&text).unwrap_or_else(|e| {
-            tracing::error!(error = %e, "the stored policy cannot be read: nothing may reach anything until one is set");
-            Prepared::deny_all()
-        }),
-    };
-    Ok((next, policy))
+    let (policy, trouble) = policy::found(connection, policy)?;
+    Ok((next, policy, trouble))
 }
 
 fn lives(connection: &Connection) -> Result<(BTreeMap<u64, Live>, Vec<NodeId>), StoreError> {

@@ -7,7 +7,7 @@ use wire::{MapResponse, PeerChange, UserProfile};
 use world::{ClassId, Node, World};
 
 use crate::{
-    Span,
+    Logins, Span,
     filter::{Filters, filters, opened, opens_to_others, opens_to_own, part, rules_of},
     full::from_nothing,
     patch::change,
@@ -49,6 +49,17 @@ impl PeerDelta {
     }
 }
 
+/// One message out of what only the viewer is told and what it is told of others.
+fn with_peers(private: MapResponse, peers: MapResponse) -> MapResponse {
+    MapResponse {
+        peers_removed: peers.peers_removed,
+        peers_changed: peers.peers_changed,
+        peers_changed_patch: peers.peers_changed_patch,
+        user_profiles: peers.user_profiles,
+        ..private
+    }
+}
+
 impl Span {
     /// What viewers that had one class and have the other are told of their peers. With the same class twice only
     /// nodes that were touched are looked at.
@@ -81,7 +92,8 @@ impl Span {
     }
 
     /// What only the viewer is told: itself, and the parts of its filter that are other than before. `sources` answers
-    /// for the new World. None when there is nothing, or the viewer is gone.
+    /// for the new World. None when there is nothing, or the viewer is gone. Rules of SSH are asked for apart:
+    /// [`Span::logins`].
     pub fn private(
         &self,
         viewer: NodeId,
@@ -111,7 +123,10 @@ impl Span {
     pub fn delta(&self, viewer: NodeId, sources: &mut dyn FnMut(usize) -> Arc<[String]>) -> Vec<MapResponse> {
         let Some(node) = self.new.nodes.get(viewer) else { return Vec::new() };
         let (before, after) = self.classes_of(viewer);
-        let private = self.private(viewer, sources);
+        let mut private = self.private(viewer, sources);
+        if let Some(policy) = self.logins(viewer, &mut Logins::default()) {
+            private.get_or_insert_default().ssh_policy = Some(policy);
+        }
         let own = self.own(viewer);
         let mut peers = self.peers(before, after).without(&own);
         let PeerDelta { removed, whole, patches, users, .. } = self.own_peers(viewer, &own);
@@ -121,11 +136,11 @@ impl Span {
         peers.users.extend(users);
         let peers = (!peers.is_empty()).then(|| self.message(peers, node));
         match (private, peers) {
-            (Some(private), Some(peers)) if self.regroups(viewer) => {
-                let mut user_profiles = private.user_profiles;
+            (Some(mut private), Some(peers)) if self.regroups(viewer) => {
+                let mut user_profiles = std::mem::take(&mut private.user_profiles);
                 user_profiles.extend(peers.user_profiles);
-                let (node, packet_filters) = (private.node, private.packet_filters);
-                vec![MapResponse { node, packet_filters, user_profiles, ..peers }]
+                let peers = MapResponse { user_profiles, ..peers };
+                vec![with_peers(private, peers)]
             }
             (private, peers) => private.into_iter().chain(peers).collect(),
         }

@@ -1,12 +1,17 @@
 //! The whole map: the first message of a stream, and what every difference must lead to.
 
+mod relays;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use wire::{Debug, DerpMap, DnsConfig, MapResponse};
 use world::{Node, World};
 
+pub use relays::relays;
+
 use crate::{
+    Logins,
     filter::{Filters, filters},
     peer::{own_devices, peer, self_node, visible},
     profile::profiles,
@@ -37,11 +42,12 @@ pub fn full(world: &World, viewer: &Node, site: &Site, now: Timestamp) -> MapRes
     MapResponse {
         peers: Some(peers).filter(|p| !p.is_empty()),
         user_profiles: profiles(world, viewer),
+        ssh_policy: Some(Logins::default().of(world, viewer)).filter(|policy| !policy.rules.is_empty()),
         ..head
     }
 }
 
-/// The whole map but for the peers and the profiles of users.
+/// The whole map but for the peers, the profiles of users and the rules of SSH.
 pub fn head(
     world: &World,
     viewer: &Node,
@@ -51,7 +57,7 @@ pub fn head(
 ) -> MapResponse {
     MapResponse {
         node: Some(Box::new(self_node(world, viewer))),
-        derp_map: Some((*site.derp_map).clone()),
+        derp_map: Some(relays(world, site)),
         dns_config: Some(dns(world)),
         domain: world.settings.domain.clone(),
         packet_filters: from_nothing(filters(world, viewer, sources)),

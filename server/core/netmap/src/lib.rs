@@ -6,6 +6,7 @@
 mod delta;
 mod filter;
 mod full;
+mod login;
 mod patch;
 mod peer;
 mod profile;
@@ -16,7 +17,8 @@ mod whole;
 
 pub use delta::PeerDelta;
 pub use filter::filters;
-pub use full::{Site, dns, full, head};
+pub use full::{Site, dns, full, head, relays};
+pub use login::Logins;
 pub use peer::{has_routes, own_devices, peer, route_view, self_node, visible};
 pub use profile::{owner_profile, profiles};
 pub use render::{Own, Piece, Pieces, Render, peer_json};

@@ -1,5 +1,7 @@
 //! A node as its peers and as it itself are told of it.
 
+mod caps;
+
 use std::sync::Arc;
 
 use ident::NodeId;
@@ -37,6 +39,7 @@ pub fn peer(world: &World, node: &Node, viewer: ClassId) -> wire::Node {
         online: Some(online),
         last_seen: node.live.last_seen.filter(|_| !online),
         expired: node.expired,
+        cap_map: caps::for_peers(world, node),
         ..bare(world, node, routes)
     }
 }
@@ -45,7 +48,8 @@ pub fn peer(world: &World, node: &Node, viewer: ClassId) -> wire::Node {
 pub fn self_node(world: &World, node: &Node) -> wire::Node {
     let exits = exit_routes(node).collect();
     let routes = Routes { subnets: world.primary_routes(node).collect(), exits };
-    wire::Node { machine: Some(node.machine), online: Some(true), ..bare(world, node, routes) }
+    let cap_map = caps::own(world, node);
+    wire::Node { machine: Some(node.machine), online: Some(true), cap_map, ..bare(world, node, routes) }
 }
 
 /// Whether what a viewer is told of the node may depend on the viewer's class.

@@ -10,6 +10,7 @@ use world::{Change, ClassId, World};
 
 use crate::{
     filter::opens_to_others,
+    login::changed_logins,
     peer::seen,
     source::{approved_subnets, follows_routes},
 };
@@ -30,6 +31,8 @@ pub struct Span {
     owners: BTreeSet<UserId>,
     /// Those among them whose devices are others than before.
     movers: BTreeSet<UserId>,
+    /// Rules of SSH with other callers, unless the policy is another.
+    pub(crate) logins: BTreeSet<usize>,
 }
 
 impl Span {
@@ -52,7 +55,8 @@ impl Span {
         }
         let owner = |world: &World, id: &NodeId| world.nodes.get(*id).and_then(|n| n.owner.user());
         let owners = touched.iter().flat_map(|id| [owner(&old, id), owner(&new, id)]).flatten().collect();
-        let mut span = Self { old, new, touched, rules, users, owners, movers: BTreeSet::new() };
+        let logins = changed_logins(&old, &new, &touched, !users.is_empty());
+        let mut span = Self { old, new, touched, rules, users, owners, movers: BTreeSet::new(), logins };
         span.movers = span.movers();
         if span.moves_subnets() {
             let all = 0..span.new.classes.compiled().rules().len();
@@ -143,7 +147,9 @@ impl Span {
             (None, _) => false,
             (Some(_), None) => true,
             (Some(old), Some(new)) => {
-                let lasting = |n: &world::Node| (n.node_key, n.expired, n.served_routes(), n.owner.user());
+                let lasting = |n: &world::Node| {
+                    (n.node_key, n.expired, n.badge.clone(), n.served_routes(), n.owner.user())
+                };
                 old.class.is_some_and(|c| new.class != Some(c)) || lasting(old) != lasting(new)
             }
         }
@@ -186,6 +192,9 @@ impl<'a> Concern<'a> {
             return true;
         }
         let class = span.classes_of(viewer).1;
+        if !span.logins.is_empty() && span.concerns_logins(viewer) {
+            return true;
+        }
         *self.by_class.entry(class).or_insert_with(|| span.concerns_class(viewer, class))
     }
 }

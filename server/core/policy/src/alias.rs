@@ -75,6 +75,10 @@ pub(crate) struct Names<'a> {
     pub(crate) tags: BTreeSet<Tag>,
     /// By name, without the prefix `ipset:`.
     pub(crate) ipsets: BTreeMap<&'a str, Arc<[IpNet]>>,
+    /// With the prefix `posture:`.
+    pub(crate) postures: BTreeSet<String>,
+    /// Whether every rule that names no posture demands one.
+    pub(crate) posture_by_default: bool,
 }
 
 const ROLES: [&str; 6] = ["admin", "owner", "it-admin", "network-admin", "billing-admin", "auditor"];

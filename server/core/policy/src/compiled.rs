@@ -1,7 +1,10 @@
 //! A policy that is ready to answer.
 
 mod access;
+mod attribute;
+mod badge;
 mod index;
+mod login;
 mod mask;
 mod opening;
 mod prefix;
@@ -18,6 +21,7 @@ use ipnet::IpNet;
 use crate::{
     Policy, SourceSet, Subject,
     compiled::{
+        badge::Claims,
         index::{Index, Marks},
         mask::{and, has, words},
         rule::Entry,
@@ -27,7 +31,12 @@ use crate::{
     subject::is_exit,
 };
 
+pub(crate) use attribute::FUNNEL_PORTS;
+
 pub use access::Access;
+pub use attribute::SUGGEST_EXIT_NODE;
+pub use badge::Badge;
+pub use login::{LOGIN_CHECK, Login};
 pub use reach::{Reach, ReachLine, ReachedLine};
 pub(crate) use rule::IN_TURN;
 pub use rule::Rule;
@@ -39,6 +48,7 @@ pub struct Compiled {
     pub(crate) rules: Vec<Rule>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) index: Index,
+    pub(crate) claims: Claims,
     pub(crate) content: Arc<Content>,
 }
 
@@ -47,7 +57,8 @@ impl Compiled {
     pub fn compile(policy: &Policy) -> Self {
         let content = Arc::clone(policy.content());
         let (rules, entries, index) = rule::compile(&content);
-        Self { rules, entries, index, content }
+        let claims = Claims::compile(&content);
+        Self { rules, entries, index, claims, content }
     }
 
     /// What the policy makes of a node. Costs the words of the masks that its attributes touch, not the rules.

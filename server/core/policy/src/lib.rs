@@ -20,10 +20,13 @@ pub use answer::{
     CapGrant, CaseAnswer, Device, Document, FilterRule, MAX_CASE_BYTES, MAX_CASE_NODES, Peer, Person,
     PortSpan, Reached, Roster, SshAction, SshPrincipal, SshRule, View, answer_case,
 };
-pub use compiled::{Access, Compiled, Reach, ReachLine, ReachedLine, Rule, Signature};
+pub use compiled::{
+    Access, Badge, Compiled, LOGIN_CHECK, Login, Reach, ReachLine, ReachedLine, Rule, SUGGEST_EXIT_NODE,
+    Signature,
+};
 pub use destination::{Destination, Target, internet};
 pub use error::{PolicyError, PolicyErrors};
-pub use policy::{MAX_BYTES, MAX_DEPTH, MAX_RULES, Policy};
+pub use policy::{MAX_BYTES, MAX_DEPTH, MAX_RULES, Policy, Relaying};
 pub use port::PortRange;
 pub use source::{SourceRange, SourceSet};
 pub use subject::Subject;

@@ -8,9 +8,9 @@ mod groups;
 mod hosts;
 mod hujson;
 mod ipsets;
-mod json;
 mod ssh;
 mod tag_owners;
+mod tailnet;
 mod trials;
 
 use jsonc_parser::{
@@ -18,9 +18,12 @@ use jsonc_parser::{
     common::Ranged,
 };
 
+use hujson::json;
+use tailnet::postures;
+
 use crate::{
     MAX_RULES,
-    alias::{Names, nearest, not_yet},
+    alias::{Names, nearest},
     parse::hujson::Report,
     policy::Content,
 };
@@ -46,9 +49,6 @@ const SECTIONS: [&str; 17] = [
     "OneCGNATRoute",
     "derpMap",
 ];
-
-/// Sections that a running server does.
-const SERVED: [&str; 7] = ["groups", "hosts", "ipsets", "tagOwners", "acls", "grants", "autoApprovers"];
 
 /// Reads a policy's text; every mistake at once.
 pub(crate) fn parse(text: &str) -> (Content, Findings) {
@@ -80,7 +80,11 @@ fn content(root: &Object, report: &mut Report) -> Content {
         hosts: hosts.iter().map(|(name, net)| (name.as_str(), *net)).collect(),
         tags: tags.keys().cloned().collect(),
         ipsets: Default::default(),
+        postures: section("postures").map(|v| postures::read(v, report)).unwrap_or_default(),
+        posture_by_default: false,
     };
+    names.posture_by_default = section("defaultSrcPosture")
+        .is_some_and(|value| postures::demands(value, "defaultSrcPosture", &names.postures, report));
     let sets = section("ipsets").map(|value| ipsets::read(value, &names, report)).unwrap_or_default();
     names.ipsets = sets.iter().map(|(name, nets)| (name.as_str(), nets.clone())).collect();
     let names = &names;
@@ -103,10 +107,12 @@ fn content(root: &Object, report: &mut Report) -> Content {
         }
     }
     for (name, cap) in [("randomizeClientPort", "randomize-client-port"), ("disableIPv4", "disable-ipv4")] {
-        if matches!(section(name), Some(Value::BooleanLit(lit)) if lit.value) {
+        if section(name).is_some_and(|value| tailnet::switch(value, name, report)) {
             content.everywhere.push(cap);
         }
     }
+    content.mac_route = section("OneCGNATRoute").and_then(|value| tailnet::mac_route(value, report));
+    content.relays = section("derpMap").map(|v| tailnet::relays::read(v, report)).unwrap_or_default();
     let approvers = section("autoApprovers").map(|value| approvers::read(value, names, report));
     (content.approvers, content.exit_approvers) = approvers.unwrap_or_default();
     content.groups = groups;
@@ -118,8 +124,7 @@ fn sections<'v, 'a>(root: &'v Object<'a>, report: &mut Report) -> Vec<(&'static 
     for member in &root.properties {
         let name = member.name.as_str();
         match SECTIONS.into_iter().find(|known| known.eq_ignore_ascii_case(name)) {
-            Some(known) if SERVED.contains(&known) => {}
-            Some(later) => report.unserved(member.start(), not_yet(later)),
+            Some(_) => {}
             None => {
                 let hint = nearest(name, SECTIONS);
                 report.say(member.start(), format!("a policy has no section {name:?}"), hint);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use ident::Tag;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::{
     PolicyErrors, PortRange,
@@ -52,6 +52,9 @@ pub(crate) struct Content {
     pub(crate) attributes: Vec<Attribute>,
     /// Capabilities of every node.
     pub(crate) everywhere: Vec<&'static str>,
+    /// How Macs route the mesh: a capability.
+    pub(crate) mac_route: Option<&'static str>,
+    pub(crate) relays: Relays,
     pub(crate) trials: Vec<Trial>,
     pub(crate) logins: Vec<LoginTrial>,
     /// What the rules stand for so far; bounds what compiling them costs.
@@ -81,9 +84,20 @@ pub(crate) struct App {
     pub(crate) caps: BTreeMap<String, serde_json::Value>,
 }
 
+/// The tailnet's own relays.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Relays {
+    /// Those of the server are not used.
+    pub(crate) alone: bool,
+    /// By number; none takes one of the server's away.
+    pub(crate) regions: BTreeMap<u32, Option<serde_json::Value>>,
+}
+
 /// A rule of `ssh`.
 #[derive(Debug)]
 pub(crate) struct Ssh {
+    /// Line and column, both from 1.
+    pub(crate) place: (u32, u32),
     pub(crate) checks: bool,
     pub(crate) sources: Vec<Alias>,
     pub(crate) destinations: Vec<Alias>,
@@ -110,6 +124,8 @@ pub(crate) struct Attribute {
     pub(crate) names: Vec<String>,
     /// Parameters of applications by capability.
     pub(crate) apps: BTreeMap<String, serde_json::Value>,
+    /// Where the addresses of new nodes come from.
+    pub(crate) pools: Vec<Ipv4Net>,
 }
 
 /// An alias, or why it is none.
@@ -118,6 +134,8 @@ pub(crate) type Tried<T> = Result<T, String>;
 /// An entry of `tests`. What it names wrongly makes it fail, not the parsing.
 #[derive(Debug)]
 pub(crate) struct Trial {
+    /// Line and column, both from 1.
+    pub(crate) place: (u32, u32),
     pub(crate) source: (String, Tried<Alias>),
     pub(crate) protocol: Tried<Option<i32>>,
     pub(crate) accept: Vec<Aim>,
@@ -134,11 +152,22 @@ pub(crate) struct Aim {
 /// An entry of `sshTests`.
 #[derive(Debug)]
 pub(crate) struct LoginTrial {
+    /// Line and column, both from 1.
+    pub(crate) place: (u32, u32),
     pub(crate) source: (String, Tried<Alias>),
     pub(crate) destinations: Vec<(String, Tried<Alias>)>,
     pub(crate) accept: Vec<String>,
     pub(crate) deny: Vec<String>,
     pub(crate) check: Vec<String>,
+}
+
+/// What a policy says of relays.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Relaying<'a> {
+    /// Those of the server are not used.
+    pub alone: bool,
+    /// By number; none takes one of the server's away.
+    pub regions: &'a BTreeMap<u32, Option<serde_json::Value>>,
 }
 
 impl Policy {
@@ -153,6 +182,13 @@ impl Policy {
     /// The policy in force where none was given: nothing reaches anything.
     pub fn deny_all() -> Self {
         Self { text: DENY_ALL.into(), content: Arc::default() }
+    }
+
+    /// The relays that clients are told of: how those of the server are changed. Regions by number, as in a DERP map;
+    /// none takes one away.
+    pub fn relays(&self) -> Option<Relaying<'_>> {
+        let Relays { alone, regions } = &self.content.relays;
+        (*alone || !regions.is_empty()).then_some(Relaying { alone: *alone, regions })
     }
 
     /// The text, as it was given.

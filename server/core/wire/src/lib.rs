@@ -22,6 +22,7 @@ mod profile;
 mod register;
 mod server_keys;
 mod spelling;
+mod ssh;
 
 pub use capver::CapVer;
 pub use decode::{DecodeError, Request, decode};
@@ -39,3 +40,4 @@ pub use ping::PingRequest;
 pub use profile::UserProfile;
 pub use register::{Login, RegisterAuth, RegisterRequest, RegisterResponse, User};
 pub use server_keys::ServerKeys;
+pub use ssh::{SshAction, SshPolicy, SshPrincipal, SshRule};

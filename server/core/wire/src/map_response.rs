@@ -1,6 +1,6 @@
 //! What a stream tells a node. Every key left out means "as before" within one stream.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use ident::NodeId;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 use crate::{
-    DerpMap, DnsConfig, FilterRule, Node, PeerChange, PingRequest, UserProfile,
+    DerpMap, DnsConfig, FilterRule, Node, PeerChange, PingRequest, SshPolicy, UserProfile,
     field::{absent, none_or_empty, time},
 };
 
@@ -62,7 +62,7 @@ pub struct MapResponse {
     #[serde(skip_serializing_if = "absent")]
     pub health: Option<Vec<String>>,
     #[serde(rename = "SSHPolicy", skip_serializing_if = "absent")]
-    pub ssh_policy: Option<Value>,
+    pub ssh_policy: Option<Arc<SshPolicy>>,
     #[serde(deserialize_with = "time::deserialize", skip_serializing_if = "absent")]
     pub control_time: Option<Timestamp>,
     #[serde(skip_serializing_if = "absent")]

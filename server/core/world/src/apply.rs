@@ -187,6 +187,7 @@ impl Draft {
         let login = node.owner.user().and_then(|u| self.world.users.get(&u)).map(|u| u.login.clone());
         let seen = node.lifecycle == Lifecycle::Active;
         node.auto_routes = crate::route::auto_approved(&self.world.classes, node, login.as_deref());
+        node.badge = self.world.classes.badge_of(node, login.as_deref());
         node.class = seen.then(|| self.world.classes.class_of(node, login.as_deref()));
     }
 

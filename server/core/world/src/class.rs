@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
-use policy::{Compiled, Signature, Subject};
+use policy::{Badge, Compiled, Signature, Subject};
 
 use crate::Node;
 
@@ -74,6 +74,10 @@ impl Classes {
     /// Whether a node of this class sees the other devices of its person, whatever their classes.
     pub fn sees_own(&self, class: ClassId) -> bool {
         self.signature(class).is_some_and(|signature| self.compiled.sees_own(signature))
+    }
+
+    pub(crate) fn badge_of(&self, node: &Node, login: Option<&str>) -> Badge {
+        self.compiled.badge(&subject(node, login, &[]))
     }
 
     pub(crate) fn class_of(&mut self, node: &Node, login: Option<&str>) -> ClassId {

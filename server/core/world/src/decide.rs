@@ -1,6 +1,7 @@
 //! What may happen: a World and a command give events and an answer, or a refusal. Changes nothing.
 
 mod access;
+mod address;
 mod expiry;
 mod name;
 mod node;

@@ -1,6 +1,8 @@
 //! What has happened. Durable events are stored with the rows they change and form the log;
 //! volatile ones are last-value fields that the next report of a client rebuilds.
 
+mod trial;
+
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use ident::{ApiKeyId, AuthKeyId, DiscoKey, NodeId, NodeKey, Tag, UserId};

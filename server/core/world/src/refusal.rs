@@ -99,7 +99,7 @@ pub enum Refusal {
         route: String,
     },
     /// No address is left.
-    #[error("the address pool is exhausted")]
+    #[error("no address is free for this device")]
     PoolExhausted,
     /// The policy text is not a policy.
     #[error("the policy is not valid")]
@@ -161,6 +161,10 @@ impl Refusal {
             }
             Refusal::InUse { noun: "tag", .. } => "change or delete the role first".into(),
             Refusal::InUse { .. } => "move or delete what uses it first".into(),
+            Refusal::PoolExhausted => {
+                "give its tags a larger ipPool in nodeAttrs of the policy, or delete nodes that are gone"
+                    .into()
+            }
             _ => return None,
         })
     }

@@ -1,9 +1,9 @@
 //! The part of a client's state that decides what it does.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use ident::{NodeId, UserId};
-use wire::{DerpMap, DnsConfig, FilterRule, Node, UserProfile};
+use wire::{DerpMap, DnsConfig, FilterRule, Node, SshPolicy, UserProfile};
 
 use super::{Family, Model};
 
@@ -21,7 +21,8 @@ pub struct View {
     pub profiles: BTreeMap<UserId, Option<UserProfile>>,
     pub domain: String,
     pub health: Vec<String>,
-    pub ssh: Option<serde_json::Value>,
+    /// Rules of SSH; to be told of none is the same as not to be told.
+    pub ssh: Arc<SshPolicy>,
 }
 
 impl View {
@@ -43,7 +44,7 @@ impl View {
             profiles,
             domain: model.domain.clone(),
             health: model.health.clone(),
-            ssh: model.ssh.clone(),
+            ssh: model.ssh.clone().unwrap_or_default(),
             peers,
         }
     }

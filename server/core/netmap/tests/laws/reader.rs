@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use harness::{Family, Model};
 use ident::NodeId;
 use jiff::Timestamp;
-use netmap::{Own, Pieces, Site, Span, Whole, full, peer_json, sources};
+use netmap::{Logins, Own, Pieces, Site, Span, Whole, full, peer_json, sources};
 use proptest::prelude::*;
 use wire::MapResponse;
 use world::{Node, World};
@@ -45,7 +45,10 @@ fn rendered_fresh(world: &World, viewer: &Node) -> MapResponse {
 fn rendered_delta(span: &Span, viewer: NodeId) -> Vec<MapResponse> {
     let (before, after) = span.classes_of(viewer);
     let pieces = Pieces::of(span, before, after, &mut peer_json).unwrap();
-    let private = span.private(viewer, &mut |rule| sources(&span.new, rule).into());
+    let mut private = span.private(viewer, &mut |rule| sources(&span.new, rule).into());
+    if let Some(policy) = span.logins(viewer, &mut Logins::default()) {
+        private.get_or_insert_default().ssh_policy = Some(policy);
+    }
     let own = Own::of(span, viewer, &mut peer_json).unwrap();
     if span.regroups(viewer) {
         return rendered(&pieces, private.unwrap_or_default(), &own).into_iter().collect();

@@ -40,6 +40,18 @@ const GRANTS: [&str; 5] = [
     r#"{"src": ["autogroup:danger-all"], "dst": ["10.1.2.0/24", "alice@"], "ip": ["udp:53"]}"#,
 ];
 
+/// People's devices that they log in to themselves, and devices that some log in to.
+const LOGINS: [&str; 4] = [
+    r#"{"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:self"], "users": ["root"]}"#,
+    r#"{"action": "check", "src": ["tag:a", "bob@"], "dst": ["tag:b", "tag:c"], "users": ["autogroup:nonroot"]}"#,
+    r#"{"action": "accept", "src": ["*"], "dst": ["tag:b", "alice@"], "users": ["x"], "acceptEnv": ["LC_*"]}"#,
+    r#"{"action": "accept", "src": ["autogroup:member", "tag:c"], "dst": ["tag:a"], "users": ["localpart:*@x.org"]}"#,
+];
+const ATTRIBUTES: [&str; 2] = [
+    r#"{"target": ["tag:c", "alice@"], "attr": ["suggest-exit-node"]}"#,
+    r#"{"target": ["*"], "attr": ["debug-disable-upnp"], "app": {"example.com/cap": [{"n": 1}]}}"#,
+];
+
 pub struct Tailnet {
     worlds: Vec<Arc<World>>,
     changes: Vec<Vec<Change>>,
@@ -171,7 +183,7 @@ impl Tailnet {
             Event::Delete { node: n } => Command::DeleteNode { id: node(n)?.id },
             Event::RenameUser { user, name } => Command::RenameUser {
                 id: UserId::new(u64::from(user % 2) + 1).ok()?,
-                login: ["alice", "bob", "carol"][usize::from(name) % 3].into(),
+                login: ["alice", "bob", "carol@x.org"][usize::from(name) % 3].into(),
             },
             Event::Policy { policy: n } => Command::SetPolicy { prepared: policy(n) },
         })
@@ -216,6 +228,7 @@ impl Tailnet {
             hostinfo: Arc::default(),
             live: Live { capver: 131, ..Live::default() },
             class: None,
+            badge: Default::default(),
             expired: false,
             rev: 0,
         }
@@ -265,17 +278,20 @@ fn picked(mask: u8) -> impl Iterator<Item = IpNet> {
     all.filter(move |(bit, _)| mask >> bit & 1 == 1).map(|(_, route)| route.parse().unwrap())
 }
 
-/// Bits of the number pick the rules, then the grants; the highest lets `tag:b` approve its own routes.
+/// Bits of the number pick the rules, then the grants, and with others those of SSH and the attributes; the highest lets
+/// `tag:b` approve its own routes.
 fn policy(n: u16) -> Prepared {
-    let picked = |all: &[&str], from: usize| {
-        let picked: Vec<_> =
-            all.iter().enumerate().filter(|(at, _)| n >> (from + at) & 1 == 1).map(|(_, r)| *r).collect();
-        picked.join(", ")
+    let picked = |all: &[&str], bits: u16| {
+        let picked = all.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
+        picked.map(|(_, text)| *text).collect::<Vec<_>>().join(", ")
     };
-    let (rules, grants) = (picked(&RULES, 0), picked(&GRANTS, RULES.len()));
+    let (rules, grants) = (picked(&RULES, n), picked(&GRANTS, n >> RULES.len()));
+    let (logins, attributes) = (picked(&LOGINS, n ^ n >> 3), picked(&ATTRIBUTES, n ^ n >> 5));
     let approvers = match n >> 15 {
         1 => r#""autoApprovers": {"routes": {"10.0.0.0/8": ["tag:b"]}, "exitNode": ["tag:c"]},"#,
         _ => "",
     };
-    Prepared::parse(&format!("{{{NAMES} {approvers} \"acls\": [{rules}], \"grants\": [{grants}]}}")).unwrap()
+    let rules =
+        format!(r#""acls": [{rules}], "grants": [{grants}], "ssh": [{logins}], "nodeAttrs": [{attributes}]"#);
+    Prepared::parse(&format!("{{{NAMES} {approvers} {rules}}}")).unwrap()
 }

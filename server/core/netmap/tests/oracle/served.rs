@@ -24,7 +24,7 @@ impl Served {
     /// Devices join in the order of the roster, so that the first of several routers is the primary.
     pub fn new(roster: &Roster, policy: &str) -> Result<Self, PolicyErrors> {
         let mut draft = Draft::new(&World::empty(Settings::default()));
-        let context = Context { now: Timestamp::UNIX_EPOCH };
+        let context = Context { now: Timestamp::UNIX_EPOCH, rng: 1 };
         draft.step(&Command::SetPolicy { prepared: Prepared::parse(policy)? }, context).unwrap();
         for (at, person) in roster.people.iter().enumerate() {
             draft.apply(&DurableEvent::UserCreated { user: user(at, person) }.into());
@@ -104,6 +104,7 @@ fn node(id: NodeId, device: &Device) -> Node {
         hostinfo: Hostinfo { routable_ips: device.routes.clone(), ..Hostinfo::default() }.into(),
         live: Live::default(),
         class: None,
+        badge: Default::default(),
         expired: false,
         rev: 0,
     }

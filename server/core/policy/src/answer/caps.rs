@@ -4,11 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{Device, answer::Tailnet};
-
-/// With funnel comes the list of ports that it may use.
-const FUNNEL_PORTS: &str = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000";
-const SUGGESTED: &str = "suggest-exit-node";
+use crate::{Device, SUGGEST_EXIT_NODE, answer::Tailnet, compiled::FUNNEL_PORTS};
 
 impl Tailnet<'_> {
     /// What the node itself is told.
@@ -36,7 +32,7 @@ impl Tailnet<'_> {
     /// What its peers are told of it.
     pub(crate) fn caps_for_peers(&self, node: &Device) -> BTreeMap<String, Value> {
         let mut caps = self.caps(node);
-        caps.retain(|name, _| name == SUGGESTED && node.is_exit_node());
+        caps.retain(|name, _| name == SUGGEST_EXIT_NODE && node.is_exit_node());
         caps
     }
 }

@@ -5,14 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
-    Device,
+    Device, LOGIN_CHECK,
     alias::Alias,
     answer::Tailnet,
     policy::{Ssh, SshUser},
 };
-
-/// Where a client asks whether a login may go on; the client fills in the names that begin with a dollar.
-const CHECK: &str = "https://unused/machine/ssh/action/$SRC_NODE_ID/to/$DST_NODE_ID?local_user=$LOCAL_USER";
 
 /// A rule as it goes over the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -132,12 +129,12 @@ impl Tailnet<'_> {
 }
 
 impl Ssh {
-    fn has_local_part(&self) -> bool {
+    pub(crate) fn has_local_part(&self) -> bool {
         self.users.iter().any(|user| matches!(user, SshUser::LocalPart(_)))
     }
 
     /// Root is refused unless the rule names it.
-    fn user_map(&self) -> BTreeMap<String, String> {
+    pub(crate) fn user_map(&self) -> BTreeMap<String, String> {
         let mut map = BTreeMap::from([("root".to_owned(), String::new())]);
         for user in &self.users {
             match user {
@@ -151,7 +148,7 @@ impl Ssh {
 
     fn action(&self) -> SshAction {
         if self.checks {
-            return SshAction::Check { hold_and_delegate: CHECK.to_owned() };
+            return SshAction::Check { hold_and_delegate: LOGIN_CHECK.to_owned() };
         }
         SshAction::Accept {
             accept: true,

@@ -7,13 +7,13 @@ use jsonc_parser::{
 
 use crate::{
     MAX_RULES, PortRange,
-    alias::{Alias, Mistake, Named, Names, Side, mistake, nearest, not_yet},
-    parse::hujson::Report,
+    alias::{Alias, Mistake, Named, Names, Side, mistake, nearest},
+    parse::{hujson::Report, tailnet::postures},
     policy::{Acl, Content, TOO_MUCH},
     protocol,
 };
 
-const KEYS: [&str; 4] = ["action", "src", "dst", "proto"];
+const KEYS: [&str; 5] = ["action", "src", "dst", "proto", "srcPosture"];
 
 /// The rules in their order.
 pub(crate) fn read(value: &Value, names: &Names, content: &mut Content, report: &mut Report) {
@@ -62,6 +62,9 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Acl {
     if owns && !sources.iter().all(|named| named.alias == Alias::Any || may_own(&named.alias)) {
         report.say(object.start(), OWN, None);
     }
+    if postures::guard(field("srcPosture"), names, report) {
+        sources.clear();
+    }
     Acl { line: report.place(object.start()).0, protocols, sources, destinations, via: Vec::new() }
 }
 
@@ -83,8 +86,6 @@ fn fields<'v, 'a>(object: &'v Object<'a>, report: &mut Report) -> Vec<(&'static 
         }
         if let Some(known) = KEYS.into_iter().find(|known| known.eq_ignore_ascii_case(name)) {
             fields.push((known, &member.value));
-        } else if name.eq_ignore_ascii_case("srcPosture") {
-            report.unserved(member.start(), not_yet("srcPosture"));
         } else {
             let hint =
                 nearest(name, KEYS).or_else(|| Some("its keys are action, src, dst and proto".to_owned()));

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::{IpNet, Ipv4Net};
 use jsonc_parser::{
     ast::{Object, Value},
     common::Ranged,
 };
 
 use crate::{
-    alias::{Alias, Mistake, Names, Side, network},
+    alias::{Alias, Mistake, Names, Side, mistake, network, not_yet},
     parse::{hujson::Report, json},
     policy::Attribute,
 };
@@ -37,19 +38,38 @@ fn attribute(object: &Object, names: &Names, report: &mut Report) -> Attribute {
     let mut targets = Vec::new();
     for (at, text) in field("target").map(|value| report.texts(value, "target")).unwrap_or_default() {
         match Alias::parse(text, Side::Source, names) {
-            Ok(alias) => targets.push(alias),
+            Ok(alias) => {
+                if matches!(alias, Alias::Role(_) | Alias::Shared | Alias::Service(_)) {
+                    report.unserved(at, not_yet(text));
+                }
+                targets.push(alias);
+            }
             Err(Mistake { message, hint }) => report.say(at, format!("target={message}"), hint),
         }
     }
+    let mut pools = Vec::new();
     let names = field("attr").map(|value| report.texts(value, "attr")).unwrap_or_default();
     for (at, text) in field("ipPool").map(|value| report.texts(value, "ipPool")).unwrap_or_default() {
-        if let Err(Mistake { message, hint }) = network(text) {
-            report.say(at, format!("ipPool={message}"), hint);
+        match pool(text) {
+            Ok(pool) => pools.push(pool),
+            Err(Mistake { message, hint }) => report.say(at, format!("ipPool={message}"), hint),
         }
     }
     let mut apps = BTreeMap::new();
     for member in field("app").map(|value| report.members(value, "app")).unwrap_or_default() {
         apps.insert(member.name.as_str().to_owned(), json::plain(&member.value));
     }
-    Attribute { targets, names: names.into_iter().map(|(_, text)| text.to_owned()).collect(), apps }
+    Attribute { targets, names: names.into_iter().map(|(_, text)| text.to_owned()).collect(), apps, pools }
+}
+
+/// Addresses of nodes lie in one range, which clients know.
+fn pool(text: &str) -> Result<Ipv4Net, Mistake> {
+    let mesh = Ipv4Net::new_assert(std::net::Ipv4Addr::new(100, 64, 0, 0), 10);
+    match network(text)? {
+        IpNet::V4(pool) if mesh.contains(&pool) => Ok(pool),
+        _ => Err(mistake(
+            format!("{text:?} is outside of {mesh}"),
+            "nodes have their addresses in 100.64.0.0/10",
+        )),
+    }
 }

@@ -10,12 +10,13 @@ use jsonc_parser::{
 
 use crate::{
     MAX_RULES, PortRange,
-    alias::{Alias, Mistake, Named, Names, Side, mistake, not_yet},
+    alias::{Alias, Mistake, Named, Names, Side, mistake},
     compiled::IN_TURN,
     parse::{
         acls::{OWN, may_own},
         hujson::Report,
         json,
+        tailnet::postures,
     },
     policy::{Acl, App, Content, TOO_MUCH},
     protocol,
@@ -47,18 +48,18 @@ pub(crate) fn read(value: &Value, names: &Names, content: &mut Content, report: 
 fn grant(object: &Object, names: &Names, content: &mut Content, report: &mut Report) {
     let fields = report.fields(object, &KEYS, "a grant");
     let field = |name| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-    if let Some(value) = field("srcPosture") {
-        report.unserved(value.start(), not_yet("srcPosture"));
-    }
     let ip = field("ip").map(|value| openings(value, report)).unwrap_or_default();
     let caps = field("app").map(|value| caps(value, report)).unwrap_or_default();
     let lists_ports = matches!(field("ip"), Some(Value::Array(list)) if !list.elements.is_empty());
     if !lists_ports && caps.is_empty() {
         report.say(object.start(), "ip and app can not both be empty", None);
     }
-    let sources = aliases(object, "src", field("src"), names, report);
+    let mut sources = aliases(object, "src", field("src"), names, report);
     let destinations = aliases(object, "dst", field("dst"), names, report);
     together(object, &sources, &destinations, !caps.is_empty(), report);
+    if postures::guard(field("srcPosture"), names, report) {
+        sources.clear();
+    }
     let via = field("via").map(|value| routers(value, names, report)).unwrap_or_default();
     let line = report.place(object.start()).0;
     let weight = |named: &Named| named.alias.weight();

@@ -1,5 +1,7 @@
 //! The text as a tree with places, and the list of mistakes that reading it fills.
 
+pub(crate) mod json;
+
 use std::borrow::Cow;
 
 use jsonc_parser::{

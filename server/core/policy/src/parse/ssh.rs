@@ -2,14 +2,18 @@
 
 mod duration;
 
+use ident::Tag;
 use jsonc_parser::{
     ast::{Object, Value},
     common::Ranged,
 };
 
 use crate::{
-    alias::{Alias, Mistake, Names, Side},
-    parse::hujson::Report,
+    alias::{Alias, Mistake, Names, Side, not_yet},
+    parse::{
+        hujson::Report,
+        tailnet::{self, postures},
+    },
     policy::{Ssh, SshUser},
 };
 
@@ -51,9 +55,14 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Ssh {
     if let Some(value) = field("checkPeriod") {
         period(value, report);
     }
-    let sources = field("src").map(|value| aliases(value, Side::Source, names, report)).unwrap_or_default();
+    let mut sources =
+        field("src").map(|value| aliases(value, Side::Source, names, report)).unwrap_or_default();
     let destinations = field("dst").map(|v| aliases(v, Side::Destination, names, report)).unwrap_or_default();
     let users = users(object, field("users"), report);
+    recording(field("recorder"), field("enforceRecorder"), report);
+    if postures::guard(field("srcPosture"), names, report) {
+        sources.clear();
+    }
     let of_people = sources.iter().filter_map(|alias| match alias {
         Alias::Domain(domain) => Some(domain.clone()),
         _ => None,
@@ -63,6 +72,7 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Ssh {
         _ => None,
     });
     Ssh {
+        place: report.place(object.start()),
         checks,
         domains: of_people.chain(of_users).collect(),
         accept_env: field("acceptEnv").map(|value| environment(value, report)).unwrap_or_default(),
@@ -115,7 +125,12 @@ fn aliases(value: &Value, side: Side, names: &Names, report: &mut Report) -> Vec
     let mut found = Vec::new();
     for (at, text) in report.texts(value, key) {
         match Alias::parse(text, side, names) {
-            Ok(alias) if fits(&alias, side) => found.push(alias),
+            Ok(alias) if fits(&alias, side) => {
+                if matches!(alias, Alias::Role(_)) {
+                    report.unserved(at, not_yet(text));
+                }
+                found.push(alias);
+            }
             Ok(_) => report.say(at, format!("invalid {key} {text:?}"), None),
             Err(Mistake { message, hint }) => report.say(at, format!("{key}={message}"), hint),
         }
@@ -153,6 +168,22 @@ fn users(object: &Object, value: Option<&Value>, report: &mut Report) -> Vec<Ssh
         });
     }
     users
+}
+
+/// Sessions are recorded by nobody yet.
+fn recording(recorder: Option<&Value>, enforced: Option<&Value>, report: &mut Report) {
+    if let Some(value) = recorder {
+        for (at, text) in report.texts(value, "recorder") {
+            if text.parse::<Tag>().is_err() {
+                let hint = Some("a recorder is named by its tag".to_owned());
+                report.say(at, format!("recorder {text:?} is not valid"), hint);
+            }
+        }
+        report.unserved(value.start(), not_yet("recorder"));
+    }
+    if enforced.is_some_and(|value| tailnet::switch(value, "enforceRecorder", report)) && recorder.is_none() {
+        report.say(enforced.map_or(0, Ranged::start), "enforceRecorder needs recorder", None);
+    }
 }
 
 fn environment(value: &Value, report: &mut Report) -> Vec<String> {

@@ -6,7 +6,7 @@ use jsonc_parser::{
 };
 
 use crate::{
-    alias::{Alias, Names, Side},
+    alias::{Alias, Names, Side, not_yet},
     parse::{acls, hujson::Report},
     policy::{Aim, LoginTrial, Trial, Tried},
     protocol,
@@ -53,7 +53,9 @@ fn trial(object: &Object, names: &Names, report: &mut Report) -> Trial {
     };
     let (mut accept, deny) = (aims("accept"), aims("deny"));
     accept.extend(aims("allow"));
-    Trial { source: source(field("src"), names, report), protocol, accept, deny }
+    postured(field("srcPostureAttrs"), report);
+    let place = report.place(object.start());
+    Trial { place, source: source(field("src"), names, report), protocol, accept, deny }
 }
 
 fn aim(text: &str, names: &Names) -> Aim {
@@ -91,7 +93,16 @@ fn login(object: &Object, names: &Names, report: &mut Report) -> LoginTrial {
         texts.into_iter().map(|(_, text)| text.trim().to_owned()).collect()
     };
     let (accept, deny, check) = (users("accept"), users("deny"), users("check"));
-    LoginTrial { source: source(field("src"), names, report), destinations, accept, deny, check }
+    postured(field("srcPostureAttrs"), report);
+    let place = report.place(object.start());
+    LoginTrial { place, source: source(field("src"), names, report), destinations, accept, deny, check }
+}
+
+/// A test of a device of some posture, which nothing looks at yet.
+fn postured(value: Option<&Value>, report: &mut Report) {
+    if let Some(value) = value {
+        report.unserved(value.start(), not_yet("srcPostureAttrs"));
+    }
 }
 
 /// Whether logins can be tried there: no network, and not the internet.

@@ -4,8 +4,14 @@
 //! `NODE sees A B` or `NODE sees nobody` - all of its peers;
 //! `NODE allows [PROTO] SRC SRC -> TARGET:PORTS` - all rules of its filter, a line each, or `NODE allows nothing`;
 //! `NODE gets PREFIX from ROUTER` - all routes it is given, a line each, or `NODE gets nothing`;
+//! `NODE lets A B as USER,USER` or `NODE checks A B as USER` - all rules of SSH that a login to it can go by, a line each,
+//! `*` being everybody but root, or `NODE lets nobody`; `NODE is told CAP CAP` - all of its capabilities, or
+//! `NODE is told nothing`; `TAG takes POOL` - where the addresses of such devices come from;
 //! `NODE is approved PREFIX`, `NODE is not approved PREFIX`; `LOGIN owns TAG`, `LOGIN does not own TAG`;
 //! `TAG opens something`, `TAG opens nothing`; `error LINE:COLUMN TEXT` - all errors, a line each.
+
+#[path = "login.rs"]
+mod login;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +34,9 @@ pub fn play(scene: &Scene) -> Wrong {
         let (subject, rest) = line.split_once(' ').unwrap_or((line, ""));
         let (verb, object) = rest.split_once(' ').unwrap_or((rest, ""));
         match verb {
-            "sees" | "allows" | "gets" => {
+            "sees" | "allows" | "gets" | "lets" | "checks" => {
+                let object = if verb == "checks" { rest } else { object };
+                let verb = if verb == "checks" { "lets" } else { verb };
                 let list = lists.entry((subject, verb)).or_default();
                 let nothing = ["nobody", "nothing"].contains(&object);
                 list.extend((!nothing).then_some(object));
@@ -48,6 +56,7 @@ pub fn play(scene: &Scene) -> Wrong {
                 BTreeSet::from([sees(scene, &compiled, node)]).into_iter().filter(|s| !s.is_empty()).collect()
             }
             "allows" => allows(scene, &compiled, node),
+            "lets" => login::lets(scene, &compiled, node),
             _ => gets(scene, &compiled, node),
         };
         if found != expected {
@@ -78,11 +87,19 @@ fn says(scene: &Scene, policy: &Policy, compiled: &Compiled, subject: &str, rest
     let (verb, object) = rest.rsplit_once(' ')?;
     let node = scene.nodes.iter().find(|node| node.name == subject);
     let approved = || Some(compiled.auto_approves(&node?.subject(), &object.parse().ok()?));
+    if let Some(told) = rest.strip_prefix("is told ") {
+        let found = login::told(&compiled.capabilities(&compiled.badge(&node?.subject())));
+        return Some(found == told);
+    }
     let owns = || Some(policy.may_own(subject, &object.parse().ok()?));
     match (verb, object) {
         ("is approved", _) => approved(),
         ("is not approved", _) => approved().map(|approved| !approved),
         ("owns", _) => owns(),
+        ("takes", _) => {
+            let pools = compiled.pools(&[subject.parse().ok()?], None);
+            Some(pools == [object.parse().ok()?])
+        }
         ("does not own", _) => owns().map(|owns| !owns),
         ("opens", _) => {
             let tags: Vec<Tag> = vec![subject.parse().ok()?];

@@ -1,15 +1,11 @@
 //! Joining, coming back and leaving. A node is its machine key and its owner; a node key belongs to one machine for good.
 
-use std::{
-    collections::BTreeSet,
-    net::{Ipv4Addr, Ipv6Addr},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-use ident::{MachineKey, NodeId, NodeKey};
+use ident::{MachineKey, NodeKey};
 use jiff::Timestamp;
 
-use super::{Decision, name, presence};
+use super::{Decision, address::addresses, name, presence};
 use crate::{
     Answer, AuthKey, Context, DurableEvent, Event, Lifecycle, Live, Node, Owner, Presence, Refusal,
     Registered, Registration, World,
@@ -133,7 +129,7 @@ fn reauthenticated(world: &World, r: &Registration, node: &Node, key: &AuthKey, 
 
 fn joined(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> Result<Decision, Refusal> {
     let id = world.next_ids().node;
-    let (v4, v6) = addresses(world, id)?;
+    let (v4, v6) = addresses(world, id, key.tags.as_slice())?;
     let label = name::label(&r.hostinfo.hostname);
     let node = Node {
         id,
@@ -155,6 +151,7 @@ fn joined(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> Resul
         hostinfo: r.hostinfo.clone(),
         live: Live { capver: r.capver, ..Live::default() },
         class: None,
+        badge: Default::default(),
         expired: false,
         rev: 0,
     };
@@ -168,21 +165,4 @@ fn joined(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> Resul
 /// A device may ask for an earlier expiry of its key, never for a later one; a tagged device has none of its own.
 fn earlier(asked: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     asked.filter(|at| *at > now)
-}
-
-/// Addresses follow the id, which is never used again; behind the end of the pool the first free one is taken.
-fn addresses(world: &World, id: NodeId) -> Result<(Ipv4Addr, Ipv6Addr), Refusal> {
-    const POOL: u64 = 1 << 22;
-    const TRIES: u64 = 1 << 16;
-    let v6 = Ipv6Addr::from(0xfd7a_115c_a1e0_0000_0000_0000_0000_0000_u128 + 0x1_0000 + u128::from(id.get()));
-    let candidate = |n: u64| Ipv4Addr::from(0x6440_0000_u32 + (n % POOL) as u32);
-    let free = |a: &Ipv4Addr| !reserved(*a) && world.nodes.by_address((*a).into()).is_none();
-    let v4 = (0..TRIES).map(|i| candidate(id.get() + i)).find(free).ok_or(Refusal::PoolExhausted)?;
-    Ok((v4, v6))
-}
-
-/// Used by clients and platforms themselves: 100.100.0.0/24, 100.100.100.0/24, 100.115.92.0/23, and the ends of the range.
-fn reserved(a: Ipv4Addr) -> bool {
-    let o = a.octets();
-    matches!((o[1], o[2], o[3]), (100, 0 | 100, _) | (115, 92 | 93, _) | (64, 0, 0) | (127, 255, 255))
 }

@@ -9,6 +9,7 @@ use std::{
 use ident::{AuthKeyId, DiscoKey, MachineKey, NodeId, NodeKey, UserId};
 use ipnet::IpNet;
 use jiff::Timestamp;
+use policy::Badge;
 use serde::{Deserialize, Serialize};
 use wire::Hostinfo;
 
@@ -112,6 +113,9 @@ pub struct Node {
     /// Viewer class; none when nobody sees it.
     #[serde(skip)]
     pub class: Option<ClassId>,
+    /// The rules of SSH and the attributes of the policy that concern it.
+    #[serde(skip)]
+    pub badge: Badge,
     /// Whether its key has expired by the last look at the clock.
     #[serde(skip)]
     pub expired: bool,

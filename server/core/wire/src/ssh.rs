@@ -1,0 +1,81 @@
+//! Who may log in to a node by Tailscale SSH, and what then happens. These keys begin in lower case.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::field::absent;
+
+/// The rules in their order: the first that fits the caller and the requested user decides, and none is a refusal.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SshPolicy {
+    /// Empty takes back what was said before.
+    #[serde(default)]
+    pub rules: Vec<SshRule>,
+}
+
+/// One rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SshRule {
+    /// From where.
+    pub principals: Vec<SshPrincipal>,
+    /// Local user by requested user or `*`: `=` is the same, the empty text is a refusal.
+    pub ssh_users: BTreeMap<String, String>,
+    pub action: SshAction,
+    /// Variables that the caller may set, with `*` and `?`.
+    #[serde(skip_serializing_if = "absent")]
+    pub accept_env: Vec<String>,
+}
+
+/// A caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SshPrincipal {
+    #[serde(rename = "nodeIP")]
+    pub node_ip: IpAddr,
+}
+
+/// What happens to a session.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SshAction {
+    /// Shown to the caller.
+    #[serde(skip_serializing_if = "absent")]
+    pub message: String,
+    #[serde(skip_serializing_if = "absent")]
+    pub reject: bool,
+    #[serde(skip_serializing_if = "absent")]
+    pub accept: bool,
+    #[serde(skip_serializing_if = "absent")]
+    pub allow_agent_forwarding: bool,
+    /// Where the node asks what to do, over its Noise channel.
+    #[serde(skip_serializing_if = "absent")]
+    pub hold_and_delegate: String,
+    #[serde(skip_serializing_if = "absent")]
+    pub allow_local_port_forwarding: bool,
+    #[serde(skip_serializing_if = "absent")]
+    pub allow_remote_port_forwarding: bool,
+}
+
+impl SshAction {
+    /// The caller is in, with all kinds of forwarding.
+    pub fn accept() -> Self {
+        Self {
+            accept: true,
+            allow_agent_forwarding: true,
+            allow_local_port_forwarding: true,
+            allow_remote_port_forwarding: true,
+            ..Self::default()
+        }
+    }
+
+    /// The caller waits until somebody has answered there.
+    pub fn ask(url: &str) -> Self {
+        Self { hold_and_delegate: url.to_owned(), ..Self::default() }
+    }
+
+    /// The caller is told this and nothing else.
+    pub fn reject(message: &str) -> Self {
+        Self { message: message.to_owned(), reject: true, ..Self::default() }
+    }
+}

@@ -1,0 +1,87 @@
+//! Tailscale SSH between official clients, as the policy says.
+#![cfg(test)]
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use client_stories::Mesh;
+use lab::{Lab, until};
+
+/// Members may log in to workers as root and may be checked as `nobody`; the port is open to guests too, who may not.
+const POLICY: &str = r#"{
+  "tagOwners": {"tag:member": [], "tag:worker": [], "tag:guest": []},
+  "acls": [{"action": "accept", "src": ["tag:member", "tag:guest"], "dst": ["tag:worker:22"]}],
+  "ssh": [
+    {"action": "accept", "src": ["tag:member"], "dst": ["tag:worker"], "users": ["root"]},
+    {"action": "check", "src": ["tag:member"], "dst": ["tag:worker"], "users": ["nobody"]},
+  ],
+}
+"#;
+const SHORT: Duration = Duration::from_secs(40);
+
+/// What a login from one host to another gives: success, and both streams.
+fn login(mesh: &Mesh<'_>, from: &str, user: &str, to: &str) -> Result<(bool, String)> {
+    let target = format!("{user}@{to}");
+    let output =
+        mesh.client(from)?.tailscale(&["ssh", &target, "echo in as $(id -un) on $(uname -n)"], SHORT)?;
+    Ok((output.success(), output.stdout + &output.stderr))
+}
+
+fn served(lab: &Lab) -> Mesh<'_> {
+    let mut mesh = Mesh::start(lab).unwrap();
+    mesh.server.set_policy(POLICY).unwrap();
+    mesh.join("member", &["c1"]).unwrap();
+    mesh.join("guest", &["c2"]).unwrap();
+    mesh.join("worker", &["c3"]).unwrap();
+    mesh.client("c3").unwrap().tailscale(&["set", "--ssh"], SHORT).unwrap().ok().unwrap();
+    for host in ["c1", "c2"] {
+        mesh.await_peers(host, &["c3"]).unwrap();
+    }
+    mesh
+}
+
+#[test]
+fn who_is_allowed_gets_in_and_nobody_else() {
+    let lab = Lab::start().unwrap();
+    let mesh = served(&lab);
+    let worker = mesh.client("c3").unwrap();
+
+    // the peers learn the keys of the worker's SSH server before anybody can log in
+    let (_, said) = until(SHORT, "the member to get in", || {
+        let (is_in, said) = login(&mesh, "c1", "root", "c3")?;
+        if !is_in {
+            bail!("{said}");
+        }
+        Ok(Some((is_in, said)))
+    })
+    .unwrap();
+    assert!(said.contains("in as root on c3"), "{said}");
+    assert!(worker.logged().unwrap().contains("access granted"), "the worker's own log");
+
+    for (from, user) in [("c2", "root"), ("c1", "daemon")] {
+        let (is_in, said) = login(&mesh, from, user, "c3").unwrap();
+        assert!(!is_in && !said.contains("in as"), "{from} as {user}: {said}");
+        assert!(said.contains("tailnet policy does not permit"), "{from} as {user}: {said}");
+    }
+    let (is_in, said) = login(&mesh, "c1", "nobody", "c3").unwrap();
+    assert!(!is_in && said.contains("must be confirmed"), "a login that is to be checked: {said}");
+}
+
+#[test]
+fn a_right_that_is_taken_away_is_gone() {
+    let lab = Lab::start().unwrap();
+    let mesh = served(&lab);
+    until(SHORT, "the member to get in", || Ok(login(&mesh, "c1", "root", "c3")?.0.then_some(()))).unwrap();
+
+    let principals = |wanted: usize| {
+        until(Duration::from_secs(2), "the worker to hear of it", || {
+            let rules = mesh.client("c3")?.netmap()?["SSHPolicy"]["rules"].as_array().map_or(0, Vec::len);
+            Ok((rules == wanted).then_some(()))
+        })
+    };
+    principals(2).unwrap();
+    let (head, _) = POLICY.split_once("  \"ssh\"").unwrap();
+    mesh.server.set_policy(&format!("{head}}}")).unwrap();
+    principals(0).unwrap();
+    assert!(!login(&mesh, "c1", "root", "c3").unwrap().0);
+}
