@@ -28,10 +28,11 @@ const RULES: [&str; 7] = [
 ];
 
 /// People's devices that they log in to themselves, and devices that some log in to.
-const LOGINS: [&str; 4] = [
+const LOGINS: [&str; 5] = [
     r#"{"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:self"], "users": ["root"]}"#,
     r#"{"action": "check", "src": ["tag:a", "bob@"], "dst": ["tag:b", "tag:c"], "users": ["autogroup:nonroot"]}"#,
     r#"{"action": "accept", "src": ["*"], "dst": ["tag:b", "alice@"], "users": ["x"], "acceptEnv": ["LC_*"]}"#,
+    r#"{"action": "accept", "src": ["ipset:some", "100.64.0.6-100.64.0.9"], "dst": ["tag:c"], "users": ["y"]}"#,
     r#"{"action": "accept", "src": ["autogroup:member", "tag:c"], "dst": ["tag:a"], "users": ["localpart:*@x.org"]}"#,
 ];
 const ATTRIBUTES: [&str; 2] = [
@@ -277,6 +278,7 @@ fn policy(n: u8) -> Prepared {
         picked.map(|(_, text)| *text).collect::<Vec<_>>().join(", ")
     };
     let (logins, attributes) = (picked(&LOGINS, n ^ n >> 3), picked(&ATTRIBUTES, n ^ n >> 5));
-    let beside = format!(r#""ssh": [{logins}], "nodeAttrs": [{attributes}],"#);
+    let sets = r#""ipsets": {"ipset:some": ["100.64.0.0/30", "remove 100.64.0.2", "fd7a:115c:a1e0::1:4"]},"#;
+    let beside = format!(r#"{sets} "ssh": [{logins}], "nodeAttrs": [{attributes}],"#);
     Prepared::parse(&format!("{{{TAGS} {approvers} {beside} \"acls\": [{}]}}", rules.join(", "))).unwrap()
 }
