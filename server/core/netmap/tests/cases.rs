@@ -1,6 +1,5 @@
 //! The corpus by way of a World: what nodes are told of SSH and of themselves is what the reference tells them, and the
 //! tests in a policy come out as with the reference.
-
 #![cfg(test)]
 
 #[path = "cases/tailnet.rs"]

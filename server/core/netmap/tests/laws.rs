@@ -1,6 +1,9 @@
 //! Random histories of a small tailnet, followed by model clients of both families that read at random moments.
 
 #[cfg(test)]
+#[path = "laws/obvious.rs"]
+mod obvious;
+#[cfg(test)]
 #[path = "laws/reader.rs"]
 mod reader;
 #[cfg(test)]
@@ -64,6 +67,20 @@ proptest! {
             });
             prop_assert_eq!(&told, &right.map(|n| n.id).collect::<Vec<_>>());
             prop_assert!(visible(world, None).next().is_none());
+        }
+    }
+
+    #[test]
+    fn who_may_log_in_and_what_nodes_are_is_what_the_obvious_way_finds(story in chapters()) {
+        let mut tailnet = Tailnet::new();
+        for chapter in &story {
+            tailnet.live_through(chapter);
+            let world = tailnet.world();
+            let Some(answer) = obvious::answer(world) else { continue };
+            for node in world.nodes.iter().filter(|node| node.class.is_some()) {
+                let map = fresh(world, node);
+                prop_assert_eq!(obvious::told(&map), obvious::found(&answer[&node.name], &map), "{}", node.name);
+            }
         }
     }
 

@@ -55,6 +55,10 @@ pub(crate) struct Claims {
     everyone: Sparse,
     by_who: BTreeMap<Who, Sparse>,
     by_address: Prefixes<Sparse>,
+    /// Each list of networks has a number, under which its bits stand, however many rules name it.
+    sets: BTreeMap<Vec<IpNet>, usize>,
+    of_set: Vec<Sparse>,
+    in_sets: Prefixes<Vec<usize>>,
     memberships: BTreeMap<String, Vec<String>>,
 }
 
@@ -99,11 +103,8 @@ impl Claims {
         let who = match alias {
             Alias::Any | Alias::Anywhere => return self.everyone.insert(bit),
             Alias::Prefix(net) => return self.by_address.entry(*net).insert(bit),
-            Alias::Set(nets) => return nets.iter().for_each(|net| self.by_address.entry(*net).insert(bit)),
-            Alias::Range(first, last) => {
-                let nets = span::nets(&[(*first, *last)]);
-                return nets.iter().for_each(|net| self.by_address.entry(*net).insert(bit));
-            }
+            Alias::Set(nets) => return self.add_networks(nets, bit),
+            Alias::Range(first, last) => return self.add_networks(&span::nets(&[(*first, *last)]), bit),
             Alias::User(login) => Who::User(login.clone()),
             Alias::Group(group) => Who::Group(group.clone()),
             Alias::Domain(domain) => Who::Domain(domain.clone()),
@@ -116,14 +117,28 @@ impl Claims {
         self.by_who.entry(who).or_default().insert(bit);
     }
 
+    fn add_networks(&mut self, nets: &[IpNet], bit: usize) {
+        let number = self.sets.get(nets).copied().unwrap_or_else(|| {
+            let number = self.of_set.len();
+            self.sets.insert(nets.to_vec(), number);
+            self.of_set.push(Sparse::default());
+            nets.iter().for_each(|net| self.in_sets.entry(*net).push(number));
+            number
+        });
+        self.of_set[number].insert(bit);
+    }
+
     fn badge(&self, s: &Subject) -> Badge {
         let mut bits = vec![0; words(self.bits)];
         self.everyone.add_to(&mut bits);
         for claim in identities(s, &self.memberships).iter().filter_map(|who| self.by_who.get(who)) {
             claim.add_to(&mut bits);
         }
-        for address in s.addresses() {
-            self.by_address.covering(IpNet::from(address)).for_each(|claim| claim.add_to(&mut bits));
+        for address in s.addresses().map(IpNet::from) {
+            self.by_address.covering(address).for_each(|claim| claim.add_to(&mut bits));
+            for number in self.in_sets.covering(address).flatten() {
+                self.of_set[*number].add_to(&mut bits);
+            }
         }
         Badge { words: bits.into(), logins: self.logins }
     }
