@@ -90,9 +90,7 @@ impl Kept {
 
 /// Whether only the revisions of the peers may differ.
 fn same_peers(a: &Likeness, b: &Likeness) -> bool {
-    let which =
-        |likeness: &Likeness| likeness.iter().map(|(id, _, view)| (*id, view.clone())).collect::<Vec<_>>();
-    a.len() == b.len() && which(a) == which(b)
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a.0, &a.2) == (b.0, &b.2))
 }
 
 #[cfg(test)]

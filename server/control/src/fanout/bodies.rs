@@ -116,10 +116,10 @@ impl Bodies {
 /// Peers as JSON. Only a node with routes is told differently to different classes, and alike to those that may use the
 /// same routes.
 #[derive(Debug, Default)]
-struct Peers(BTreeMap<(NodeId, Option<Vec<IpNet>>), Told>);
+struct Peers(BTreeMap<View, (u64, u64, Bytes)>);
 
-/// Epoch of the classes where it matters, revision of the node, and the words.
-type Told = (u64, u64, Bytes);
+/// A peer, and its routes as somebody is told of them.
+type View = (NodeId, Option<Vec<IpNet>>);
 
 impl Peers {
     fn of(&mut self, world: &World, node: &Node, viewer: ClassId) -> Result<Bytes, EncodeError> {

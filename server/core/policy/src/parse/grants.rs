@@ -171,9 +171,20 @@ fn caps(value: &Value, report: &mut Report) -> BTreeMap<String, serde_json::Valu
         if let Err(what) = cap_name(name) {
             report.say(member.start(), format!("app {name:?}: {what}"), None);
         }
-        caps.insert(name.to_owned(), json::plain(&member.value));
+        let value = json::plain(&member.value);
+        if json::needs_escapes(name) || json::has_escapes(&value) {
+            report.unserved(member.start(), escapes(name));
+        }
+        caps.insert(name.to_owned(), value);
     }
     caps
+}
+
+fn escapes(name: &str) -> Mistake {
+    mistake(
+        format!("app {name:?}: quotes, backslashes and control characters cannot be told to every client"),
+        "write it without them; nothing of the policy is ever changed on the way",
+    )
 }
 
 fn cap_name(name: &str) -> Result<(), &'static str> {
