@@ -118,12 +118,24 @@ impl<'a> Concern<'a> {
 
     /// Whether the viewer may have to be told something; never false when there is something to tell.
     pub fn of(&mut self, viewer: NodeId) -> bool {
+        let class = self.span.classes_of(viewer).1;
+        self.is_everybody() || self.span.touches(viewer) || self.of_class(class, viewer)
+    }
+
+    /// Whether every viewer is concerned, whatever its class.
+    pub fn is_everybody(&self) -> bool {
+        self.span.changes_policy() || !self.span.users.is_empty()
+    }
+
+    /// Viewers who are concerned as themselves, whatever their class; they alone may have another one than before.
+    pub fn named(&self) -> impl Iterator<Item = NodeId> + use<'a> {
+        self.span.touched.iter().copied()
+    }
+
+    /// Whether all viewers of this class are concerned, of whom `member` is one.
+    pub fn of_class(&mut self, class: Option<ClassId>, member: NodeId) -> bool {
         let span = self.span;
-        if span.changes_policy() || !span.users.is_empty() || span.touches(viewer) {
-            return true;
-        }
-        let class = span.classes_of(viewer).1;
-        *self.by_class.entry(class).or_insert_with(|| span.concerns_class(viewer, class))
+        *self.by_class.entry(class).or_insert_with(|| span.concerns_class(member, class))
     }
 }
 
