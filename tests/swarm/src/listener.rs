@@ -239,13 +239,13 @@ impl Listener {
     }
 
     fn hear(&self, message: &MapResponse) -> Result<()> {
+        if let Some(own) = message.node.as_ref().filter(|_| self.stage.is_some()) {
+            self.shared.welcome(own.id, self.device);
+        }
         if let Some(witness) = &self.witness {
             let mut model = witness.lock().unwrap_or_else(PoisonError::into_inner);
             model.fold(message.clone())?;
             self.shared.reached(self.device, model.peers().len());
-        }
-        if let Some(own) = message.node.as_ref().filter(|_| self.stage.is_some()) {
-            self.shared.welcome(own.id, self.device);
         }
         let known = self.shared.known.get(self.device).context("a place for the device")?;
         let known = &mut known.lock().unwrap_or_else(PoisonError::into_inner);

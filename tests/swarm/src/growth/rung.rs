@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::event::Event;
+use super::{event::Event, slope::median};
 use crate::{
     fleet::{Arrival, Fleet, Plan, Verdict, progress},
     target::Target,
@@ -22,7 +22,8 @@ const SETTINGS: &str = "leaving_grace: 1s\n";
 pub struct Rung {
     target: Target,
     fleet: Fleet,
-    idle: f64,
+    /// Seconds of CPU in a second of rest, of all rests so far.
+    rests: Vec<f64>,
     rest: Option<Reading>,
     /// Devices that are lost or come back: no witnesses, none that is special.
     ordinary: Vec<usize>,
@@ -56,7 +57,7 @@ impl Rung {
         progress(&format!("{} of {nodes} nodes", topology.name()), start);
         let ordinary = (0..nodes).filter(|d| topology.is_ordinary(*d) && !fleet.is_witness(*d)).collect();
         let costs_ms = HashMap::new();
-        Ok(Self { target, fleet, idle: 0.0, rest: None, ordinary, happened: 0, guests: 0, costs_ms })
+        Ok(Self { target, fleet, rests: Vec::new(), rest: None, ordinary, happened: 0, guests: 0, costs_ms })
     }
 
     pub fn nodes(&self) -> usize {
@@ -71,12 +72,12 @@ impl Rung {
     /// What was used since then is what idling costs.
     pub fn end_rest(&mut self) -> Result<()> {
         let (then, now) = (self.rest.context("a rest that began")?, self.read()?);
-        self.idle = (now.cpu - then.cpu).as_secs_f64() / (now.at - then.at).as_secs_f64();
+        self.rests.push((now.cpu - then.cpu).as_secs_f64() / (now.at - then.at).as_secs_f64());
         Ok(())
     }
 
     pub fn idle_ms_per_s(&self) -> f64 {
-        self.idle * 1000.0
+        median(&self.rests) * 1000.0
     }
 
     /// Has some events of this kind happen, and notes what each cost beyond idling.
@@ -86,7 +87,7 @@ impl Rung {
         let done = event.happen(&self.target, &self.fleet, &devices, &keys).await;
         done.with_context(|| format!("{event:?} among {}", self.nodes()))?;
         let now = self.read()?;
-        let idling = (now.at - then.at).as_secs_f64() * self.idle;
+        let idling = (now.at - then.at).as_secs_f64() * median(&self.rests);
         let each = ((now.cpu - then.cpu).as_secs_f64() - idling) / devices.len() as f64;
         self.costs_ms.entry(event).or_default().push(each * 1000.0);
         Ok(())
@@ -100,7 +101,9 @@ impl Rung {
     /// Judges what everybody holds, and ends the server.
     pub async fn close(self) -> Result<(Verdict, u64)> {
         let judged = self.judge().await;
-        self.target.close(judged)
+        let Self { target, fleet, .. } = self;
+        drop(fleet);
+        target.close(judged)
     }
 
     async fn judge(&self) -> Result<(Verdict, u64)> {

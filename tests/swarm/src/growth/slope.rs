@@ -10,15 +10,16 @@ pub fn slope(points: &[(usize, f64)]) -> Option<f64> {
     fit::slope(&points.iter().map(|(x, y)| ((*x as f64).ln(), y.ln())).collect::<Vec<_>>())
 }
 
-/// The one in the middle; of none, not a number.
+/// The one in the middle, of two in the middle the smaller; of none, not a number.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    match sorted.len() {
-        0 => f64::NAN,
-        n if n % 2 == 1 => sorted[n / 2],
-        n => f64::midpoint(sorted[n / 2 - 1], sorted[n / 2]),
-    }
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The smallest; of none, not a number.
+pub fn least(values: &[f64]) -> f64 {
+    values.iter().copied().min_by(f64::total_cmp).unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]
@@ -36,9 +37,10 @@ mod tests {
     }
 
     #[test]
-    fn the_middle() {
-        assert_eq!((median(&[3.0, 1.0, 2.0]), median(&[4.0, 1.0])), (2.0, 2.5));
-        assert!(median(&[]).is_nan());
+    fn the_middle_and_the_least() {
+        assert_eq!((median(&[3.0, 1.0, 2.0]), median(&[4.0, 1.0])), (2.0, 1.0));
+        assert_eq!(least(&[3.0, 1.0, 2.0]), 1.0);
+        assert!(median(&[]).is_nan() && least(&[]).is_nan());
     }
 
     proptest! {
