@@ -73,10 +73,14 @@ impl Found {
     }
 }
 
-/// Where everybody sees everybody, a change costs as much as there are receivers; elsewhere it must not matter how many
-/// others there are. A policy is another one for every node, whomever its difference concerns.
+/// Where everybody sees everybody, a change costs as much as there are receivers; elsewhere it should not matter how many
+/// others there are. It does where the server looks at every node once: for another policy, and a little for a whole map.
 fn limit(topology: Topology, event: Event) -> f64 {
-    if topology == Topology::Mesh || event == Event::Policy { 1.1 } else { 0.1 }
+    match (topology, event) {
+        (Topology::Mesh, _) | (_, Event::Policy) => 1.1,
+        (_, Event::Reconnect) => 0.3,
+        _ => 0.1,
+    }
 }
 
 /// Raises the servers, measures and judges.
