@@ -96,7 +96,7 @@ impl Hub {
         if next.seq == before.seq {
             return;
         }
-        self.seats().note(Concern::new(&span));
+        self.seats().note(Concern::new(&span), &span.new);
         match self.pace.turn(span.tightens(), now) {
             Turn::Now => self.flush(),
             Turn::At(at) => self.flush_at(at),
@@ -113,7 +113,10 @@ impl Hub {
 
     /// Opens the stream of a node. Of two sessions of one node the one with the lower epoch ends.
     pub fn subscribe(self: &Arc<Hub>, node: NodeId, epoch: u64, encoding: Encoding) -> Session {
-        let seat = self.seats().take(node, epoch);
+        let mut seats = self.seats();
+        // Behind the lock: a World that is not noted yet is then the front already.
+        let seat = seats.take(node, epoch, &self.front.load().world);
+        drop(seats);
         Session::new(self.clone(), seat, encoding)
     }
 

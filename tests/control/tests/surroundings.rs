@@ -1,19 +1,17 @@
 //! A server and what is around it: files, sockets, certificates, other machines' answers, being told to stop.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is test code")]
 
-#[path = "surroundings/house/admin.rs"]
-mod admin;
+use control_tests::device;
+
 #[path = "surroundings/authority.rs"]
 mod authority;
 #[path = "surroundings/bridge.rs"]
 mod bridge;
 #[path = "surroundings/derp_maps.rs"]
 mod derp_maps;
-#[path = "surroundings/house/device.rs"]
-mod device;
 #[path = "surroundings/house.rs"]
 mod house;
-#[path = "surroundings/house/journal.rs"]
+#[path = "surroundings/journal.rs"]
 mod journal;
 #[path = "surroundings/local.rs"]
 mod local;

@@ -1,8 +1,11 @@
 //! The keys of one model device.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use aws_lc_rs::digest::{SHA256, digest};
-use ident::{DiscoKey, MachineKey, NodeKey};
+use derp::ClientKey;
+use ident::{DiscoKey, MachineKey, NodeKey, Secret};
 use noise::PrivateKey;
 use wire::{CapVer, Hostinfo, MapRequest, RegisterAuth, RegisterRequest};
 
@@ -11,8 +14,8 @@ use wire::{CapVer, Hostinfo, MapRequest, RegisterAuth, RegisterRequest};
 pub struct Identity {
     pub machine: PrivateKey,
     pub node: NodeKey,
-    /// The private half of `node`, for the relay.
-    pub node_private: PrivateKey,
+    /// `node` with its private half, which relays want to see proven.
+    pub relay: Arc<ClientKey>,
     pub disco: DiscoKey,
 }
 
@@ -42,7 +45,7 @@ impl Identity {
 
     /// A registration like the Go client's first one.
     pub fn register_request(&self, auth_key: Option<&str>, hostname: &str) -> RegisterRequest {
-        let auth_key = auth_key.map(|k| ident::Secret::new(k.to_owned()));
+        let auth_key = auth_key.map(|k| Secret::new(k.to_owned()));
         RegisterRequest {
             version: CapVer::OURS,
             node_key: Some(self.node),
@@ -83,11 +86,11 @@ impl Identity {
         let part = |label: &[u8]| -> Result<[u8; 32]> {
             Ok(digest(&SHA256, &[label, seed].concat()).as_ref().try_into()?)
         };
-        let node_private = PrivateKey::new(part(b"node")?)?;
+        let relay = ClientKey::new(Secret::new(part(b"node")?))?;
         Ok(Self {
             machine: PrivateKey::new(part(b"machine")?)?,
-            node: NodeKey::from_bytes(*node_private.public_key().as_bytes())?,
-            node_private,
+            node: relay.public(),
+            relay: Arc::new(relay),
             disco: DiscoKey::from_bytes(part(b"disco")?)?,
         })
     }

@@ -2,8 +2,12 @@
 
 use std::{
     fmt, io,
+    net::{Ipv4Addr, SocketAddr},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{self, Poll},
 };
 
@@ -18,7 +22,7 @@ use ident::MachineKey;
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 use tokio_rustls::TlsConnector;
 use wire::ServerKeys;
@@ -29,6 +33,8 @@ pub struct Server {
     host: String,
     port: u16,
     tls: Option<Arc<ClientConfig>>,
+    /// Loopback addresses that connections come from in turn, and how many there were.
+    sources: Option<(u8, Arc<AtomicUsize>)>,
     pub key: MachineKey,
 }
 
@@ -42,12 +48,28 @@ impl Server {
             host: url.host().context("a URL with a host")?.trim_matches(['[', ']']).to_owned(),
             port: url.port_u16().unwrap_or(if secure { 443 } else { 80 }),
             tls,
+            sources: None,
             key: MachineKey::from_bytes([1; 32])?,
         };
         let (status, body) = server.get(&format!("/key?v={}", wire::CapVer::OURS)).await?;
         ensure!(status == StatusCode::OK, "/key answered {status}");
         server.key = serde_json::from_slice::<ServerKeys>(&body).context("the answer to /key")?.public_key;
         Ok(server)
+    }
+
+    /// One without TLS whose key is known.
+    pub fn at(host: &str, port: u16, key: MachineKey) -> Self {
+        Self { host: host.to_owned(), port, tls: None, sources: None, key }
+    }
+
+    /// Connects from 127.0.0.1, 127.0.0.2 and so on in turn, so that ports do not run out; for a server on 127.0.0.1.
+    pub fn from_addresses(self, sources: u8) -> Self {
+        Self { sources: Some((sources.max(1), Arc::default())), ..self }
+    }
+
+    /// Another service near it: its port on this host, and whom to trust there if not the same ones.
+    pub fn beside(&self, host: &str, port: u16, tls: Option<Arc<ClientConfig>>) -> Self {
+        Self { host: host.to_owned(), port, tls: tls.or_else(|| self.tls.clone()), ..self.clone() }
     }
 
     /// A plain GET outside of Noise. The body may have 1 MiB.
@@ -92,7 +114,7 @@ impl Server {
 
     /// A fresh connection, TLS done.
     pub async fn dial(&self) -> Result<Socket> {
-        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.context("the server's port")?;
+        let tcp = self.connect().await.context("the server's port")?;
         tcp.set_nodelay(true)?;
         let io: Box<dyn Duplex> = match &self.tls {
             None => Box::new(tcp),
@@ -102,6 +124,17 @@ impl Server {
             }
         };
         Ok(Socket { ahead: Bytes::new(), io })
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let Some((sources, turn)) = &self.sources else {
+            return TcpStream::connect((self.host.as_str(), self.port)).await;
+        };
+        let turn = turn.fetch_add(1, Relaxed) % usize::from(*sources);
+        let from = Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + turn as u32);
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((from, 0)))?;
+        socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).await
     }
 
     fn authority(&self) -> String {

@@ -80,7 +80,7 @@ pub async fn run(args: &FleetArgs, changes: u32) -> Result<Figures> {
         "  {:.0} of ours, {:.0} of snow's, at most {:.0}",
         noise.accepts, noise.stock_snow, noise.bound
     ));
-    let mut server = Server::spawn(&program(args.spawn.as_ref())?).await?;
+    let mut server = Server::spawn(&program(args.spawn.as_ref())?, "").await?;
     let figures = measure(&server, args, changes, date, noise).await;
     let ended = server.ended()?;
     ensure!(ended.is_none(), "the server ended: {ended:?}\n{}", server.log());
@@ -96,7 +96,7 @@ async fn measure(
 ) -> Result<Figures> {
     let nodes = args.nodes();
     let plan = Plan { devices: nodes, witnesses: args.witnesses_or(WITNESSES), ..Plan::default() };
-    let mut fleet = Fleet::new(harness::Server::find(&server.url, None).await?, Topology::Mesh, plan)?;
+    let fleet = Fleet::new(harness::Server::find(&server.url, None).await?, Topology::Mesh, plan)?;
     let admin = server.admin()?;
     admin.prepare(Topology::Mesh).await?;
     let started_bytes = server.gauge().memory()?.resident_bytes;
@@ -107,7 +107,7 @@ async fn measure(
     let registration = cost(server, nodes, fleet.register(keys)).await?;
     progress("registered", start);
     let registered_bytes = server.gauge().memory()?.resident_bytes;
-    let connection = connect(server, &mut fleet).await?;
+    let connection = connect(server, &fleet).await?;
     progress("all know all", start);
     let connected = server.gauge().memory()?;
     let change = change_cost(server, &fleet, changes).await?;
@@ -146,7 +146,7 @@ async fn cost(server: &Server, nodes: usize, done: impl Future<Output = Result<(
 }
 
 /// The same for connecting, which is over when all know all.
-async fn connect(server: &Server, fleet: &mut Fleet) -> Result<Cost> {
+async fn connect(server: &Server, fleet: &Fleet) -> Result<Cost> {
     let (start, cpu) = (Instant::now(), server.gauge().cpu()?);
     fleet.connect(Arrival::Quiet).await?;
     let took = start.elapsed() + fleet.settle().await?;

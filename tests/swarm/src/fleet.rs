@@ -1,29 +1,33 @@
 //! All the clients: they get keys, register, connect, report, and are asked in the end what they know.
 
 mod device;
+mod guest;
+mod line;
+mod quiet;
 mod verdict;
 
 use std::{
+    collections::BTreeSet,
     future::Future,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use anyhow::{Context, Result, ensure};
-use harness::{Client, Server};
+use anyhow::{Context, Result};
+use harness::Server;
 use ident::Secret;
-use tokio::{
-    sync::Semaphore,
-    task::{JoinHandle, JoinSet},
-    time::sleep,
-};
+use tokio::{sync::Semaphore, task::JoinSet};
 
 pub use device::Device;
+pub use guest::Guest;
+pub use line::Arrival;
+use line::Line;
 pub use verdict::Verdict;
 
 use crate::{
-    listener::{Listener, Shared, Witness, witness},
-    say,
+    listener::{Part, Shared, Witness, witness},
+    open_files, say,
     self_test::tamper::Tamper,
     target::Keys,
     topology::{Phase, Topology},
@@ -31,10 +35,6 @@ use crate::{
 
 /// Clients that do the same at once.
 pub const AT_ONCE: usize = 64;
-/// Within that long everybody must know everybody.
-const SETTLED_WITHIN: Duration = Duration::from_secs(300);
-/// Without a message for that long, nothing more comes.
-const QUIET: Duration = Duration::from_secs(2);
 
 /// Registered devices, and those of them that are connected.
 pub struct Fleet {
@@ -43,9 +43,8 @@ pub struct Fleet {
     pub topology: Topology,
     pub devices: Vec<Arc<Device>>,
     phase: Mutex<Phase>,
-    wanted_witnesses: usize,
-    listeners: Vec<JoinHandle<()>>,
-    lines: Vec<Client>,
+    lines: Vec<Mutex<Option<Line>>>,
+    /// In the order of their devices.
     witnesses: Vec<(usize, Witness)>,
 }
 
@@ -55,35 +54,26 @@ pub struct Plan {
     pub devices: usize,
     /// Devices that may come later.
     pub guests: usize,
-    /// How many are full models, evenly spread.
+    /// How many are full models; what is special in the topology comes on top.
     pub witnesses: usize,
+    /// Chooses the witnesses at random; without it they are evenly spread.
+    pub seed: Option<u64>,
     pub tamper: Option<Tamper>,
-}
-
-/// How a fleet connects.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
-    /// Reports its endpoint first; nothing is measured.
-    Quiet,
-    /// The same, and every report is a change that the witnesses must hear of.
-    Counted,
-    /// Reports nothing; is owed its first message.
-    Again,
 }
 
 impl Fleet {
     /// Devices none of which is known to the server yet.
     pub fn new(server: Server, topology: Topology, plan: Plan) -> Result<Self> {
+        open_files::make_room(plan.devices)?;
+        let witnesses = chosen(topology, &plan).into_iter().map(|device| (device, witness())).collect();
         Ok(Self {
             shared: Arc::new(Shared::new(plan.devices + plan.guests, plan.tamper)),
             server: Arc::new(server),
             topology,
             devices: (0..plan.devices).map(|n| Device::new(n).map(Arc::new)).collect::<Result<_>>()?,
             phase: Mutex::default(),
-            wanted_witnesses: plan.witnesses,
-            listeners: Vec::new(),
-            lines: Vec::new(),
-            witnesses: Vec::new(),
+            lines: (0..plan.devices).map(|_| Mutex::default()).collect(),
+            witnesses,
         })
     }
 
@@ -107,51 +97,6 @@ impl Fleet {
         Ok(())
     }
 
-    /// Connects every device and opens its stream.
-    pub async fn connect(&mut self, arrival: Arrival) -> Result<()> {
-        if arrival == Arrival::Counted {
-            self.listen_only(|device| self.is_witness(device));
-            self.shared.ledger.watch();
-        }
-        let places = if arrival == Arrival::Again { self.devices.len() } else { AT_ONCE };
-        let opened = each(&self.devices, places, |device| {
-            let (server, shared) = (self.server.clone(), self.shared.clone());
-            let witness = self.is_witness(device.number).then(witness);
-            let counts = arrival != Arrival::Counted || witness.is_some();
-            async move {
-                let since = Instant::now();
-                let (client, stream) = device.open(&server, &shared, arrival).await?;
-                let owed = arrival == Arrival::Again;
-                let listener = Listener {
-                    device: device.number,
-                    witness: witness.clone(),
-                    shared,
-                    since,
-                    counts,
-                    owed,
-                    stage: None,
-                };
-                Ok((client, witness, tokio::spawn(listener.listen(stream))))
-            }
-        });
-        for (device, (client, witness, listener)) in opened.await?.into_iter().enumerate() {
-            self.witnesses.extend(witness.map(|w| (device, w)));
-            self.lines.push(client);
-            self.listeners.push(listener);
-        }
-        Ok(())
-    }
-
-    /// Cuts all connections without a word.
-    pub async fn disconnect(&mut self) {
-        for listener in self.listeners.drain(..) {
-            listener.abort();
-            let _ = listener.await;
-        }
-        self.lines.clear();
-        self.witnesses.clear();
-    }
-
     /// From here on changes are due to those devices alone, as far as they see the one that changes.
     pub fn listen_only(&self, counts: impl Fn(usize) -> bool) {
         let mut listeners = vec![0; self.topology.kinds()];
@@ -162,6 +107,12 @@ impl Fleet {
             let own = u64::from(device < self.devices.len() && counts(device));
             self.shared.ledger.set_audience(device, self.seen_by(device, &listeners, own));
         }
+    }
+
+    /// Whether the policy in force lets these two see each other.
+    pub fn may_see(&self, viewer: usize, device: usize) -> bool {
+        let kind = |device| self.topology.kind(device);
+        viewer != device && self.topology.sees(self.phase(), kind(viewer), kind(device))
     }
 
     fn seen_by(&self, device: usize, of_kind: &[u64], own: u64) -> u64 {
@@ -180,7 +131,7 @@ impl Fleet {
 
     /// Makes every tenth device one that stops reading when it is told to.
     pub fn choose_slow_ones(&self) {
-        (0..self.devices.len()).step_by(10).for_each(|device| self.shared.choose_to_stall(device));
+        (0..self.devices.len()).step_by(10).for_each(|device| self.shared.choose(device, Part::Stalls));
     }
 
     pub fn phase(&self) -> Phase {
@@ -197,35 +148,19 @@ impl Fleet {
         self.witnesses.iter().map(|(device, _)| *device)
     }
 
-    /// Whether this device is to be one.
-    pub fn is_witness(&self, n: usize) -> bool {
-        let (all, wanted) = (self.devices.len(), self.wanted_witnesses);
-        n < all && n * wanted / all != (n + 1) * wanted / all
+    /// Whether this device is one.
+    pub fn is_witness(&self, device: usize) -> bool {
+        self.witness(device).is_some()
     }
 
-    /// Waits until every witness sees all others online and nothing is said any more. Returns how long that took,
-    /// without the silence at its end.
-    pub async fn settle(&self) -> Result<Duration> {
-        let start = Instant::now();
-        let (mut heard, mut since) = (self.shared.ledger.messages(), Instant::now());
-        let expected: Vec<_> = self.witnesses().map(|device| self.peers_of(device)).collect();
-        loop {
-            sleep(Duration::from_millis(50)).await;
-            let now = self.shared.ledger.messages();
-            if now != heard {
-                (heard, since) = (now, Instant::now());
-            }
-            if since.elapsed() >= QUIET && self.everybody_is_online(&expected) {
-                return Ok(since.duration_since(start));
-            }
-            ensure!(start.elapsed() < SETTLED_WITHIN, "the witnesses do not see everybody online");
-        }
+    fn witness(&self, device: usize) -> Option<Witness> {
+        let place = self.witnesses.binary_search_by_key(&device, |(device, _)| *device).ok()?;
+        self.witnesses.get(place).map(|(_, witness)| witness.clone())
     }
 
     /// Has one device report a new endpoint.
     pub async fn change(&self, device: usize) -> Result<()> {
-        let (device, line) =
-            self.devices.get(device).zip(self.lines.get(device)).context("a connected device")?;
+        let (line, device) = (self.line(device)?, self.devices.get(device).context("a device")?);
         let mark = self.shared.ledger.change(device.number)?;
         line.lite_update(&device.report(mark)?)
             .await
@@ -234,9 +169,8 @@ impl Fleet {
 
     /// The same, later, by somebody who need not wait; a failure is complained of.
     pub fn start_change(&self, device: usize) -> Result<impl Future<Output = ()> + Send + use<>> {
-        let (device, line) =
-            self.devices.get(device).zip(self.lines.get(device)).context("a connected device")?;
-        let (shared, line) = (self.shared.clone(), line.clone());
+        let (line, device) = (self.line(device)?, self.devices.get(device).context("a device")?);
+        let shared = self.shared.clone();
         let mark = shared.ledger.change(device.number)?;
         let report = device.report(mark)?;
         Ok(async move {
@@ -245,19 +179,19 @@ impl Fleet {
             }
         })
     }
-
-    fn everybody_is_online(&self, expected: &[usize]) -> bool {
-        self.witnesses.iter().zip(expected).all(|((_, witness), expected)| {
-            let model = witness.lock().unwrap_or_else(PoisonError::into_inner);
-            model.peers().len() == *expected && model.peers().values().all(|p| p.online == Some(true))
-        })
-    }
 }
 
-impl Drop for Fleet {
-    fn drop(&mut self) {
-        self.listeners.iter().for_each(JoinHandle::abort);
-    }
+/// The devices that are to be witnesses.
+fn chosen(topology: Topology, plan: &Plan) -> BTreeSet<usize> {
+    let (devices, wanted) = (plan.devices, plan.witnesses);
+    let special = (0..devices).filter(|n| !topology.is_ordinary(*n));
+    let Some(seed) = plan.seed else {
+        let spread = (0..devices).filter(|n| n * wanted / devices != (n + 1) * wanted / devices);
+        return special.chain(spread).collect();
+    };
+    let mut shuffled: Vec<_> = (0..devices).collect();
+    shuffled.sort_by_cached_key(|n| BuildHasherDefault::<DefaultHasher>::default().hash_one((seed, n)));
+    special.chain(shuffled.into_iter().take(wanted)).collect()
 }
 
 /// Does something for every device, so many at a time. Answers in the order of the devices.
@@ -288,4 +222,25 @@ where
 /// Ends with what went on before it, for people who wait.
 pub fn progress(what: &str, since: Instant) {
     say(&format!("  {what}: {:.2} s", since.elapsed().as_secs_f64()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(topology: Topology, witnesses: usize, seed: Option<u64>) -> Vec<usize> {
+        let plan = Plan { devices: 2000, witnesses, seed, ..Plan::default() };
+        chosen(topology, &plan).into_iter().collect()
+    }
+
+    #[test]
+    fn witnesses_are_as_many_as_wanted_and_the_special_ones() {
+        assert_eq!(of(Topology::Mesh, 4, None), [499, 999, 1499, 1999]);
+        let (one, other) = (of(Topology::Mesh, 64, Some(1)), of(Topology::Mesh, 64, Some(2)));
+        assert!(one.len() == 64 && other.len() == 64 && one != other);
+        assert_eq!(one, of(Topology::Mesh, 64, Some(1)), "the same seed");
+        let hub = of(Topology::Hub, 64, Some(1));
+        assert!(hub.starts_with(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) && hub.len() >= 64);
+        assert_eq!(of(Topology::Mesh, 2000, Some(3)).len(), 2000);
+    }
 }

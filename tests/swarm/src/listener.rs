@@ -4,12 +4,12 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU8, Ordering::SeqCst},
+        atomic::{AtomicU8, Ordering::SeqCst},
     },
     time::Instant,
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use harness::{Family, MapStream, Model};
 use ident::NodeId;
@@ -26,14 +26,27 @@ const REMEMBERED_BYTES: usize = 16 << 10;
 /// What all listeners share.
 pub struct Shared {
     pub ledger: Ledger,
-    /// While it says true, the devices in `stalled` do not read.
+    /// While it says true, the devices that stall do not read.
     pub stall: watch::Sender<bool>,
-    stalled: Vec<AtomicBool>,
+    parts: Vec<AtomicU8>,
+    /// What each device knows, whatever becomes of its connection.
+    known: Vec<Mutex<Known>>,
     goals: Vec<Mutex<Option<Goal>>>,
     /// Node ids of devices that come and go, and the change with which each went.
     guests: Mutex<HashMap<NodeId, (usize, Option<u16>)>>,
     tamper: Option<Tamper>,
     read: Mutex<VecDeque<(Bytes, Arc<MapResponse>)>>,
+}
+
+/// What a device does; only to those that stay every change is due at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Part {
+    Stays,
+    /// Stops reading when [`Shared::stall`] says so.
+    Stalls,
+    /// Loses its connection every now and then.
+    Leaves,
 }
 
 /// A number of peers that a witness is to hold.
@@ -51,12 +64,21 @@ pub fn witness() -> Witness {
     Arc::new(Mutex::new(Model::new(Family::Go)))
 }
 
+/// As a client that begins anew.
+pub fn forget(witness: &Witness) {
+    *witness.lock().unwrap_or_else(PoisonError::into_inner) = Model::new(Family::Go);
+}
+
+/// Of each other device, the last change that one knows of.
+type Known = HashMap<usize, u16>;
+
 impl Shared {
     pub fn new(devices: usize, tamper: Option<Tamper>) -> Self {
         Self {
             ledger: Ledger::new(devices),
             stall: watch::Sender::new(false),
-            stalled: (0..devices).map(|_| AtomicBool::new(false)).collect(),
+            parts: (0..devices).map(|_| AtomicU8::new(Part::Stays as u8)).collect(),
+            known: (0..devices).map(|_| Mutex::default()).collect(),
             goals: (0..devices).map(|_| Mutex::new(None)).collect(),
             guests: Mutex::default(),
             tamper,
@@ -74,15 +96,16 @@ impl Shared {
         self.tamper.as_ref()
     }
 
-    /// Makes this device one that stops reading when [`Shared::stall`] says so.
-    pub fn choose_to_stall(&self, device: usize) {
-        if let Some(stalled) = self.stalled.get(device) {
-            stalled.store(true, SeqCst);
+    /// Gives this device a part.
+    pub fn choose(&self, device: usize, part: Part) {
+        if let Some(place) = self.parts.get(device) {
+            place.store(part as u8, SeqCst);
         }
     }
 
-    pub fn stalls(&self, device: usize) -> bool {
-        self.stalled.get(device).is_some_and(|s| s.load(SeqCst))
+    pub fn part(&self, device: usize) -> Part {
+        let part = self.parts.get(device).map(|p| p.load(SeqCst));
+        [Part::Stalls, Part::Leaves].into_iter().find(|p| part == Some(*p as u8)).unwrap_or(Part::Stays)
     }
 
     /// The witness of this device is to hold so many peers from now on, and is owed them since then.
@@ -102,7 +125,8 @@ impl Shared {
     }
 
     fn welcome(&self, id: NodeId, device: usize) {
-        self.guests.lock().unwrap_or_else(PoisonError::into_inner).insert(id, (device, None));
+        let mut guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
+        guests.entry(id).or_insert((device, None));
     }
 
     fn guest(&self, id: NodeId) -> Option<(usize, Option<u16>)> {
@@ -164,12 +188,11 @@ pub struct Listener {
 impl Listener {
     /// Listens until the stream ends, which it should not.
     pub async fn listen(self, mut stream: MapStream) {
-        let mut known = HashMap::new();
         let mut first = true;
         loop {
             self.wait_while_stalled().await;
             let result = match stream.next_packed().await {
-                Ok(Some(packed)) => self.take(&stream, &packed, &mut known, std::mem::take(&mut first)),
+                Ok(Some(packed)) => self.take(&stream, &packed, std::mem::take(&mut first)),
                 Ok(None) => break self.ended("ended"),
                 Err(e) => break self.ended(&format!("{e:#}")),
             };
@@ -180,7 +203,7 @@ impl Listener {
     }
 
     async fn wait_while_stalled(&self) {
-        if self.shared.stalls(self.device) {
+        if self.shared.part(self.device) == Part::Stalls {
             // An error only says that nobody can stall us any more.
             let _ = self.shared.stall.subscribe().wait_for(|stalled| !stalled).await;
         }
@@ -193,13 +216,7 @@ impl Listener {
         }
     }
 
-    fn take(
-        &self,
-        stream: &MapStream,
-        packed: &Bytes,
-        known: &mut HashMap<usize, u16>,
-        first: bool,
-    ) -> Result<()> {
+    fn take(&self, stream: &MapStream, packed: &Bytes, first: bool) -> Result<()> {
         let ledger = &self.shared.ledger;
         if first && self.owed {
             ledger.met(self.since);
@@ -215,21 +232,23 @@ impl Listener {
         ledger.message(packed.len());
         match &self.shared.tamper {
             Some(tamper) if tamper.device == self.device => {
-                tamper.apply((*message).clone()).into_iter().try_for_each(|m| self.hear(&m, known))
+                tamper.apply((*message).clone()).into_iter().try_for_each(|m| self.hear(&m))
             }
-            _ => self.hear(&message, known),
+            _ => self.hear(&message),
         }
     }
 
-    fn hear(&self, message: &MapResponse, known: &mut HashMap<usize, u16>) -> Result<()> {
+    fn hear(&self, message: &MapResponse) -> Result<()> {
+        if let Some(own) = message.node.as_ref().filter(|_| self.stage.is_some()) {
+            self.shared.welcome(own.id, self.device);
+        }
         if let Some(witness) = &self.witness {
             let mut model = witness.lock().unwrap_or_else(PoisonError::into_inner);
             model.fold(message.clone())?;
             self.shared.reached(self.device, model.peers().len());
         }
-        if let Some(own) = message.node.as_ref().filter(|_| self.stage.is_some()) {
-            self.shared.welcome(own.id, self.device);
-        }
+        let known = self.shared.known.get(self.device).context("a place for the device")?;
+        let known = &mut known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut heard = Ok(());
         for (mark, alone) in Mark::whole(message).map(|m| (m, false)).chain(Mark::patched(message)) {
             heard = heard.and(self.hear_mark(mark, alone, known));
@@ -242,7 +261,7 @@ impl Listener {
     }
 
     /// One that comes alone must say something new; others may come for the sake of something else.
-    fn hear_mark(&self, mark: Mark, alone: bool, known: &mut HashMap<usize, u16>) -> Result<()> {
+    fn hear_mark(&self, mark: Mark, alone: bool, known: &mut Known) -> Result<()> {
         let Mark { device, change } = mark;
         ensure!(device != self.device, "it is told of itself as a peer");
         ensure!(self.shared.ledger.is_possible(mark), "change {change} of {device}, which nobody made");
@@ -250,7 +269,7 @@ impl Listener {
         ensure!(before.is_none_or(|b| change >= b), "change {change} of {device} after {before:?}");
         ensure!(!alone || before != Some(change), "change {change} of {device} twice");
         let before = before.unwrap_or_default();
-        if change > before && self.counts && !self.shared.stalls(self.device) {
+        if change > before && self.counts && self.shared.part(self.device) == Part::Stays {
             self.shared.ledger.heard(before, mark, self.since)?;
         }
         Ok(())

@@ -7,14 +7,18 @@ mod args;
 mod bench;
 mod fleet;
 mod gauge;
+mod growth;
 mod handshake;
 mod ledger;
 mod listener;
 mod mark;
+mod open_files;
+mod relay;
 mod report;
 mod scenario;
 mod self_test;
 mod server;
+mod soak;
 mod target;
 mod topology;
 
@@ -46,6 +50,8 @@ fn run(cli: Cli) -> Result<bool> {
     match cli.verb {
         Verb::Bench { fleet, changes } => print(&runtime.block_on(bench::run(&fleet, changes))?, fleet.json),
         Verb::Run(run) => print(&runtime.block_on(scenario::run(&run))?, run.fleet.json),
+        Verb::Growth(growth) => print(&runtime.block_on(growth::run(&growth))?, growth.json),
+        Verb::Soak(soak) => print(&runtime.block_on(soak::run(&soak))?, soak.json),
         Verb::SelfTest { spawn, nodes, json } => {
             print(&runtime.block_on(self_test::run(&args::program(spawn.as_ref())?, nodes))?, json)
         }

@@ -1,5 +1,6 @@
 //! Figures for people: a table that is also Markdown.
 
+pub mod fit;
 pub mod histogram;
 
 use std::fmt::Write;

@@ -1,7 +1,7 @@
 //! `swarm run`: one kind of life for some time, and what it cost.
 
-mod join;
-mod life;
+pub mod join;
+pub mod life;
 mod outcome;
 
 use std::{
@@ -9,11 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::{
     args::{RunArgs, Scenario},
     fleet::{Arrival, Fleet, Plan, progress},
+    listener::Part,
+    relay::Relayed,
     report::histogram::Quantiles,
     target::Target,
 };
@@ -46,9 +48,10 @@ async fn live(target: &Target, args: &RunArgs, rate: u32) -> Result<Outcome> {
         devices: args.fleet.nodes(),
         guests: if args.scenario == Scenario::Join { join::guests(args.seconds, rate) } else { 0 },
         witnesses: args.fleet.witnesses(),
+        seed: Some(args.fleet.seed),
         tamper: None,
     };
-    let mut fleet = Fleet::new(harness::Server::find(&target.url, None).await?, args.topology, plan)?;
+    let fleet = Fleet::new(target.find().await?, args.topology, plan)?;
     if args.scenario == Scenario::Slow {
         fleet.choose_slow_ones();
     }
@@ -56,56 +59,78 @@ async fn live(target: &Target, args: &RunArgs, rate: u32) -> Result<Outcome> {
     let joining = Instant::now();
     let ramp = Meter::start(target, &fleet)?;
     fleet.register(keys).await?;
+    if args.scenario == Scenario::Derp {
+        return relay(target, &fleet, args, rate, joining).await;
+    }
     if args.scenario == Scenario::Ramp {
-        let changes = ramp_up(&mut fleet).await?;
-        return ramp.outcome(target, &fleet, args, rate, changes, joining.elapsed()).await;
+        let changes = ramp_up(&fleet).await?;
+        let (reading, lasted) = (ramp.read(target, &fleet)?, joining.elapsed());
+        return Ok(reading.outcome(args, rate, changes, lasted, outcome::judge(&fleet).await?));
     }
     fleet.connect(Arrival::Quiet).await?;
     let connecting = joining.elapsed();
     let ramp_up = connecting + fleet.settle().await?;
     progress("all know all", start);
 
-    fleet.listen_only(|device| !fleet.shared.stalls(device));
+    fleet.listen_only(|device| fleet.shared.part(device) == Part::Stays);
     fleet.shared.ledger.watch();
     let meter = Meter::start(target, &fleet)?;
-    let mut fleet = Arc::new(fleet);
-    let lived = pass(target, &mut fleet, args, rate).await?;
+    let fleet = Arc::new(fleet);
+    let lived = pass(target, &fleet, args, rate).await?;
     let ledger = &fleet.shared.ledger;
     if let Err(e) = ledger.settled(DELIVERED_WITHIN).await {
         ledger.complain(&format!("{e:#}"));
     }
     progress("lived", start);
-    let mut outcome = meter.outcome(target, &fleet, args, rate, lived.changes, ramp_up).await?;
+    let reading = meter.read(target, &fleet)?;
+    let verdict = outcome::judge(&fleet).await?;
+    let mut outcome = reading.outcome(args, rate, lived.changes, ramp_up, verdict);
     outcome.delivery_ms_before = lived.before;
     Ok(outcome)
 }
 
 /// What happened.
 #[derive(Default)]
-struct Lived {
+pub struct Lived {
     changes: u64,
     /// Delays before a tenth stopped reading.
     before: Option<Quantiles>,
 }
 
-async fn pass(target: &Target, fleet: &mut Arc<Fleet>, args: &RunArgs, rate: u32) -> Result<Lived> {
+async fn pass(target: &Target, fleet: &Arc<Fleet>, args: &RunArgs, rate: u32) -> Result<Lived> {
     let length = Duration::from_secs(args.seconds.into());
     let changes = match args.scenario {
-        Scenario::Ramp => 0,
+        Scenario::Ramp | Scenario::Derp => 0,
         Scenario::Idle => life::rest(fleet, length).await,
         Scenario::Churn => life::churn(fleet, length, rate).await?,
-        Scenario::Join => join::join(fleet, &target.keys, length, rate).await?,
+        Scenario::Join => join::join(fleet, &target.keys, fleet.devices.len(), length, rate).await?,
         Scenario::Policy => life::policy(fleet, target, length, rate).await?,
-        Scenario::Reconnect => {
-            life::reconnect(Arc::get_mut(fleet).context("a fleet of our own")?, length).await?
-        }
+        Scenario::Reconnect => life::reconnect(fleet, length).await?,
         Scenario::Slow => return life::slow(fleet, length, rate).await,
     };
     Ok(Lived { changes, before: None })
 }
 
+/// Everybody at the relay, without a map.
+async fn relay(
+    target: &Target,
+    fleet: &Fleet,
+    args: &RunArgs,
+    rate: u32,
+    joining: Instant,
+) -> Result<Outcome> {
+    let relayed = Relayed::enter(fleet).await?;
+    let entered = joining.elapsed();
+    progress("all at the relay", joining);
+    let meter = Meter::start(target, fleet)?;
+    let packets = relayed.talk(fleet, Duration::from_secs(args.seconds.into()), rate).await?;
+    let reading = meter.read(target, fleet)?;
+    let verdict = relayed.leave().await?;
+    Ok(reading.outcome(args, rate, packets, entered, (verdict, fleet.shared.ledger.errors())))
+}
+
 /// Everybody connects; each one's first report is a change that every witness who may see it must hear of.
-async fn ramp_up(fleet: &mut Fleet) -> Result<u64> {
+async fn ramp_up(fleet: &Fleet) -> Result<u64> {
     fleet.connect(Arrival::Counted).await?;
     let ledger = &fleet.shared.ledger;
     if let Err(e) = ledger.settled(DELIVERED_WITHIN).await {

@@ -49,8 +49,8 @@ pub async fn run(program: &Path, devices: u32) -> Result<Findings> {
         for witness in [true, false] {
             say(&format!("{name}, {}", if witness { "a full model" } else { "no full model" }));
             let tamper = fault.map(|fault| Tamper::new(0, fault));
-            let plan =
-                Plan { devices, witnesses: if witness { devices } else { devices / 2 }, guests: 0, tamper };
+            let witnesses = if witness { devices } else { devices / 2 };
+            let plan = Plan { devices, witnesses, tamper, ..Plan::default() };
             findings.push(trial(program, plan, name, witness).await?);
         }
     }
@@ -58,13 +58,13 @@ pub async fn run(program: &Path, devices: u32) -> Result<Findings> {
 }
 
 async fn trial(program: &Path, plan: Plan, fault: &'static str, witness: bool) -> Result<Finding> {
-    let target = Target::spawn(program, Topology::Mesh).await?;
+    let target = Target::spawn(program, Topology::Mesh, "").await?;
     let finding = try_on(&target, plan, fault, witness).await;
     target.close(finding)
 }
 
 async fn try_on(target: &Target, plan: Plan, fault: &'static str, witness: bool) -> Result<Finding> {
-    let mut fleet = Fleet::new(harness::Server::find(&target.url, None).await?, Topology::Mesh, plan)?;
+    let fleet = Fleet::new(target.find().await?, Topology::Mesh, plan)?;
     anyhow::ensure!(fleet.is_witness(0) == witness, "device 0 has the wrong part");
     let keys = fleet.mint(&target.keys).await?;
     fleet.register(keys).await?;

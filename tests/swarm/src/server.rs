@@ -32,8 +32,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts this program and waits until it serves. Everything but its addresses is left at the defaults.
-    pub async fn spawn(program: &Path) -> Result<Self> {
+    /// Starts this program and waits until it serves. Everything but its addresses and these lines of its configuration
+    /// is left at the defaults.
+    pub async fn spawn(program: &Path, settings: &str) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("swarm-").tempdir()?;
         let (listen, relay, stun) = (free_tcp()?, free_tcp()?, free_udp()?);
         let url = format!("http://127.0.0.1:{listen}");
@@ -41,7 +42,7 @@ impl Server {
         fs::create_dir(&data)?;
         let config = format!(
             "server_url: {url}\nlisten: 127.0.0.1:{listen}\ndata_dir: {}\n\
-             relay:\n  listen: 127.0.0.1:{relay}\n  stun: 127.0.0.1:{stun}\n",
+             relay:\n  listen: 127.0.0.1:{relay}\n  stun: 127.0.0.1:{stun}\n{settings}",
             data.display()
         );
         fs::write(folder.path().join("config.yaml"), config)?;

@@ -4,17 +4,26 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use ident::Secret;
+use rustls::{
+    ClientConfig,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 
 use crate::{
     args::{RunArgs, program},
-    gauge::Memory,
+    gauge::{Handles, Memory},
     server::{Admin, Server},
     topology::{Phase, Topology},
 };
 
+/// Loopback addresses that clients of our own servers come from.
+const SOURCES: u8 = 16;
+
 /// Whom the clients talk to, and where their keys come from.
 pub struct Target {
-    pub url: String,
+    url: String,
+    /// Whom to trust, when the URL is one of https.
+    tls: Option<Arc<ClientConfig>>,
     pub keys: Keys,
     server: Option<Server>,
 }
@@ -29,23 +38,30 @@ pub enum Keys {
 }
 
 impl Target {
-    /// A fresh server of this program, with the policy of the topology in force.
-    pub async fn spawn(program: &Path, topology: Topology) -> Result<Self> {
-        let server = Server::spawn(program).await?;
+    /// A fresh server of this program with these settings, with the policy of the topology in force.
+    pub async fn spawn(program: &Path, topology: Topology, settings: &str) -> Result<Self> {
+        let server = Server::spawn(program, settings).await?;
         let admin = server.admin()?;
         admin.prepare(topology).await.with_context(|| server.log())?;
-        Ok(Self { url: server.url.clone(), keys: Keys::Minted(admin), server: Some(server) })
+        Ok(Self { url: server.url.clone(), tls: None, keys: Keys::Minted(admin), server: Some(server) })
     }
 
     /// What the command line names.
     pub async fn of(args: &RunArgs) -> Result<Self> {
         match (&args.server, &args.key_file) {
             (Some(url), Some(file)) => {
-                let keys = Keys::read(file, args.topology)?;
-                Ok(Self { url: url.clone(), keys, server: None })
+                let (keys, tls) = (Keys::read(file, args.topology)?, tls(url, args.ca.as_deref())?);
+                Ok(Self { url: url.clone(), tls, keys, server: None })
             }
-            _ => Self::spawn(&program(args.fleet.spawn.as_ref())?, args.topology).await,
+            _ => Self::spawn(&program(args.fleet.spawn.as_ref())?, args.topology, "").await,
         }
+    }
+
+    /// The server as clients find it.
+    pub async fn find(&self) -> Result<harness::Server> {
+        let found = harness::Server::find(&self.url, self.tls.clone()).await;
+        let found = found.with_context(|| format!("no server at {}", self.url))?;
+        Ok(if self.server.is_some() { found.from_addresses(SOURCES) } else { found })
     }
 
     /// Puts the policy of this phase in force.
@@ -66,6 +82,11 @@ impl Target {
         self.server.as_ref().map(|s| s.gauge().memory()).transpose()
     }
 
+    /// Likewise its open files and threads.
+    pub fn handles(&self) -> Result<Option<Handles>> {
+        self.server.as_ref().map(|s| s.gauge().handles()).transpose()
+    }
+
     /// What came of a run, unless the server has ended.
     pub fn close<T>(mut self, outcome: Result<T>) -> Result<T> {
         let Some(server) = &mut self.server else { return outcome };
@@ -73,6 +94,20 @@ impl Target {
         ensure!(ended.is_none(), "the server ended: {ended:?}\n{}", server.log());
         outcome.with_context(|| server.log())
     }
+}
+
+/// Whom clients of this URL trust: nobody but these roots.
+fn tls(url: &str, roots: Option<&Path>) -> Result<Option<Arc<ClientConfig>>> {
+    let secure = url.starts_with("https://");
+    let Some(file) = roots.filter(|_| secure) else {
+        ensure!(!secure, "{url} needs --ca with the certificates to trust");
+        ensure!(roots.is_none(), "--ca is for https, and this is {url}");
+        return Ok(None);
+    };
+    let read = || CertificateDer::pem_file_iter(file)?.collect::<Result<Vec<_>, _>>();
+    let roots = read().with_context(|| file.display().to_string())?;
+    ensure!(!roots.is_empty(), "{} holds no certificate", file.display());
+    harness::trusting(&roots).map(Some)
 }
 
 impl Keys {
@@ -109,6 +144,16 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn https_goes_with_roots_and_http_without() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let refused = |url, roots| tls(url, roots).unwrap_err().to_string();
+        assert!(refused("https://mesh.test", None).contains("--ca"));
+        assert!(refused("http://mesh.test", Some(file.path())).contains("https"));
+        assert!(refused("https://mesh.test", Some(file.path())).contains("no certificate"));
+        assert!(tls("http://mesh.test", None).unwrap().is_none());
+    }
 
     #[tokio::test]
     async fn a_key_for_each_kind_or_one_for_a_mesh() {

@@ -25,12 +25,15 @@ pub enum Topology {
     Via,
 }
 
-/// What is in force: the topology, or the topology with the first kind cut off from everybody.
+/// What is in force: the topology as it is, or a variant of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
     #[default]
     Whole,
+    /// The first kind is cut off from everybody.
     FirstKindCutOff,
+    /// In a mesh the last port is shut to all; elsewhere the first kind may reach the second as well.
+    OneRuleChanged,
 }
 
 impl Topology {
@@ -38,10 +41,10 @@ impl Topology {
     pub fn check(self, devices: usize) -> Result<()> {
         match self {
             Self::Own => {
-                bail!("topology self needs autogroup:self in the policy language, which comes with issue 3")
+                bail!("topology self needs devices that belong to people, and keys make tagged ones only")
             }
             Self::Via => {
-                bail!("topology via needs via grants in the policy language, which come with issue 3")
+                bail!("topology via needs grants with `via`, which servers do not enforce yet")
             }
             Self::Hub => ensure!(devices > HUBS, "topology hub needs more than {HUBS} devices"),
             Self::Groups => ensure!(devices >= 40, "topology groups needs at least 40 devices"),
@@ -87,6 +90,20 @@ impl Topology {
         }
     }
 
+    /// Whether the device is like most of them.
+    pub fn is_ordinary(self, device: usize) -> bool {
+        self != Self::Hub || device >= HUBS
+    }
+
+    /// How many of so many devices have to be told when [`Phase::OneRuleChanged`] begins or ends.
+    pub fn concerned(self, devices: usize) -> usize {
+        match self {
+            Self::Mesh => devices,
+            Self::Hub => HUBS,
+            _ => (0..devices).filter(|d| self.kind(*d) < 2).count(),
+        }
+    }
+
     /// Whether devices of these kinds see each other.
     pub fn sees(self, phase: Phase, a: usize, b: usize) -> bool {
         self.reaches(phase, a, b) || self.reaches(phase, b, a)
@@ -95,9 +112,10 @@ impl Topology {
     /// The policy in force.
     pub fn policy(self, phase: Phase) -> String {
         let owners: BTreeMap<_, [&str; 0]> = (0..self.kinds()).map(|k| (tag(k), [])).collect();
-        let everybody = self == Self::Mesh && phase == Phase::Whole;
+        let everybody = self == Self::Mesh && phase != Phase::FirstKindCutOff;
         let acls: Vec<_> = if everybody {
-            vec![json!({"action": "accept", "src": ["*"], "dst": ["*:*"]})]
+            let ports = if phase == Phase::Whole { "*:*" } else { "*:1-65534" };
+            vec![json!({"action": "accept", "src": ["*"], "dst": [ports]})]
         } else {
             (0..self.kinds()).filter_map(|from| self.rule(phase, from)).collect()
         };
@@ -113,6 +131,9 @@ impl Topology {
     fn reaches(self, phase: Phase, from: usize, to: usize) -> bool {
         if phase == Phase::FirstKindCutOff && (from == 0 || to == 0) {
             return false;
+        }
+        if phase == Phase::OneRuleChanged && (from, to) == (0, 1) {
+            return true;
         }
         match self {
             Self::Mesh => true,
@@ -146,13 +167,15 @@ mod tests {
         assert_eq!((seen(Mesh, FirstKindCutOff, 0, 200), seen(Mesh, FirstKindCutOff, 1, 200)), (0, 179));
         assert_eq!((seen(Groups, FirstKindCutOff, 0, 200), seen(Groups, FirstKindCutOff, 1, 200)), (0, 9));
         assert_eq!((seen(Hub, FirstKindCutOff, 0, 200), seen(Hub, FirstKindCutOff, 30, 200)), (0, 9));
+        assert_eq!((seen(Hub, OneRuleChanged, 0, 200), seen(Hub, OneRuleChanged, 30, 200)), (199, 10));
+        assert_eq!(seen(Mesh, OneRuleChanged, 7, 200), 199);
         assert!((0..500).all(|n| Hub.changer(n, 40) >= HUBS && Hub.changer(n, 40) < 40));
     }
 
     #[test]
     fn what_the_policy_language_lacks_is_refused_by_name() {
         for topology in [Topology::Own, Topology::Via] {
-            assert!(topology.check(1000).unwrap_err().to_string().contains("issue 3"));
+            assert!(topology.check(1000).unwrap_err().to_string().contains(topology.name()));
         }
         assert!(Topology::Hub.check(10).is_err());
         Topology::Mesh.check(2).unwrap();

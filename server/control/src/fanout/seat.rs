@@ -11,6 +11,7 @@ use std::{
 use ident::NodeId;
 use netmap::Concern;
 use tokio::sync::Notify;
+use world::{ClassId, World};
 
 /// How a session is reached.
 #[derive(Debug)]
@@ -41,21 +42,34 @@ impl Seat {
 /// All seats, and whose holders are to be woken at the next turn.
 #[derive(Debug, Default)]
 pub(super) struct Seats {
-    by_node: BTreeMap<NodeId, Arc<Seat>>,
+    by_node: BTreeMap<NodeId, Holder>,
+    /// The same nodes, so that whole classes are passed over with one look.
+    by_class: BTreeMap<Option<ClassId>, BTreeSet<NodeId>>,
     pending: BTreeSet<NodeId>,
 }
 
+/// A seat, and the class of the node that has it.
+#[derive(Debug)]
+struct Holder {
+    seat: Arc<Seat>,
+    class: Option<ClassId>,
+}
+
 impl Seats {
-    /// A new seat. Of two for one node the one with the lower epoch is closed.
-    pub(super) fn take(&mut self, node: NodeId, epoch: u64) -> Arc<Seat> {
+    /// A new seat in this World, which is the last one noted or a later one. Of two for one node the one with the lower
+    /// epoch is closed.
+    pub(super) fn take(&mut self, node: NodeId, epoch: u64, world: &World) -> Arc<Seat> {
         let seat = Arc::new(Seat { node, epoch, wake: Notify::new(), closed: AtomicBool::new(false) });
         match self.by_node.get(&node) {
-            Some(newer) if newer.epoch > epoch => seat.close(),
+            Some(newer) if newer.seat.epoch > epoch => seat.close(),
             other => {
                 if let Some(older) = other {
-                    older.close();
+                    older.seat.close();
                 }
-                self.by_node.insert(node, seat.clone());
+                self.remove(node);
+                let class = class_of(node, world);
+                self.by_node.insert(node, Holder { seat: seat.clone(), class });
+                self.by_class.entry(class).or_default().insert(node);
             }
         }
         seat
@@ -63,35 +77,74 @@ impl Seats {
 
     /// The seat is free, unless somebody else has it already.
     pub(super) fn leave(&mut self, seat: &Arc<Seat>) {
-        if self.by_node.get(&seat.node).is_some_and(|other| Arc::ptr_eq(other, seat)) {
-            self.by_node.remove(&seat.node);
+        if self.by_node.get(&seat.node).is_some_and(|other| Arc::ptr_eq(&other.seat, seat)) {
+            self.remove(seat.node);
         }
     }
 
     pub(super) fn close(&mut self, node: NodeId) {
-        if let Some(seat) = self.by_node.remove(&node) {
+        if let Some(seat) = self.remove(node) {
             seat.close();
         }
     }
 
-    /// Notes whom something concerns.
-    pub(super) fn note(&mut self, mut concern: Concern) {
-        self.pending.extend(self.by_node.keys().filter(|node| concern.of(**node)));
+    /// Notes whom something concerns that led to this World.
+    pub(super) fn note(&mut self, mut concern: Concern, world: &World) {
+        if concern.is_everybody() {
+            self.by_class.clear();
+            for (node, holder) in &mut self.by_node {
+                holder.class = class_of(*node, world);
+                self.by_class.entry(holder.class).or_default().insert(*node);
+            }
+            self.pending.extend(self.by_node.keys());
+            return;
+        }
+        for node in concern.named() {
+            let Some(holder) = self.by_node.get_mut(&node) else { continue };
+            unfile(&mut self.by_class, node, holder.class);
+            holder.class = class_of(node, world);
+            self.by_class.entry(holder.class).or_default().insert(node);
+            self.pending.insert(node);
+        }
+        for (class, members) in &self.by_class {
+            if members.first().is_some_and(|member| concern.of_class(*class, *member)) {
+                self.pending.extend(members);
+            }
+        }
     }
 
     pub(super) fn wake_noted(&mut self) {
         for node in std::mem::take(&mut self.pending) {
-            if let Some(seat) = self.by_node.get(&node) {
-                seat.wake();
+            if let Some(holder) = self.by_node.get(&node) {
+                holder.seat.wake();
             }
         }
     }
 
     pub(super) fn wake_all(&self) {
-        self.by_node.values().for_each(|seat| seat.wake());
+        self.by_node.values().for_each(|holder| holder.seat.wake());
     }
 
     pub(super) fn len(&self) -> usize {
         self.by_node.len()
     }
+
+    fn remove(&mut self, node: NodeId) -> Option<Arc<Seat>> {
+        let holder = self.by_node.remove(&node)?;
+        unfile(&mut self.by_class, node, holder.class);
+        Some(holder.seat)
+    }
+}
+
+fn unfile(by_class: &mut BTreeMap<Option<ClassId>, BTreeSet<NodeId>>, node: NodeId, class: Option<ClassId>) {
+    if let Some(members) = by_class.get_mut(&class) {
+        members.remove(&node);
+        if members.is_empty() {
+            by_class.remove(&class);
+        }
+    }
+}
+
+fn class_of(node: NodeId, world: &World) -> Option<ClassId> {
+    world.nodes.get(node).and_then(|n| n.class)
 }

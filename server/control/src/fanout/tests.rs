@@ -151,6 +151,25 @@ async fn what_nobody_may_see_is_told_to_nobody() {
 }
 
 #[tokio::test]
+async fn who_moves_to_another_class_hears_what_that_one_hears() {
+    let hub = hub();
+    let mut mover = hub.subscribe(id(4), 1, Encoding::Plain);
+    assert_eq!(told(&mut mover).await.peers, None);
+    let tag = |tag: &str| {
+        let tags = NonEmpty::new(vec![tag.parse().unwrap()]).unwrap();
+        DurableEvent::NodeTagged { node: id(4), tags }
+    };
+    happen(&hub, tag("tag:db"));
+    while !silent(&mut mover).await {}
+    happen(&hub, endpoint(2, 4000));
+    assert_eq!(told(&mut mover).await.peers_changed_patch[0].node_id, id(2));
+    happen(&hub, tag("tag:lone"));
+    while !silent(&mut mover).await {}
+    happen(&hub, endpoint(2, 4001));
+    assert!(silent(&mut mover).await);
+}
+
+#[tokio::test]
 async fn a_slow_reader_is_told_the_sum() {
     let hub = hub();
     let mut session = hub.subscribe(id(1), 1, Encoding::Zstd);

@@ -184,18 +184,32 @@ impl<'a> Concern<'a> {
     /// Whether the viewer may have to be told something; never false when there is something to tell.
     pub fn of(&mut self, viewer: NodeId) -> bool {
         let span = self.span;
-        if span.changes_policy()
-            || !span.users.is_empty()
-            || span.touches(viewer)
-            || span.concerns_own(viewer)
-        {
-            return true;
+        let alone = span.touches(viewer) || span.concerns_own(viewer) || span.concerns_logins(viewer);
+        self.is_everybody() || alone || self.of_class(span.classes_of(viewer).1, viewer)
+    }
+
+    /// Whether every viewer is concerned, whatever its class.
+    pub fn is_everybody(&self) -> bool {
+        self.span.changes_policy() || !self.span.users.is_empty()
+    }
+
+    /// Viewers who are concerned as themselves, whatever their class; no other has another class than before.
+    pub fn named(&self) -> BTreeSet<NodeId> {
+        let span = self.span;
+        let mut named = span.touched.clone();
+        for (world, owner) in [&span.old, &span.new].into_iter().flat_map(|w| span.owners.iter().map(move |o| (w, *o))) {
+            named.extend(world.nodes.owned_by(owner).map(|n| n.id).filter(|id| span.concerns_own(*id)));
         }
-        let class = span.classes_of(viewer).1;
-        if !span.logins.is_empty() && span.concerns_logins(viewer) {
-            return true;
+        if !span.logins.is_empty() {
+            named.extend(span.new.nodes.iter().map(|n| n.id).filter(|id| span.concerns_logins(*id)));
         }
-        *self.by_class.entry(class).or_insert_with(|| span.concerns_class(viewer, class))
+        named
+    }
+
+    /// Whether all viewers of this class are concerned, of whom `member` is one.
+    pub fn of_class(&mut self, class: Option<ClassId>, member: NodeId) -> bool {
+        let span = self.span;
+        *self.by_class.entry(class).or_insert_with(|| span.concerns_class(member, class))
     }
 }
 

@@ -95,6 +95,10 @@ proptest! {
                 let Some(was) = span.old.nodes.get(node.id) else { continue };
                 let told = span.delta(node.id, &mut |rule| netmap::sources(&span.new, rule).into());
                 prop_assert!(concern.of(node.id) || told.is_empty());
+                let (before, after) = span.classes_of(node.id);
+                let named = concern.is_everybody() || concern.named().contains(&node.id);
+                prop_assert_eq!(named || concern.of_class(after, node.id), concern.of(node.id));
+                prop_assert!(before == after || named, "only who is named may have another class");
                 if !span.regroups(node.id) && fresh(&span.old, was) == fresh(&span.new, node) {
                     // Sources may change and come to the same again.
                     let silent = told.iter().all(|m| {

@@ -2,15 +2,7 @@
 
 pub mod binary;
 
-use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU16, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use api::{key, policy, role};
 use control::{
@@ -26,9 +18,10 @@ use crate::{
     admin::{Admin, reusable},
     device::Device,
 };
-
-/// Longer than anything here takes, shorter than anybody's patience.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub use control_tests::{
+    address::free_address,
+    patience::{PATIENCE, eventually},
+};
 
 /// Members reach each other; islands reach nothing.
 pub const POLICY: &str = r#"{
@@ -169,19 +162,6 @@ pub fn config(folder: &Path, address: SocketAddr, setup: Setup) -> Config {
     resolve(&file, &Flags::default()).unwrap()
 }
 
-/// An address on loopback where nobody listens. Below the ports that the kernel gives to outgoing connections, so that
-/// none of these takes it in the meantime.
-pub fn free_address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = 10_000 + (std::process::id() % 1_000) as u16 * 20;
-    loop {
-        let port = 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
-        if let Ok(socket) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            return socket.local_addr().unwrap();
-        }
-    }
-}
-
 /// Everything in a World that must outlive the process.
 pub fn durable(world: &World) -> serde_json::Value {
     json!({
@@ -193,14 +173,4 @@ pub fn durable(world: &World) -> serde_json::Value {
         "policy": world.policy.policy.text(),
         "next": format!("{:?}", world.next_ids()),
     })
-}
-
-/// Waits until it is so.
-pub async fn eventually(what: &str, mut so: impl FnMut() -> bool) {
-    let waited = tokio::time::timeout(PATIENCE, async {
-        while !so() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    });
-    waited.await.unwrap_or_else(|_| panic!("never came: {what}"));
 }

@@ -1,9 +1,9 @@
 //! A server against model clients, over real sockets on loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is test code")]
 
-mod admin;
+use control_tests::{admin, device};
+
 mod api_keys;
-mod device;
 mod durable;
 mod house;
 mod joining;

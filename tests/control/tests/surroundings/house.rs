@@ -1,12 +1,6 @@
 //! A server in this process, on a folder of its own, with a configuration that a test writes.
 
-use std::{
-    collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
-    path::Path,
-    sync::atomic::{AtomicU16, Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
 use api::{policy, role};
 use control::{
@@ -17,10 +11,9 @@ use harness::Identity;
 use tempfile::TempDir;
 use wire::DerpRegion;
 
-use crate::{admin::Admin, device::Device, journal};
-
-/// Longer than anything here takes, shorter than anybody's patience.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+use crate::{device::Device, journal};
+use control_tests::admin::{Admin, reusable};
+pub use control_tests::{address::free_address, patience::soon};
 
 const POLICY: &str = r#"{
     "tagOwners": {"tag:member": []},
@@ -48,7 +41,7 @@ impl House {
         let config = config(folder.path(), &file);
         let address = config.listen;
         let server = start(config).await.unwrap();
-        let admin = Admin(server.ready().socket.clone());
+        let admin = Admin::local(server.ready().socket.clone());
         Self { server, admin, address, folder, file }
     }
 
@@ -79,7 +72,7 @@ impl House {
         let tags = Some(vec!["tag:member".parse().unwrap()]);
         let set = role::Set { tags, reusable: Some(true), ..role::Set::default() };
         self.admin.call(&role::SET, &["member"], &set).await.unwrap();
-        self.admin.key("member").await
+        self.admin.key(&reusable()).await
     }
 
     /// The DERP map that clients are told.
@@ -91,7 +84,7 @@ impl House {
 /// A device that has joined with this key.
 pub async fn join(at: &harness::Server, key: &str, hostname: &str) -> Device {
     let device = Device::connect(at, Identity::random().unwrap(), hostname).await;
-    let answer = device.register(key).await;
+    let answer = device.register(Some(key)).await;
     assert!(answer.machine_authorized && answer.error.is_empty(), "{answer:?}");
     device
 }
@@ -112,23 +105,4 @@ pub async fn start(config: Config) -> Result<Server, Fault> {
     journal::open();
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     Server::start(config).await
-}
-
-/// An address on loopback where nobody listens on TCP or UDP. Below the ports that the kernel gives to outgoing
-/// connections, so that none of these takes it in the meantime.
-pub fn free_address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = (std::process::id() % 1_000) as u16 * 20;
-    loop {
-        let port = 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
-            return address;
-        }
-    }
-}
-
-/// Ends within patience.
-pub async fn soon<T>(what: &str, done: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, done).await.unwrap_or_else(|_| panic!("never came: {what}"))
 }

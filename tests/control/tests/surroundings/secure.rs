@@ -70,7 +70,7 @@ async fn the_relay_answers_on_the_same_port() {
     for (pair, way) in pairs.iter().zip([Way::Upgrade, Way::FastStart]) {
         let me = Identity { node: pair.public(), ..Identity::random().unwrap() };
         let device = Device::connect(&at, me, "relayed").await;
-        assert!(device.register(&key).await.machine_authorized);
+        assert!(device.register(Some(&key)).await.machine_authorized);
         relayed.push(enter(at.dial().await.unwrap(), way, pair).await);
     }
     let [a, b] = relayed.as_mut_slice() else { panic!() };

@@ -75,7 +75,7 @@ async fn a_stop_ends_whatever_is_open_and_frees_every_place_at_once() {
                 ..Identity::seeded(pair.public().as_bytes()[0].into()).unwrap()
             };
             let device = Device::connect(&at, me, "relayed").await;
-            assert!(device.register(&key).await.machine_authorized);
+            assert!(device.register(Some(&key)).await.machine_authorized);
             relayed.push(enter(relay_of(&house).await, way, pair).await);
         }
         let mut follower = UnixStream::connect(&house.server.ready().socket).await.unwrap();
@@ -145,19 +145,19 @@ async fn across_a_restart_peers_hear_of_nothing_but_what_changed() {
     // Said in the last moment before the stop.
     laptop.report(&["192.0.2.1:41641", "[2001:db8::1]:41641"], 17).await;
     theirs.until("the last report", |m| m.peer(laptop_id).unwrap().home_derp == 17).await;
-    let before = theirs.model.view();
+    let before = theirs.go.view();
 
     let house = house.restart().await;
     drop((ours, theirs));
     let at = house.at().await;
     let mut theirs = watcher.again(&at).await.listen().await;
-    assert_eq!(theirs.model.view(), before);
+    assert_eq!(theirs.go.view(), before);
     theirs.is_silent_for(Duration::from_secs(3)).await;
     let _back = laptop.again(&at).await.listen().await;
     theirs.is_silent_for(Duration::from_secs(1)).await;
     laptop.again(&at).await.report(&["192.0.2.2:41641"], 17).await;
     theirs.until("the laptop's new endpoint", |m| m.peer(laptop_id).unwrap().endpoints.len() == 1).await;
-    assert!(!online(&theirs.model, gone_id) && online(&theirs.model, laptop_id));
+    assert!(!online(&theirs.go, gone_id) && online(&theirs.go, laptop_id));
     theirs.agrees_with(&watcher.again(&at).await).await;
     house.close().await;
 }

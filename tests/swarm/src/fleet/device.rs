@@ -7,7 +7,10 @@ use jiff::Timestamp;
 use wire::{MapRequest, RegisterRequest};
 
 use super::Arrival;
-use crate::{listener::Shared, mark::Mark};
+use crate::{
+    listener::{Part, Shared},
+    mark::Mark,
+};
 
 /// What a device that will stall takes before it reads: little, so that the server feels it soon.
 const NARROW_BYTES: u32 = 4 << 10;
@@ -40,7 +43,7 @@ impl Device {
         shared: &Shared,
         arrival: Arrival,
     ) -> Result<(Client, MapStream)> {
-        let client = if shared.stalls(self.number) {
+        let client = if shared.part(self.number) == Part::Stalls {
             Client::connect_narrow(server, &self.identity.machine, NARROW_BYTES).await?
         } else {
             Client::connect(server, &self.identity.machine).await?

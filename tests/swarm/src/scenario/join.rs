@@ -1,14 +1,11 @@
 //! Devices that come, stay for a moment and leave for good.
 
 use std::{
-    sync::{
-        Arc, PoisonError,
-        atomic::{AtomicU8, Ordering::SeqCst},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval, sleep},
@@ -16,8 +13,7 @@ use tokio::{
 
 use super::DELIVERED_WITHIN;
 use crate::{
-    fleet::{Device, Fleet},
-    listener::{Listener, Stage, witness},
+    fleet::{Fleet, Guest},
     say,
     target::Keys,
 };
@@ -30,57 +26,31 @@ pub fn guests(seconds: u32, rate: u32) -> usize {
     (seconds as usize * rate as usize).div_ceil(2) + 1
 }
 
-/// Guests at an even pace. Those who stay must hear of every coming and going.
-pub async fn join(fleet: &Arc<Fleet>, keys: &Keys, length: Duration, rate: u32) -> Result<u64> {
+/// Guests at an even pace, the first with this number. Those who stay must hear of every coming and going.
+pub async fn join(fleet: &Arc<Fleet>, keys: &Keys, first: usize, length: Duration, rate: u32) -> Result<u64> {
     let mut clock = interval(Duration::from_secs(2) / rate);
     clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let (start, mut visits, mut number) = (Instant::now(), JoinSet::new(), fleet.devices.len());
+    let (start, mut visits, mut number) = (Instant::now(), JoinSet::new(), first);
     while start.elapsed() < length && number < fleet.shared.places() {
         clock.tick().await;
-        let (fleet, keys, guest) = (fleet.clone(), keys.clone(), Device::new(number)?);
+        let (fleet, keys) = (fleet.clone(), keys.clone());
         visits.spawn(async move {
-            if let Err(e) = visit(&fleet, &keys, &guest).await {
-                fleet.shared.ledger.complain(&format!("{}: {e:#}", guest.hostname));
+            if let Err(e) = visit(&fleet, &keys, number).await {
+                fleet.shared.ledger.complain(&format!("guest {number}: {e:#}"));
             }
         });
         number += 1;
     }
     visits.join_all().await;
-    let guests = number - fleet.devices.len();
+    let guests = number - first;
     say(&format!("  {guests} guests"));
     Ok(2 * guests as u64)
 }
 
-async fn visit(fleet: &Fleet, keys: &Keys, guest: &Device) -> Result<()> {
-    let shared = &fleet.shared;
-    let key = keys.key(fleet.topology.kind(guest.number), true).await?;
-    let came = Instant::now();
-    let mark = shared.ledger.change(guest.number)?;
-    guest.register(&fleet.server, &key).await?;
-    let (stage, model) = (Arc::new(AtomicU8::new(Stage::Listening as u8)), witness());
-    let client = harness::Client::connect(&fleet.server, &guest.identity.machine).await?;
-    client.lite_update(&guest.report(mark)?).await?;
-    let stream = client.stream(&guest.identity.stream_request(&guest.hostname)).await?;
-    let listener = Listener {
-        device: guest.number,
-        witness: Some(model.clone()),
-        shared: shared.clone(),
-        since: came,
-        counts: false,
-        owed: false,
-        stage: Some(stage.clone()),
-    };
-    let listening = tokio::spawn(listener.listen(stream));
+async fn visit(fleet: &Fleet, keys: &Keys, number: usize) -> Result<()> {
+    let key = keys.key(fleet.topology.kind(number), true).await?;
+    let guest = Guest::enter(fleet, number, &key).await?;
     sleep(STAY).await;
-    while !shared.ledger.is_settled(guest.number)? {
-        ensure!(came.elapsed() < DELIVERED_WITHIN, "not everybody hears of it");
-        sleep(Duration::from_millis(50)).await;
-    }
-    let wrong = fleet.misheld(guest.number, &model.lock().unwrap_or_else(PoisonError::into_inner))?;
-    ensure!(wrong.is_empty(), "wrong in {} points, first: {}", wrong.len(), wrong[0]);
-    shared.leave(shared.ledger.change(guest.number)?);
-    stage.store(Stage::Leaving as u8, SeqCst);
-    guest.log_out(&client).await?;
-    listening.abort();
-    Ok(())
+    guest.settle(fleet, DELIVERED_WITHIN).await?;
+    guest.leave(fleet).await
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval, sleep},
@@ -11,6 +11,7 @@ use tokio::{
 use super::{DELIVERED_WITHIN, Lived, STALLED_AT_MOST};
 use crate::{
     fleet::{Arrival, Fleet},
+    listener::Part,
     say,
     target::Target,
     topology::Phase,
@@ -34,15 +35,17 @@ pub async fn churn(fleet: &Fleet, length: Duration, rate: u32) -> Result<u64> {
     let mut clock = interval(Duration::from_secs(1) / rate);
     clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let (start, mut reports, mut changes) = (Instant::now(), JoinSet::new(), 0);
+    let turns = (0..).map(|turn| fleet.topology.changer(turn, fleet.devices.len()));
+    let mut turns = turns.filter(|device| fleet.shared.part(*device) != Part::Leaves);
     while start.elapsed() < length {
         clock.tick().await;
-        reports.spawn(fleet.start_change(fleet.topology.changer(changes, fleet.devices.len()))?);
+        reports.spawn(fleet.start_change(turns.next().context("a device that stays")?)?);
         changes += 1;
         while reports.try_join_next().is_some() {}
     }
     reports.join_all().await;
     say(&format!("  {changes} changes"));
-    Ok(changes as u64)
+    Ok(changes)
 }
 
 /// Churn with all reading, then with a tenth stalled; those must be right again once they read.
@@ -68,7 +71,7 @@ pub async fn policy(fleet: &Fleet, target: &Target, length: Duration, rate: u32)
     let mut clock = interval(Duration::from_secs(1) / rate);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (start, mut changes) = (Instant::now(), 0);
-    while start.elapsed() < length {
+    while changes == 0 || start.elapsed() < length {
         clock.tick().await;
         let next = if fleet.phase() == Phase::Whole { Phase::FirstKindCutOff } else { Phase::Whole };
         let before: Vec<_> = fleet.witnesses().map(|w| (w, fleet.peers_of(w))).collect();
@@ -89,7 +92,7 @@ pub async fn policy(fleet: &Fleet, target: &Target, length: Duration, rate: u32)
 }
 
 /// All connections are cut and made anew; everybody is owed a map.
-pub async fn reconnect(fleet: &mut Fleet, length: Duration) -> Result<u64> {
+pub async fn reconnect(fleet: &Fleet, length: Duration) -> Result<u64> {
     let (start, mut rounds, devices) = (Instant::now(), 0, fleet.devices.len() as u64);
     while rounds == 0 || start.elapsed() < length {
         let since = Instant::now();

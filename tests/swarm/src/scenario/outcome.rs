@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     args::{RunArgs, Scenario},
     fleet::{Fleet, Verdict, progress},
+    gauge::Memory,
     report::histogram::Quantiles,
     report::{Report, Row, mib, row},
     target::Target,
@@ -21,6 +22,8 @@ pub struct Outcome {
     /// Changes per second that were asked for; 0 where the server sets the pace.
     rate: u32,
     nodes_connected: usize,
+    /// Chose the witnesses.
+    seed: u64,
     ramp_up_seconds: f64,
     seconds: f64,
     changes: u64,
@@ -67,56 +70,86 @@ impl Meter {
         Ok(Self { from: Instant::now(), cpu: target.cpu()?, messages, bytes })
     }
 
-    /// Reads everything off, waits until all is quiet and judges the witnesses.
-    pub async fn outcome(
+    /// What it comes to from there to here.
+    pub fn read(self, target: &Target, fleet: &Fleet) -> Result<Reading> {
+        let ledger = &fleet.shared.ledger;
+        Ok(Reading {
+            nodes: fleet.devices.len(),
+            seconds: self.from.elapsed().as_secs_f64(),
+            cpu_seconds: target.cpu()?.zip(self.cpu).map(|(now, then)| (now - then).as_secs_f64()),
+            memory: target.memory()?,
+            deliveries: ledger.delivered(),
+            messages: ledger.messages() - self.messages,
+            bytes: ledger.bytes() - self.bytes,
+            delivery_ms: ledger.delays(),
+            everybody_ms: ledger.everybody(),
+        })
+    }
+}
+
+/// What was read off when the measured part was over.
+pub struct Reading {
+    nodes: usize,
+    seconds: f64,
+    cpu_seconds: Option<f64>,
+    memory: Option<Memory>,
+    deliveries: u64,
+    messages: u64,
+    bytes: u64,
+    delivery_ms: Quantiles,
+    everybody_ms: Quantiles,
+}
+
+impl Reading {
+    /// With what was found out about everybody since.
+    pub fn outcome(
         self,
-        target: &Target,
-        fleet: &Fleet,
         args: &RunArgs,
         rate: u32,
         changes: u64,
         ramp_up: Duration,
-    ) -> Result<Outcome> {
-        let ledger = &fleet.shared.ledger;
-        let seconds = self.from.elapsed().as_secs_f64();
-        let cpu = target.cpu()?.zip(self.cpu).map(|(now, then)| (now - then).as_secs_f64());
-        let memory = target.memory()?;
-        let (messages, bytes) = (ledger.messages() - self.messages, ledger.bytes() - self.bytes);
-        let (deliveries, delivery_ms, everybody_ms) =
-            (ledger.delivered(), ledger.delays(), ledger.everybody());
-        if let Err(e) = fleet.settle().await {
-            ledger.complain(&format!("{e:#}"));
-        }
-        let judging = Instant::now();
-        let verdict = fleet.verdict().await?;
-        progress("judged", judging);
+        (verdict, errors): (Verdict, u64),
+    ) -> Outcome {
         let per_change = |sum: f64| (changes > 0).then(|| sum / changes as f64);
-        Ok(Outcome {
+        Outcome {
             scenario: args.scenario,
             topology: args.topology.name(),
             rate,
-            nodes_connected: fleet.devices.len(),
+            nodes_connected: self.nodes,
+            seed: args.fleet.seed,
             ramp_up_seconds: ramp_up.as_secs_f64(),
-            seconds,
+            seconds: self.seconds,
             changes,
-            deliveries,
-            messages,
-            changes_per_second: changes as f64 / seconds,
-            deliveries_per_second: deliveries as f64 / seconds,
-            bytes_per_change: per_change(bytes as f64),
-            delivery_ms,
+            deliveries: self.deliveries,
+            messages: self.messages,
+            changes_per_second: changes as f64 / self.seconds,
+            deliveries_per_second: self.deliveries as f64 / self.seconds,
+            bytes_per_change: per_change(self.bytes as f64),
+            delivery_ms: self.delivery_ms,
             delivery_ms_before: None,
-            everybody_ms,
+            everybody_ms: self.everybody_ms,
             verdict,
-            errors: ledger.errors(),
+            errors,
             server: ServerUse {
-                cpu_seconds: cpu,
-                cpu_ms_per_change: cpu.and_then(|s| per_change(s * 1000.0)),
-                rss_bytes: memory.map(|m| m.resident_bytes),
-                peak_rss_bytes: memory.map(|m| m.peak_bytes),
+                cpu_seconds: self.cpu_seconds,
+                cpu_ms_per_change: self.cpu_seconds.and_then(|s| per_change(s * 1000.0)),
+                rss_bytes: self.memory.map(|m| m.resident_bytes),
+                peak_rss_bytes: self.memory.map(|m| m.peak_bytes),
             },
-        })
+        }
     }
+}
+
+/// Waits until all is quiet and looks at every witness; also how many errors there were.
+pub async fn judge(fleet: &Fleet) -> Result<(Verdict, u64)> {
+    let ledger = &fleet.shared.ledger;
+    if let Err(e) = fleet.settle().await {
+        ledger.complain(&format!("{e:#}"));
+    }
+    let judging = Instant::now();
+    let verdict = fleet.verdict().await?;
+    progress("judged", judging);
+    Ok((verdict, ledger.errors()))
 }
 
 impl Report for Outcome {

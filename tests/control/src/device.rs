@@ -8,7 +8,7 @@ use ident::NodeId;
 use tokio::time::{Instant, timeout, timeout_at};
 use wire::{MapRequest, MapResponse, Node, RegisterResponse};
 
-use crate::house::PATIENCE;
+use crate::patience::PATIENCE;
 
 #[derive(Debug, Clone)]
 pub struct Device {

@@ -1,0 +1,175 @@
+//! `swarm growth`: how the server's CPU per event grows with the number of clients.
+//!
+//! A server of its own for every number of clients, all there at the same time and taking turns, so that a noisy machine
+//! is unfair to all of them alike. What idling costs is measured apart and taken off.
+
+mod event;
+mod rung;
+mod slope;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+use tokio::time::sleep;
+
+use crate::{
+    args::{GrowthArgs, program},
+    fleet::Verdict,
+    report::{Report, Row, row},
+    say,
+    topology::Topology,
+};
+use event::Event;
+use rung::Rung;
+use slope::{least, slope};
+
+/// As many as there must be for some of them to be no witnesses.
+const FEWEST: usize = 40;
+/// How often and how long everybody rests to see what that costs.
+const RESTS: usize = 7;
+const REST: Duration = Duration::from_secs(1);
+/// Turns of every event at every size before it is judged.
+const ROUNDS: usize = 3;
+/// What seems to grow too fast is looked at again so often before that is believed.
+const SERIES: usize = 3;
+
+/// What was found, events in the order of [`Event::ALL`].
+#[derive(Debug, Serialize)]
+pub struct Growth {
+    topology: &'static str,
+    nodes: Vec<usize>,
+    /// Server CPU of a second in which nothing happens, in milliseconds, per number of nodes.
+    idle_ms_per_s: Vec<f64>,
+    events: Vec<Found>,
+    #[serde(flatten)]
+    verdict: Verdict,
+    errors: u64,
+}
+
+/// The cost of one kind of event.
+#[derive(Debug, Serialize)]
+struct Found {
+    event: Event,
+    /// Server CPU of one, idling taken off, in the round in which the machine disturbed least, per number of nodes.
+    cpu_ms: Vec<f64>,
+    rounds: usize,
+    /// Of log CPU over log nodes.
+    slope: f64,
+    limit: f64,
+}
+
+impl Found {
+    fn of(event: Event, rungs: &[Rung], limit: f64) -> Result<Self> {
+        let cpu_ms: Vec<_> = rungs.iter().map(|r| least(r.costs_ms(event))).collect();
+        let points: Vec<_> = rungs.iter().map(Rung::nodes).zip(cpu_ms.iter().copied()).collect();
+        let slope =
+            slope(&points).with_context(|| format!("{event:?} cannot be told from idling: {cpu_ms:?} ms"))?;
+        Ok(Self { event, rounds: rungs.first().map_or(0, |r| r.costs_ms(event).len()), cpu_ms, slope, limit })
+    }
+
+    fn is_right(&self) -> bool {
+        self.slope <= self.limit
+    }
+}
+
+/// Where everybody sees everybody, a change costs as much as there are receivers; elsewhere it should not matter how many
+/// others there are. It does where the server looks at every node once: for another policy, and a little for a whole map.
+fn limit(topology: Topology, event: Event) -> f64 {
+    match (topology, event) {
+        (Topology::Mesh, _) | (_, Event::Policy) => 1.1,
+        (_, Event::Reconnect) => 0.3,
+        _ => 0.1,
+    }
+}
+
+/// Raises the servers, measures and judges.
+pub async fn run(args: &GrowthArgs) -> Result<Growth> {
+    let (topology, mut nodes) = (args.topology, args.nodes.clone());
+    nodes.sort_unstable();
+    nodes.dedup();
+    ensure!(nodes.len() > 1, "a slope needs two numbers of nodes");
+    ensure!(nodes[0] >= FEWEST, "a slope needs at least {FEWEST} nodes everywhere");
+    ensure!(matches!(topology, Topology::Mesh | Topology::Hub), "growth is known for mesh and hub only");
+    topology.check(nodes[0])?;
+    let program = program(args.spawn.as_ref())?;
+    let mut rungs = Vec::new();
+    for nodes in nodes {
+        rungs.push(Rung::raise(&program, topology, nodes, SERIES * ROUNDS).await?);
+    }
+    rest(&mut rungs).await?;
+    let mut open: Vec<_> = Event::ALL.to_vec();
+    for series in 0..SERIES {
+        for round in 0..ROUNDS {
+            say(&format!("series {series}, round {round}: {} kinds of events", open.len()));
+            for event in &open {
+                for rung in &mut rungs {
+                    rung.turn(*event).await?;
+                }
+            }
+        }
+        let found = open.iter().map(|event| Found::of(*event, &rungs, limit(topology, *event)));
+        let doubtful: Vec<_> =
+            found.collect::<Result<Vec<_>>>()?.into_iter().filter(|f| !f.is_right()).collect();
+        for found in &doubtful {
+            say(&format!("  {}: slope {:.2} of {:.2?} ms", found.event.name(), found.slope, found.cpu_ms));
+        }
+        open = doubtful.iter().map(|f| f.event).collect();
+    }
+    conclude(topology, rungs).await
+}
+
+async fn rest(rungs: &mut [Rung]) -> Result<()> {
+    say("resting");
+    for _ in 0..RESTS {
+        rungs.iter_mut().try_for_each(Rung::begin_rest)?;
+        sleep(REST).await;
+        rungs.iter_mut().try_for_each(Rung::end_rest)?;
+    }
+    Ok(())
+}
+
+async fn conclude(topology: Topology, rungs: Vec<Rung>) -> Result<Growth> {
+    let events = Event::ALL.iter().map(|event| Found::of(*event, &rungs, limit(topology, *event)));
+    let mut growth = Growth {
+        topology: topology.name(),
+        nodes: rungs.iter().map(Rung::nodes).collect(),
+        idle_ms_per_s: rungs.iter().map(Rung::idle_ms_per_s).collect(),
+        events: events.collect::<Result<_>>()?,
+        verdict: Verdict { models_checked: 0, models_wrong: 0 },
+        errors: 0,
+    };
+    for rung in rungs {
+        let (verdict, errors) = rung.close().await?;
+        growth.verdict.models_checked += verdict.models_checked;
+        growth.verdict.models_wrong += verdict.models_wrong;
+        growth.errors += errors;
+    }
+    Ok(growth)
+}
+
+impl Report for Growth {
+    fn rows(&self) -> Vec<Row> {
+        let list = |values: &[f64]| values.iter().map(|v| format!("{v:.2}")).collect::<Vec<_>>().join(" / ");
+        let nodes: Vec<_> = self.nodes.iter().map(usize::to_string).collect();
+        let mut rows = vec![
+            row("topology, nodes", format!("{}, {}", self.topology, nodes.join(" / ")), ""),
+            row("server CPU idle, ms per s", list(&self.idle_ms_per_s), ""),
+        ];
+        for found in &self.events {
+            let name = format!("{}: server CPU each, ms", found.event.name());
+            rows.push(row(name, list(&found.cpu_ms), ""));
+            let over = if found.is_right() { "" } else { ": OVER" };
+            let aim = format!("at most {}{over}", found.limit);
+            rows.push(row(format!("- slope, {} rounds", found.rounds), format!("{:.2}", found.slope), aim));
+        }
+        let verdict = format!("{} / {}", self.verdict.models_checked, self.verdict.models_wrong);
+        rows.push(row("models checked / wrong", verdict, "0 wrong"));
+        rows.push(row("errors", self.errors.to_string(), "0"));
+        rows
+    }
+
+    fn is_right(&self) -> bool {
+        self.verdict.models_wrong == 0 && self.errors == 0 && self.events.iter().all(Found::is_right)
+    }
+}
