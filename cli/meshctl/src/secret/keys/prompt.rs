@@ -1,0 +1,34 @@
+//! Asking at the terminal, without echo.
+
+use std::{
+    fs::OpenOptions,
+    io::{BufRead, BufReader, Write},
+};
+
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
+
+use crate::talk::{Context, Failure};
+
+/// One line from the terminal, blanks at both ends left out.
+pub fn ask(_: &Context, words: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let none = |e: std::io::Error| {
+        Failure::failed(format!("there is no terminal to ask for the password: {e}"))
+            .code("no_terminal")
+            .hint("name a file with --vault-password-file")
+    };
+    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(none)?;
+    let before = tcgetattr(&terminal).map_err(|e| none(e.into()))?;
+    let mut silent = before.clone();
+    silent.local_flags.remove(LocalFlags::ECHO);
+    tcsetattr(&terminal, SetArg::TCSAFLUSH, &silent).map_err(|e| none(e.into()))?;
+    let mut line = Zeroizing::new(Vec::new());
+    let asked = terminal
+        .write_all(words.as_bytes())
+        .and_then(|()| BufReader::with_capacity(1, &terminal).read_until(b'\n', &mut line));
+    let restored = tcsetattr(&terminal, SetArg::TCSAFLUSH, &before);
+    let _ = terminal.write_all(b"\n");
+    asked.map_err(none)?;
+    restored.map_err(|e| none(e.into()))?;
+    Ok(Zeroizing::new(line.trim_ascii().to_vec()))
+}
