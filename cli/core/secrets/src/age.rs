@@ -5,7 +5,7 @@ mod seal;
 
 use std::io::Read;
 
-use ::age::{Decryptor, DecryptError, armor::ArmoredReader};
+use ::age::{DecryptError, Decryptor, armor::ArmoredReader};
 use zeroize::Zeroizing;
 
 pub use identity::Identities;

@@ -112,6 +112,10 @@ impl Error {
             Self::ReadBack => "read_back",
         }
     }
+    fn is_missing(&self) -> bool {
+        use document::Error::Missing;
+        matches!(self, Self::Document(Missing(_)) | Self::Sops(sops::Error::Document(Missing(_))))
+    }
 }
 
 fn document_code(e: &document::Error) -> &'static str {
@@ -240,7 +244,7 @@ pub fn set(
     match get(bytes, var, keys) {
         Ok(old) if old.expose() == value.expose() && is_sealed(bytes, var)? => return Ok(None),
         Ok(_) => {}
-        Err(Error::Document(document::Error::Missing(_))) if sealing.create => {}
+        Err(e) if sealing.create && e.is_missing() => {}
         Err(e) => return Err(e),
     }
     let new = match (Format::of(bytes)?, var) {

@@ -73,9 +73,13 @@ pub struct Journal<P> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
     /// A credential was made; `None` when nobody but the file knows it.
-    Created { new: Option<String> },
+    Created {
+        new: Option<String>,
+    },
     /// The file will have this SHA-256 in a moment.
-    Storing { after: String },
+    Storing {
+        after: String,
+    },
     Stored,
     Deploying,
     Deployed,
@@ -114,7 +118,18 @@ impl<P> Journal<P> {
     /// Before the first step.
     pub fn plan(id: String, old: Option<String>, before: String, plan: P) -> Self {
         let (state, backwards) = (State::Planned, false);
-        Self { v: 1, id, state, backwards, old, new: None, before, after: None, reached_consumer: false, plan }
+        Self {
+            v: 1,
+            id,
+            state,
+            backwards,
+            old,
+            new: None,
+            before,
+            after: None,
+            reached_consumer: false,
+            plan,
+        }
     }
     /// Whether nothing is left to do.
     pub fn is_over(&self) -> bool {
@@ -160,11 +175,9 @@ impl<P> Journal<P> {
             (Fact::Finished, S::Revoked, false) => S::Done,
             (Fact::Discarded, S::Planned | S::Created | S::Storing, false) => S::Planned,
             (Fact::Discarded, S::Planned | S::Created | S::Storing, true) => S::Aborted,
-            (
-                Fact::Restoring,
-                S::Stored | S::Deploying | S::Deployed | S::Verified | S::Restoring,
-                true,
-            ) => S::Restoring,
+            (Fact::Restoring, S::Stored | S::Deploying | S::Deployed | S::Verified | S::Restoring, true) => {
+                S::Restoring
+            }
             (Fact::Restored, S::Restoring, true) => S::Restored,
             (Fact::Redeployed, S::Restored, true) => S::Redeployed,
             (Fact::Reverified, S::Redeployed, true) => S::Reverified,

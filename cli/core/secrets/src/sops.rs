@@ -6,12 +6,14 @@
 mod comments;
 mod file;
 mod metadata;
+mod rewrap;
 mod rules;
 mod select;
 mod typed;
 mod value;
 
-pub use file::{Listed, Opened, Rewrap, list};
+pub use file::{Listed, Opened, list};
+pub use rewrap::Rewrap;
 pub use rules::{Rule, Rules};
 
 use crate::{age, document};

@@ -30,7 +30,13 @@ fn counter() -> impl FnMut() -> [u8; 32] {
     }
 }
 
-fn set(bytes: &[u8], var: Option<&str>, value: &str, keys: &Keys, create: bool) -> Result<Option<Vec<u8>>, Error> {
+fn set(
+    bytes: &[u8],
+    var: Option<&str>,
+    value: &str,
+    keys: &Keys,
+    create: bool,
+) -> Result<Option<Vec<u8>>, Error> {
     let recipients = Recipients::default();
     let sealing = Sealing { label: None, recipients: &recipients, now: "2026-01-11T00:00:00Z", create };
     secrets::set(bytes, var, &Secret::new(value.as_bytes().to_vec()), keys, &sealing, &mut counter())
@@ -78,12 +84,19 @@ fn one_value_changes_and_no_other_byte() {
             let after = String::from_utf8(after).unwrap();
             let got = secrets::get(after.as_bytes(), Some(var), &keys).unwrap();
             assert_eq!(got.expose(), b"new value");
-            let hex = |line: &&str| !line.trim().bytes().all(|b| b.is_ascii_hexdigit()) || line.trim().is_empty();
-            let frame = |text: &str| text.split_inclusive('\n').filter(hex).map(str::to_owned).collect::<Vec<_>>();
+            let hex =
+                |line: &&str| !line.trim().bytes().all(|b| b.is_ascii_hexdigit()) || line.trim().is_empty();
+            let frame =
+                |text: &str| text.split_inclusive('\n').filter(hex).map(str::to_owned).collect::<Vec<_>>();
             assert_eq!(frame(&before), frame(&after));
             assert_eq!(after.matches("\r\n").count() == after.matches('\n').count(), line_end == "\r\n");
             let other = if var == "one" { "nested.two" } else { "one" };
-            let text = inline(if other == "one" { "first" } else { "second" }, "pw", if other == "one" { 10 } else { 6 }, line_end);
+            let text = inline(
+                if other == "one" { "first" } else { "second" },
+                "pw",
+                if other == "one" { 10 } else { 6 },
+                line_end,
+            );
             assert!(after.contains(&text), "the other ciphertext changed");
         }
     }
@@ -100,7 +113,10 @@ fn a_plain_value_is_vaulted_when_it_is_set() {
     let keys = keys(&[("default", "pw")]);
     let after = set(b"a: 1\nb: x # c\n", Some("b"), "secret", &keys, false).unwrap().unwrap();
     let text = String::from_utf8(after.clone()).unwrap();
-    assert!(text.starts_with("a: 1\nb: !vault ") && text.ends_with(" # c\n") && !text.contains("secret"), "{text}");
+    assert!(
+        text.starts_with("a: 1\nb: !vault ") && text.ends_with(" # c\n") && !text.contains("secret"),
+        "{text}"
+    );
     assert_eq!(secrets::get(&after, Some("b"), &keys).unwrap().expose(), b"secret");
 }
 
@@ -132,7 +148,8 @@ fn every_way_of_writing_a_vaulted_value_is_read_and_written() {
         format!("{{a: !vault \"{}\", b: 1}}\n", hex.replace('\n', "\\n")),
     ] {
         assert_eq!(secrets::get(text.as_bytes(), Some("a"), &keys).unwrap().expose(), b"v", "{text}");
-        let after = set(text.as_bytes(), Some("a"), "other", &keys, false).unwrap_or_else(|e| panic!("{e}: {text}"));
+        let after =
+            set(text.as_bytes(), Some("a"), "other", &keys, false).unwrap_or_else(|e| panic!("{e}: {text}"));
         let after = after.unwrap();
         assert_eq!(secrets::get(&after, Some("b"), &keys).unwrap().expose(), b"1", "{text}");
     }
@@ -180,7 +197,9 @@ fn broken_vaults_have_words_of_their_own() {
 
 #[test]
 fn broken_yaml_has_words_of_its_own() {
-    let code = |text: &str| set(text.as_bytes(), Some("a"), "x", &keys(&[("default", "pw")]), false).unwrap_err().code();
+    let code = |text: &str| {
+        set(text.as_bytes(), Some("a"), "x", &keys(&[("default", "pw")]), false).unwrap_err().code()
+    };
     assert_eq!(code("a: 1\na: 2\n"), "duplicate_key");
     assert_eq!(code("a: &x 1\nb: *x\n"), "anchor");
     assert_eq!(code("b: {<<: {c: 1}}\na: 1\n"), "anchor");
@@ -210,7 +229,10 @@ fn an_age_file_goes_to_all_its_recipients_again() {
     assert_eq!(secrets::get(&after, None, &keys).unwrap().expose(), b"a: new\n");
     let nobody = Recipients::default();
     let sealing = Sealing { label: None, recipients: &nobody, now: "", create: false };
-    assert_eq!(secrets::set(&file, Some("a"), &value, &keys, &sealing, &mut counter()).unwrap_err().code(), "no_key");
+    assert_eq!(
+        secrets::set(&file, Some("a"), &value, &keys, &sealing, &mut counter()).unwrap_err().code(),
+        "no_key"
+    );
     assert_eq!(secrets::get(&file, None, &Keys::default()).unwrap_err().code(), "no_key");
     let cut = &file[..file.len() * 2 / 3];
     assert!(secrets::get(cut, None, &keys).is_err());

@@ -1,6 +1,9 @@
 //! `meshctl secret rotate`, `resume`, `abort`, `status`.
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use clap::ValueEnum;
 use jiff::Timestamp;
@@ -118,35 +121,9 @@ pub struct Abort {
   meshctl secret status --json")]
 pub struct Status {}
 
-pub async fn rotate_plan(context: &Context, args: Args) -> Result<Plan, Failure> {
-    let base = env::current_dir().map_err(|e| Failure::failed(e.to_string()))?;
-    let kind = match args.kind {
-        KindName::HeadplaneApiKey => Kind::ApiKey { lifetime: args.expires.map(|l| l.seconds) },
-        KindName::RoleKey => {
-            let role = args.role.unwrap_or_default();
-            rotation::role_key(context, role, args.expires.map(|l| l.seconds)).await?
-        }
-        KindName::Plain => Kind::Plain { value_file: args.value_file.unwrap_or_default(), retire: args.retire },
-    };
-    let consumer = Consumer {
-        deploy: args.deploy,
-        verify_url: args.verify_url,
-        verify_command: args.verify_command,
-        verify_here: args.verify_here,
-        within_seconds: args.verify_within.seconds,
-    };
-    if matches!(kind, Kind::Plain { .. }) && !consumer.can_tell() {
-        return Err(Failure::usage("nobody would see whether the new value works")
-            .hint("--verify-url URL or --verify-command COMMAND says so"));
-    }
-    let subject =
-        Subject { file: base.join(&args.file), var: args.var, keys: args.keys, recipients: args.recipients };
-    Ok(Plan { kind, subject, consumer, base })
-}
-
 pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
     let (check, allow_dirty) = (args.check, args.allow_dirty);
-    let plan = rotate_plan(context, args).await?;
+    let plan = planned(context, args).await?;
     if !allow_dirty {
         rotation::refuse_dirty(&plan.subject.file)?;
     }
@@ -167,19 +144,24 @@ pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
 }
 
 pub async fn resume(context: &Context, args: Resume) -> Result<Answer, Failure> {
-    let Some(mut shelf) = Shelf::open(args.id.as_deref())? else { return Answer::of(context, &Nothing::new()) };
+    let Some(mut shelf) = Shelf::open(args.id.as_deref())? else {
+        return Answer::of(context, &Nothing::new());
+    };
     if args.check.check {
         return Answer::of(context, &Report::of(&shelf.journal, true, true, false));
     }
     if let (Some(file), Kind::Plain { value_file, .. }) = (args.value_file, &mut shelf.journal.plan.kind) {
-        *value_file = file;
+        let base = env::current_dir().map_err(|e| Failure::failed(e.to_string()))?;
+        *value_file = absolute(&base, file);
     }
     let began = shelf.journal.state;
     finish(context, &mut shelf, began).await
 }
 
 pub async fn abort(context: &Context, args: Abort) -> Result<Answer, Failure> {
-    let Some(mut shelf) = Shelf::open(args.id.as_deref())? else { return Answer::of(context, &Nothing::new()) };
+    let Some(mut shelf) = Shelf::open(args.id.as_deref())? else {
+        return Answer::of(context, &Nothing::new());
+    };
     shelf.turn_back(args.check.check)?;
     if args.check.check {
         return Answer::of(context, &Report::of(&shelf.journal, true, true, false));
@@ -192,6 +174,40 @@ pub fn status(context: &Context, _: Status) -> Result<Answer, Failure> {
     let rotations = Shelf::all()?;
     let rotations = rotations.iter().map(|j| Report::of(j, false, false, false)).collect();
     Answer::of(context, &Statuses { rotations, at: Timestamp::now() })
+}
+
+async fn planned(context: &Context, args: Args) -> Result<Plan, Failure> {
+    let base = env::current_dir().map_err(|e| Failure::failed(e.to_string()))?;
+    let kind = match args.kind {
+        KindName::HeadplaneApiKey => Kind::ApiKey { lifetime: args.expires.map(|l| l.seconds) },
+        KindName::RoleKey => {
+            let role = args.role.unwrap_or_default();
+            rotation::role_key(context, role, args.expires.map(|l| l.seconds)).await?
+        }
+        KindName::Plain => {
+            let value_file = args.value_file.map(|f| absolute(&base, f)).unwrap_or_default();
+            Kind::Plain { value_file, retire: args.retire }
+        }
+    };
+    let consumer = Consumer {
+        deploy: args.deploy,
+        verify_url: args.verify_url,
+        verify_command: args.verify_command,
+        verify_here: args.verify_here,
+        within_seconds: args.verify_within.seconds,
+    };
+    if matches!(kind, Kind::Plain { .. }) && !consumer.can_tell() {
+        return Err(Failure::usage("nobody would see whether the new value works")
+            .hint("--verify-url URL or --verify-command COMMAND says so"));
+    }
+    let subject =
+        Subject { file: base.join(&args.file), var: args.var, keys: args.keys, recipients: args.recipients };
+    Ok(Plan { kind, subject, consumer, base })
+}
+
+/// Standard input stays what it is.
+fn absolute(base: &Path, file: PathBuf) -> PathBuf {
+    if file == Path::new("-") { file } else { base.join(file) }
 }
 
 async fn finish(context: &Context, shelf: &mut Shelf, began: State) -> Result<Answer, Failure> {

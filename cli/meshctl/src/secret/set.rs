@@ -8,7 +8,7 @@ use std::{
 
 use ident::Secret;
 use jiff::Timestamp;
-use secrets::{Format, Keys, Sealing};
+use secrets::{Format, Keys, Sealing, age::Recipients};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -116,8 +116,12 @@ impl Target<'_> {
         bytes: &[u8],
         value: &Secret<Vec<u8>>,
     ) -> Result<Option<Vec<u8>>, Failure> {
-        let keys = self.keys(context, bytes)?;
-        let recipients = self.recipients.for_file(&self.base.join(self.file), self.keys, self.base)?;
+        let format = Format::of(bytes).map_err(|e| words::failure(self.file, &e))?;
+        let keys = self.keys.gather(context, format, self.base)?;
+        let recipients = match format {
+            Format::Age => self.recipients.for_file(&self.base.join(self.file), self.keys, self.base)?,
+            Format::Sops | Format::VaultFile | Format::VaultInline => Recipients::default(),
+        };
         let now = now();
         let sealing = Sealing { label: self.label, recipients: &recipients, now: &now, create: self.create };
         fresh(|fresh| secrets::set(bytes, self.var, value, &keys, &sealing, fresh))

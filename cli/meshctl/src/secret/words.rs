@@ -19,19 +19,29 @@ pub fn failure(path: &Path, e: &Error) -> Failure {
 pub fn unreadable(path: &Path, e: &io::Error) -> Failure {
     let code = match e.kind() {
         io::ErrorKind::NotFound => "no_such_file",
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => "disk_full",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "disk_full"
+        }
         io::ErrorKind::PermissionDenied => "permission",
         _ => "failed",
     };
     let failure = Failure::failed(format!("{}: {e}", path.display())).code(code);
-    if code == "disk_full" { failure.hint("the file is as it was: make room and run it again") } else { failure }
+    if code == "disk_full" {
+        failure.hint("the file is as it was: make room and run it again")
+    } else {
+        failure
+    }
 }
 
 fn hint(code: &str) -> Option<&'static str> {
     Some(match code {
-        "wrong_password" => "name the password with --vault-id LABEL@FILE; if it is the right one, the text was changed",
+        "wrong_password" => {
+            "name the password with --vault-id LABEL@FILE; if it is the right one, the text was changed"
+        }
         "wrong_recipient" => "name the identity with --age-identity FILE, or have the file re-keyed to you",
-        "no_key" => "--vault-password-file FILE, --vault-id LABEL@FILE, --age-identity FILE or --recipient name one",
+        "no_key" => {
+            "--vault-password-file FILE, --vault-id LABEL@FILE, --age-identity FILE or --recipient name one"
+        }
         "tampered" => "the file was changed by hand or by a merge: restore it from version control",
         "truncated" | "damaged" => "the file is not whole: restore it from version control",
         "no_such_value" => "`meshctl secret list` shows what is there; --create adds a value",

@@ -47,8 +47,10 @@ impl Client {
     pub fn open_as(target: &Target, key: Secret<String>) -> Result<Self, Failure> {
         match &target.way {
             Way::Url { .. } => Ok(Self { key: Some(key), ..Self::open(target)? }),
-            Way::Socket(_) => Err(Failure::usage("a local socket takes no key, so that it proves nothing about one")
-                .hint("--server URL says where the key is to be tried")),
+            Way::Socket(_) => {
+                Err(Failure::usage("a local socket takes no key, so that it proves nothing about one")
+                    .hint("--server URL says where the key is to be tried"))
+            }
         }
     }
     /// The status with which a URL answers.

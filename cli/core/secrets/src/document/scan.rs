@@ -1,6 +1,6 @@
 //! From a text to nodes: what cannot be edited safely is refused here.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::collections::BTreeSet;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 use zeroize::Zeroizing;
@@ -139,7 +139,7 @@ fn known(style: ScalarStyle) -> Style {
     }
 }
 
-fn resolved(tag: &Cow<'_, Tag>) -> String {
+fn resolved(tag: &Tag) -> String {
     format!("{}{}", tag.handle, tag.suffix)
 }
 

@@ -44,10 +44,17 @@ impl<'a> Spans<'a> {
     ) -> Option<(Range<usize>, Range<usize>)> {
         let (first, behind, bare) = if tagged { self.tag(start)? } else { (start, behind, start) };
         if !matches!(style, Style::Literal | Style::Folded) {
-            let content = if tagged && end <= bare { bare } else if tagged { behind } else { start };
+            let content = if tagged && end <= bare {
+                bare
+            } else if tagged {
+                behind
+            } else {
+                start
+            };
             return Some((first..end.max(content), content..end.max(content)));
         }
-        let header = if tagged { self.is_header(behind).then_some(behind) } else { self.header(behind, start) }?;
+        let header =
+            if tagged { self.is_header(behind).then_some(behind) } else { self.header(behind, start) }?;
         let first = if tagged { first } else { header };
         let content = self.text[header..].find('\n').map_or(self.text.len(), |at| header + at + 1);
         let last = self.last_line(content, end.max(content));

@@ -39,7 +39,9 @@ pub fn get(document: &Document, var: &str, keyring: &Keyring) -> Result<Secret<V
     let value = Inline::of(leaf).map_err(|(place, e)| Error::Value(place, e))?;
     match keyring.open(&value.envelope) {
         Ok((text, _)) => Ok(secret(&text)),
-        Err(e @ vault::Error::WrongPassword { .. }) => Err(Error::Value(place, told_apart(document, keyring, &value, e))),
+        Err(e @ vault::Error::WrongPassword { .. }) => {
+            Err(Error::Value(place, told_apart(document, keyring, &value, e)))
+        }
         Err(e) => Err(Error::Value(place, e)),
     }
 }

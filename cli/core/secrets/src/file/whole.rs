@@ -59,8 +59,11 @@ pub fn set(
         return Ok(sealing.recipients.reseal(bytes, &inside)?);
     }
     let envelope = envelope(bytes)?;
-    let (_, password) = keys.vault.open(&envelope)?;
-    let sealed = vault::seal(&inside, password.secret.expose(), &label(&envelope), fresh())?;
+    let (label, password) = match sealing.label {
+        Some(label) => (label.to_owned(), keys.vault.sealing(Some(label))?),
+        None => (label(&envelope), keys.vault.open(&envelope)?.1),
+    };
+    let sealed = vault::seal(&inside, password.secret.expose(), &label, fresh())?;
     Ok(formatted(bytes, &sealed))
 }
 

@@ -1,22 +1,20 @@
 //! A file that is open: its values, and the texts that it becomes.
 
-use std::collections::BTreeSet;
-
 use aws_lc_rs::digest;
 use ident::Secret;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::{
-    Error, comments,
+    Error,
     metadata::{self, Metadata},
     typed,
     value::Sealed,
 };
 use crate::{
     Fresh,
-    age::{Identities, Recipients},
-    document::{self, Document, Edit, Leaf, Node, Place, Style, Value, splice},
+    age::Identities,
+    document::{self, Document, Edit, Leaf, Place, Style, Value, splice},
 };
 
 /// SHA-256 of `sops`: what the MAC begins with when it covers encrypted values only.
@@ -24,9 +22,9 @@ const SEED: &[u8] = b"sops";
 
 /// A file whose data key is known and whose MAC fits.
 pub struct Opened<'a> {
-    document: &'a Document,
+    pub(super) document: &'a Document,
     metadata: Metadata,
-    key: Zeroizing<[u8; 32]>,
+    pub(super) key: Zeroizing<[u8; 32]>,
     values: Vec<Opening<'a>>,
 }
 
@@ -55,19 +53,14 @@ pub fn list(document: &Document) -> Result<Vec<Listed>, Error> {
         .collect())
 }
 
-/// New recipients and the moment of the change (RFC 3339, UTC, whole seconds).
-pub struct Rewrap<'a> {
-    pub recipients: &'a Recipients,
-    pub now: &'a str,
-}
-
 impl<'a> Opened<'a> {
     /// Finds the data key, opens every value, compares the MAC.
     pub fn open(document: &'a Document, identities: &Identities) -> Result<Self, Error> {
         let metadata = Metadata::of(document)?;
         let key = metadata.data_key(identities)?;
         let opened = Self::with_key(document, metadata, key)?;
-        let stored = opened.metadata.mac.open(&opened.key, &opened.metadata.last_modified).ok_or(Error::Mac)?;
+        let stored =
+            opened.metadata.mac.open(&opened.key, &opened.metadata.last_modified).ok_or(Error::Mac)?;
         let fits = bool::from(stored.as_slice().ct_eq(opened.mac().as_bytes()));
         if fits { Ok(opened) } else { Err(Error::Mac) }
     }
@@ -84,7 +77,8 @@ impl<'a> Opened<'a> {
     }
     /// Whether both hold the same values.
     pub fn same_as(&self, other: &Opened<'_>) -> bool {
-        let all = |o: &[Opening<'_>]| o.iter().map(|v| (v.leaf.place.clone(), v.text.clone())).collect::<Vec<_>>();
+        let all =
+            |o: &[Opening<'_>]| o.iter().map(|v| (v.leaf.place.clone(), v.text.clone())).collect::<Vec<_>>();
         all(&self.values) == all(&other.values)
     }
     /// Who can open it.
@@ -92,33 +86,22 @@ impl<'a> Opened<'a> {
         self.metadata.recipients.iter().map(|r| r.name.as_str()).collect()
     }
     /// The text with this value instead; `create` adds a key at the end.
-    pub fn set(&self, name: &str, value: &str, create: bool, now: &str, fresh: Fresh<'_>) -> Result<Document, Error> {
+    pub fn set(
+        &self,
+        name: &str,
+        value: &str,
+        create: bool,
+        now: &str,
+        fresh: Fresh<'_>,
+    ) -> Result<Document, Error> {
         let (place, edit) = match self.document.find(name) {
             Ok(leaf) => (leaf.place.clone(), self.replaced(&leaf, value, fresh())?),
             Err(document::Error::Missing(_)) if create => self.added(name, value, fresh())?,
             Err(e) => return Err(e.into()),
         };
         let changed = splice(self.document, vec![edit], |p| *p == place)?;
-        self.finish(&changed, self.key.clone(), Vec::new(), now, fresh)
+        self.finish(&changed, self.key.clone(), now, fresh)
     }
-    /// The text under a new data key for these recipients.
-    pub fn rewrap(&self, to: &Rewrap<'_>, fresh: Fresh<'_>) -> Result<Document, Error> {
-        let others = ["kms", "gcp_kms", "azure_kv", "hc_vault", "hckms", "pgp"];
-        let section = metadata::section(self.document).ok_or(Error::Metadata("`sops` is missing"))?;
-        let full = |n: &Node| matches!(&n.value, Value::Sequence(s) if !s.is_empty());
-        if others.iter().any(|k| section.get(k).is_some_and(full)) {
-            return Err(Error::Unsupported("a new data key for recipients other than age"));
-        }
-        let key = Zeroizing::new(fresh());
-        let mut edits = self.resealed(&key, fresh)?;
-        edits.extend(self.recommented(&key, fresh)?);
-        edits.extend(self.readdressed(to.recipients, &key)?);
-        let places: BTreeSet<Place> =
-            self.values.iter().filter(|v| v.sealed).map(|v| v.leaf.place.clone()).collect();
-        let changed = splice(self.document, edits, |p| p.is_under("sops") || places.contains(p))?;
-        self.finish(&changed, key, Vec::new(), to.now, fresh)
-    }
-
     fn with_key(document: &'a Document, metadata: Metadata, key: Zeroizing<[u8; 32]>) -> Result<Self, Error> {
         let mut values = Vec::new();
         for leaf in document.leaves().into_iter().filter(|l| !l.place.is_under("sops")) {
@@ -132,9 +115,8 @@ impl<'a> Opened<'a> {
         if self.metadata.mac_only_encrypted {
             hash.update(digest::digest(&digest::SHA256, SEED).as_ref());
         }
-        let covered = |v: &&Opening<'_>| {
-            !self.metadata.mac_only_encrypted || self.metadata.select.takes(&v.leaf.place)
-        };
+        let covered =
+            |v: &&Opening<'_>| !self.metadata.mac_only_encrypted || self.metadata.select.takes(&v.leaf.place);
         for value in self.values.iter().filter(covered) {
             hash.update(value.text.as_ref().map_or(&[][..], |t| t));
         }
@@ -167,61 +149,19 @@ impl<'a> Opened<'a> {
         Ok((place, Edit { span: at..at, text: Zeroizing::new(text) }))
     }
 
-    fn resealed(&self, key: &[u8; 32], fresh: Fresh<'_>) -> Result<Vec<Edit>, Error> {
-        let mut edits = Vec::new();
-        for value in self.values.iter().filter(|v| v.sealed) {
-            let wrong = || Error::Value(value.leaf.place.to_string());
-            let old = Sealed::parse(&value.leaf.scalar.text).ok_or_else(wrong)?;
-            let text = old.open(&self.key, &aad(&value.leaf.place)).ok_or_else(wrong)?;
-            let new = Sealed::seal(&text, &old.kind, key, &aad(&value.leaf.place), fresh()).ok_or_else(wrong)?;
-            edits.push(rewritten(&value.leaf, &new.format()));
-        }
-        Ok(edits)
-    }
-
-    fn recommented(&self, key: &[u8; 32], fresh: Fresh<'_>) -> Result<Vec<Edit>, Error> {
-        let mut ways = BTreeSet::from([":".to_owned()]);
-        for value in &self.values {
-            let keys: Vec<_> = value.leaf.place.keys().collect();
-            ways.extend((1..=keys.len()).map(|n| keys[..n].join(":") + ":"));
-        }
-        let mut edits = Vec::new();
-        for comment in comments::all(self.document.text()) {
-            let wrong = || Error::Value("an encrypted comment".to_owned());
-            let way = comments::aad(&comment, &self.key, &ways).ok_or_else(wrong)?;
-            let text = comment.sealed.open(&self.key, way).ok_or_else(wrong)?;
-            let new = Sealed::seal(&text, "comment", key, way, fresh()).ok_or_else(wrong)?;
-            edits.push(Edit { span: comment.span, text: Zeroizing::new(new.format()) });
-        }
-        Ok(edits)
-    }
-
-    /// The list of recipients, written anew at its old indent.
-    fn readdressed(&self, recipients: &Recipients, key: &[u8; 32]) -> Result<Vec<Edit>, Error> {
-        let parts: Vec<_> = recipients
-            .names()
-            .map(|name| recipients.seal_for(name, key).map(|enc| (name.to_owned(), enc)))
-            .collect::<Result<_, _>>()
-            .map_err(Error::DataKey)?;
-        if parts.is_empty() {
-            return Err(Error::DataKey(crate::age::Error::NoRecipient));
-        }
-        let lists = self.document.roots().iter().filter_map(|root| root.get("sops")?.get("age"));
-        lists.map(|list| addressed(self.document, list, &parts)).collect()
-    }
-
     /// Computes the MAC of a changed text, writes it and reads everything once more.
-    fn finish(
+    pub(super) fn finish(
         &self,
         changed: &Document,
         key: Zeroizing<[u8; 32]>,
-        mut edits: Vec<Edit>,
         now: &str,
         fresh: Fresh<'_>,
     ) -> Result<Document, Error> {
         let middle = Opened::with_key(changed, Metadata::of(changed)?, key.clone())?;
-        let mac = Sealed::seal(middle.mac().as_bytes(), "str", &key, now, fresh()).ok_or(Error::Mac)?.format();
-        edits.extend(metadata::member(changed, "lastmodified").iter().map(|leaf| rewritten(leaf, now)));
+        let mac =
+            Sealed::seal(middle.mac().as_bytes(), "str", &key, now, fresh()).ok_or(Error::Mac)?.format();
+        let moments = metadata::member(changed, "lastmodified");
+        let mut edits: Vec<_> = moments.iter().map(|leaf| rewritten(leaf, now)).collect();
         edits.extend(metadata::member(changed, "mac").iter().map(|leaf| rewritten(leaf, &mac)));
         let after = splice(changed, edits, |p| p.is_under("sops"))?;
         let last = Opened::with_key(&after, Metadata::of(&after)?, key)?;
@@ -264,39 +204,21 @@ fn seal(value: &str, key: &[u8; 32], place: &Place, iv: [u8; 32]) -> Result<Stri
 }
 
 /// The keys on the way with a colon behind each.
-fn aad(place: &Place) -> String {
+pub(super) fn aad(place: &Place) -> String {
     place.keys().collect::<Vec<_>>().join(":") + ":"
 }
 
 /// Another text in the quotes of the old one.
-fn rewritten(leaf: &Leaf<'_>, text: &str) -> Edit {
+pub(super) fn rewritten(leaf: &Leaf<'_>, text: &str) -> Edit {
     let text = match leaf.scalar.style {
         Style::Plain => text.to_owned(),
         Style::Single => format!("'{text}'"),
         Style::Double | Style::Literal | Style::Folded => document::quoted(text),
     };
-    Edit { span: leaf.scalar.content.start.min(leaf.node.span.start)..leaf.node.span.end, text: Zeroizing::new(text) }
-}
-
-fn addressed(document: &Document, list: &Node, parts: &[(String, String)]) -> Result<Edit, Error> {
-    let layout = || Error::Document(document::Error::Layout { line: list.line });
-    let Value::Sequence(items) = &list.value else { return Err(layout()) };
-    let start = items.first().ok_or_else(layout)?.span.start;
-    let end = items.last().ok_or_else(layout)?.span.end;
-    let text = document.text();
-    let prefix = &text[text[..start].rfind('\n').map_or(0, |n| n + 1)..start];
-    if prefix.trim() != "-" {
-        return Err(layout());
+    Edit {
+        span: leaf.scalar.content.start.min(leaf.node.span.start)..leaf.node.span.end,
+        text: Zeroizing::new(text),
     }
-    let line_end = document.line_end();
-    let blanks = " ".repeat(prefix.len());
-    let context = document::EmitContext { old: None, indent: prefix.len() + 4, line_end };
-    let entries = parts.iter().map(|(name, enc)| {
-        let block = document::block("|", enc, &context);
-        format!("recipient: {}{line_end}{blanks}enc: {block}", document::scalar(name, &context))
-    });
-    let text = entries.collect::<Vec<_>>().join(&format!("{line_end}{prefix}"));
-    Ok(Edit { span: start..end, text: Zeroizing::new(text) })
 }
 
 /// Where the line of a top-level key begins, when it stands at the left edge.

@@ -28,7 +28,8 @@ impl Metadata {
     /// From the first document of a file.
     pub fn of(document: &Document) -> Result<Self, Error> {
         let section = section(document).ok_or(Error::Metadata("`sops` is missing"))?;
-        let groups = section.get("key_groups").map(|n| matches!(&n.value, Value::Sequence(s) if !s.is_empty()));
+        let groups =
+            section.get("key_groups").map(|n| matches!(&n.value, Value::Sequence(s) if !s.is_empty()));
         if groups == Some(true) {
             return Err(Error::Unsupported("a data key that is split among groups"));
         }
@@ -49,7 +50,9 @@ impl Metadata {
             match age::open(recipient.enc.as_bytes(), identities) {
                 Ok(text) => {
                     let key = <[u8; 32]>::try_from(text.as_slice());
-                    return key.map(Zeroizing::new).map_err(|_| Error::Metadata("a data key of another length"));
+                    return key
+                        .map(Zeroizing::new)
+                        .map_err(|_| Error::Metadata("a data key of another length"));
                 }
                 Err(e) => last = worse(last, e),
             }

@@ -38,7 +38,8 @@ impl Rules {
 
 fn rule(node: &Node) -> Result<(Option<Regex>, Vec<String>), Error> {
     let expression = node.get("path_regex").and_then(Node::text).filter(|e| !e.is_empty());
-    let expression = expression.map(|e| Regex::new(e).map_err(|_| Error::Expression(e.to_owned()))).transpose()?;
+    let expression =
+        expression.map(|e| Regex::new(e).map_err(|_| Error::Expression(e.to_owned()))).transpose()?;
     let mut recipients = named(node);
     if let Some(Value::Sequence(groups)) = node.get("key_groups").map(|n| &n.value) {
         if groups.len() > 1 {

@@ -113,7 +113,16 @@ mod tests {
             assert_eq!(of(text), Ok(Some(printed.to_owned())), "{text}");
         }
         assert_eq!(of("~"), Ok(None));
-        for text in ["0x1f", "0o17", "017", "1_000", "2025-08-06", "2025-08-06T18:55:05Z", ".inf", "99999999999999999999"] {
+        for text in [
+            "0x1f",
+            "0o17",
+            "017",
+            "1_000",
+            "2025-08-06",
+            "2025-08-06T18:55:05Z",
+            ".inf",
+            "99999999999999999999",
+        ] {
             assert_eq!(of(text), Err(()), "{text}");
         }
     }

@@ -19,7 +19,7 @@ impl<'a> Inline<'a> {
     /// Every vaulted value of a text; the place of the first that cannot be read, when one cannot.
     pub fn all(document: &'a Document) -> Result<Vec<Self>, (String, Error)> {
         let vaulted = document.leaves().into_iter().filter(Inline::is_one);
-        vaulted.map(|leaf| Self::of(leaf).map_err(|(place, e)| (place, e))).collect()
+        vaulted.map(Self::of).collect()
     }
     /// One value.
     pub fn of(leaf: Leaf<'a>) -> Result<Self, (String, Error)> {
@@ -30,16 +30,18 @@ impl<'a> Inline<'a> {
     }
     /// Opens all of them. One that does not open beside others that do was changed.
     #[allow(clippy::type_complexity, reason = "a value, its plaintext and the password that gave it")]
-    pub fn open_all<'k>(
+    pub fn open_all(
         all: Vec<Self>,
-        keyring: &'k Keyring,
-    ) -> Result<Vec<(Self, Zeroizing<Vec<u8>>, &'k Password)>, (String, Error)> {
+        keyring: &Keyring,
+    ) -> Result<Vec<(Self, Zeroizing<Vec<u8>>, &Password)>, (String, Error)> {
         let mut open = Vec::new();
         let mut shut = None;
         for value in all {
             match keyring.open(&value.envelope) {
                 Ok((text, password)) => open.push((value, text, password)),
-                Err(e) if shut.is_none() => shut = Some((value.leaf.place.to_string(), e, value.envelope.label)),
+                Err(e) if shut.is_none() => {
+                    shut = Some((value.leaf.place.to_string(), e, value.envelope.label))
+                }
                 Err(_) => {}
             }
         }
@@ -67,5 +69,9 @@ pub fn written(document: &Document, leaf: Option<&Leaf<'_>>, envelope: &Envelope
     let first = content.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let indent = first.len() - first.trim_start_matches(' ').len();
     let header = &whole[..whole.len() - content.len()];
-    document::block(header.trim_end_matches(['\n', '\r']), &text, &EmitContext { old: None, indent, line_end })
+    document::block(
+        header.trim_end_matches(['\n', '\r']),
+        &text,
+        &EmitContext { old: None, indent, line_end },
+    )
 }

@@ -34,7 +34,8 @@ pub fn gather(args: &KeyArgs, context: &Context, format: Format, base: &Path) ->
         add_file(&mut found, &base.join(path), passphrase.as_ref())?;
     }
     if format == Format::Sops || found.is_empty() {
-        let mut surrounding = Surrounding { found: &mut found, context, base, passphrase: passphrase.as_ref() };
+        let mut surrounding =
+            Surrounding { found: &mut found, context, base, passphrase: passphrase.as_ref() };
         surrounding.add_all()?;
     }
     Ok(found)

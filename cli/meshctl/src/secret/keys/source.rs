@@ -54,7 +54,8 @@ fn from_path(label: &str, path: &Path, known: &Keyring) -> Result<Zeroizing<Vec<
 
 /// What a program prints, line ends at the end left out.
 fn printed(label: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let mut command = Command::new(path);
+    let program = std::path::absolute(path).map_err(|e| words::unreadable(path, &e))?;
+    let mut command = Command::new(program);
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let client = stem.ends_with("-client");
     if client {

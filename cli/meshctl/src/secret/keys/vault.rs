@@ -1,7 +1,11 @@
 //! Vault passwords in Ansible's order: identity list, `--vault-id`, `--vault-password-file`, its environment and its
 //! configuration file, the prompt.
 
-use std::{env, io::IsTerminal, path::{Path, PathBuf}};
+use std::{
+    env,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
 
 use secrets::vault::{Keyring, Password};
 
@@ -23,7 +27,8 @@ pub fn gather(args: &KeyArgs, context: &Context, base: &Path) -> Result<Keyring,
         sources.push(("default@prompt_ask_vault_pass".to_owned(), base.to_owned()));
     }
     let match_only = env::var("ANSIBLE_VAULT_ID_MATCH").ok().or_else(|| config.get("vault_id_match"));
-    let match_only = match_only.is_some_and(|v| ["1", "true", "yes", "on", "t", "y"].contains(&&*v.to_lowercase()));
+    let match_only =
+        match_only.is_some_and(|v| ["1", "true", "yes", "on", "t", "y"].contains(&&*v.to_lowercase()));
     read(context, &sources).map(|passwords| Keyring::new(passwords, match_only))
 }
 
@@ -50,7 +55,8 @@ fn read(context: &Context, sources: &[(String, PathBuf)]) -> Result<Vec<Password
 }
 
 fn identity_list(config: &AnsibleCfg, base: &Path) -> Vec<(String, PathBuf)> {
-    let Some((list, base)) = setting("ANSIBLE_VAULT_IDENTITY_LIST", config, "vault_identity_list", base) else {
+    let Some((list, base)) = setting("ANSIBLE_VAULT_IDENTITY_LIST", config, "vault_identity_list", base)
+    else {
         return Vec::new();
     };
     let entries = list.split(',').map(str::trim).filter(|e| !e.is_empty());

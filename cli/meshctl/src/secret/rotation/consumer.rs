@@ -13,7 +13,7 @@ use super::kind::{AtWork, Kind};
 use crate::talk::{Client, Context, Failure};
 
 /// How often the consumer is asked.
-const BETWEEN: Duration = Duration::from_millis(500);
+const BETWEEN: Duration = Duration::from_millis(200);
 
 /// How to reach it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,13 +36,20 @@ impl Consumer {
         execute(command, base, "deploy").map(|()| true)
     }
     /// Waits until it works. With a new credential, the server must have seen that one at work.
-    pub async fn verify(&self, context: &Context, kind: &Kind, new: Option<New<'_>>, base: &Path) -> Result<(), Failure> {
+    pub async fn verify(
+        &self,
+        context: &Context,
+        kind: &Kind,
+        new: Option<New<'_>>,
+        base: &Path,
+    ) -> Result<(), Failure> {
         let until = Instant::now() + Duration::from_secs(self.within_seconds);
         loop {
             let missing = self.missing(context, kind, new, base).await?;
             let Some(missing) = missing else { return Ok(()) };
             if Instant::now() >= until {
-                let failure = Failure::unknown(format!("not verified within {} s: {missing}", self.within_seconds));
+                let failure =
+                    Failure::unknown(format!("not verified within {} s: {missing}", self.within_seconds));
                 return Err(failure.code("not_verified").hint(
                     "both credentials are valid: see to the consumer, then `meshctl secret resume` or `abort`",
                 ));

@@ -1,6 +1,6 @@
 //! Kinds of secrets: each is one file that makes, finds and voids its credentials.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ident::Secret;
 use serde::{Deserialize, Serialize};
@@ -13,9 +13,18 @@ use crate::talk::{Context, Failure};
 #[serde(rename_all = "kebab-case", tag = "name")]
 pub enum Kind {
     #[serde(rename = "headplane-api-key")]
-    ApiKey { lifetime: Option<u64> },
-    RoleKey { role: String, lifetime: u64, above: u64 },
-    Plain { value_file: PathBuf, retire: Option<String> },
+    ApiKey {
+        lifetime: Option<u64>,
+    },
+    RoleKey {
+        role: String,
+        lifetime: u64,
+        above: u64,
+    },
+    Plain {
+        value_file: PathBuf,
+        retire: Option<String>,
+    },
 }
 
 /// A credential that was just made.
@@ -44,7 +53,11 @@ impl Kind {
         }
     }
     /// Which credential a value is, when it is one that can be voided.
-    pub async fn identify(&self, context: &Context, value: &Secret<Vec<u8>>) -> Result<Option<String>, Failure> {
+    pub async fn identify(
+        &self,
+        context: &Context,
+        value: &Secret<Vec<u8>>,
+    ) -> Result<Option<String>, Failure> {
         match self {
             Self::ApiKey { .. } => api_key::identify(context, value).await,
             Self::RoleKey { .. } => role_key::identify(context, value).await,
@@ -70,7 +83,12 @@ impl Kind {
         }
     }
     /// Whether the server saw this credential at work since it was made.
-    pub async fn at_work(&self, context: &Context, id: &str, value: &Secret<Vec<u8>>) -> Result<AtWork, Failure> {
+    pub async fn at_work(
+        &self,
+        context: &Context,
+        id: &str,
+        value: &Secret<Vec<u8>>,
+    ) -> Result<AtWork, Failure> {
         match self {
             Self::ApiKey { .. } => api_key::at_work(context, id).await,
             Self::RoleKey { .. } => role_key::at_work(context, value).await,
@@ -78,9 +96,9 @@ impl Kind {
         }
     }
     /// Voids the old credential.
-    pub async fn revoke(&self, context: &Context, id: Option<&str>) -> Result<(), Failure> {
+    pub async fn revoke(&self, context: &Context, id: Option<&str>, base: &Path) -> Result<(), Failure> {
         match (self, id) {
-            (Self::Plain { retire, .. }, _) => plain::retire(retire.as_deref()),
+            (Self::Plain { retire, .. }, _) => plain::retire(retire.as_deref(), base),
             (_, None) => Ok(()),
             (Self::ApiKey { .. }, Some(id)) => api_key::revoke(context, id).await,
             (Self::RoleKey { .. }, Some(id)) => role_key::revoke(context, id).await,

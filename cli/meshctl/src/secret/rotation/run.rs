@@ -3,11 +3,7 @@
 use ident::Secret;
 use secrets::journal::{Fact, Seen, State, Step, fingerprint};
 
-use super::{
-    Shelf,
-    consumer::New,
-    shelf::stuck,
-};
+use super::{Shelf, consumer::New, shelf::stuck};
 use crate::{
     secret::place::{self, Place},
     talk::{Context, Failure},
@@ -139,7 +135,8 @@ impl Run<'_> {
             return Err(stuck(&shelf.journal, secrets::journal::Stuck::FileChanged));
         }
         shelf.record(Fact::RevokingOld)?;
-        shelf.journal.plan.kind.revoke(self.context, shelf.journal.old.as_deref()).await?;
+        let plan = &shelf.journal.plan;
+        plan.kind.revoke(self.context, shelf.journal.old.as_deref(), &plan.base).await?;
         shelf.record(Fact::OldRevoked)
     }
 

@@ -61,7 +61,9 @@ impl Shelf {
                 let lock = lock(&path)?;
                 Ok(Some(Self { journal: load(&path)?, path, _lock: lock }))
             }
-            (None, Some(id)) => Err(Failure::failed(format!("there is no rotation {id}")).code("no_such_rotation")),
+            (None, Some(id)) => {
+                Err(Failure::failed(format!("there is no rotation {id}")).code("no_such_rotation"))
+            }
             (None, None) => Ok(None),
         }
     }
@@ -88,7 +90,9 @@ impl Shelf {
         let path = self.path.with_extension("before");
         let bytes = fs::read(&path).map_err(|e| words::unreadable(&path, &e))?;
         if fingerprint(&bytes) != self.journal.before {
-            return Err(Failure::failed(format!("{} is not what was put there", path.display())).code("damaged"));
+            return Err(
+                Failure::failed(format!("{} is not what was put there", path.display())).code("damaged")
+            );
         }
         Ok(bytes)
     }
