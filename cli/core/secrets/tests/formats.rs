@@ -251,15 +251,14 @@ proptest! {
     }
 
     #[test]
-    fn a_flipped_byte_never_opens(at in 26usize..600, bit in 0u8..8) {
-        let mut text = vaulted("some secret of some length", "pw", "default").into_bytes();
+    fn a_flipped_bit_never_tells_another_value(at in 26usize..600, bit in 0u8..8) {
+        let secret = "some secret of some length";
+        let mut text = vaulted(secret, "pw", "default").into_bytes();
         let at = at % text.len();
         text[at] ^= 1 << bit;
-        prop_assume!(text[at] != b'\n' && at > 26);
-        let original = vaulted("some secret of some length", "pw", "default");
-        let same = String::from_utf8_lossy(&text).to_lowercase() == original;
-        let read = secrets::get(&text, None, &keys(&[("default", "pw")]));
-        prop_assert!(read.is_err() || same || text.trim_ascii() == original.as_bytes().trim_ascii());
+        if let Ok(read) = secrets::get(&text, None, &keys(&[("default", "pw")])) {
+            prop_assert_eq!(read.expose().as_slice(), secret.as_bytes());
+        }
     }
 
     #[test]
