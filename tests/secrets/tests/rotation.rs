@@ -258,6 +258,32 @@ fn somebody_elses_edit_is_not_undone() {
 }
 
 #[test]
+fn a_key_of_another_time_is_no_key_of_ours() {
+    let stage = Stage::set(Format::Vault);
+    stage.bench.write("new", &format!("mk-api-1-{}", "A".repeat(43)));
+    stage.bench.secret(&format!("set {} --value-file new", stage.flags)).ok();
+    let line = format!("secret rotate headplane-api-key {} {SOCKET} --json", stage.flags);
+    let waits = stage.bench.meshctl(&line, "").ok().json();
+    assert_eq!(waits["old"], Value::Null, "another key of the same id would have been voided");
+    assert_eq!(stage.keys().len(), 2);
+}
+
+#[test]
+fn another_server_is_not_taken_for_the_first() {
+    let (stage, other) = (Stage::set(Format::Vault), Stage::set(Format::Vault));
+    let line = format!("secret rotate headplane-api-key {} {SOCKET} --json", stage.flags);
+    stage.bench.meshctl(&line, "").ok();
+    let socket = other.bench.path("mesh-data/control.sock");
+    for verb in ["resume", "abort"] {
+        assert_eq!(
+            stage.bench.secret(&format!("{verb} --socket {}", socket.display())).refusal(),
+            "other_server"
+        );
+    }
+    assert_eq!((stage.keys().len(), other.keys().len()), (2, 1));
+}
+
+#[test]
 fn role_keys_and_plain_secrets_rotate_too() {
     let stage = Stage::set(Format::Vault);
     let policy = r#"{"tagOwners": {"tag:web": []}, "acls": []}"#;

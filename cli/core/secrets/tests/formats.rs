@@ -1,5 +1,6 @@
 //! Laws of the codecs: what is written is read, one value changes and no other byte, and what is broken is refused with
 //! its own word. The tests of `meshctl` compare with the tools that others wrote.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 use std::collections::BTreeSet;
 

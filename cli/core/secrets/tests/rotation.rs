@@ -1,5 +1,6 @@
 //! The law of rotation: kill it at any instant, as often as you like; resume; the consumer is never without a valid
 //! credential, and in the end its credential is the only one.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 use std::collections::BTreeSet;
 

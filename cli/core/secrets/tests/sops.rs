@@ -1,4 +1,5 @@
 //! SOPS on a file that sops 3.13.3 wrote: what a change touches, and that nothing that was changed by others opens.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 use ident::Secret;
 use proptest::prelude::*;

@@ -162,6 +162,7 @@ pub async fn abort(context: &Context, args: Abort) -> Result<Answer, Failure> {
     let Some(mut shelf) = Shelf::open(args.id.as_deref())? else {
         return Answer::of(context, &Nothing::new());
     };
+    rotation::same_server(context, &shelf.journal).await?;
     shelf.turn_back(args.check.check)?;
     if args.check.check {
         return Answer::of(context, &Report::of(&shelf.journal, true, true, false));
@@ -202,7 +203,8 @@ async fn planned(context: &Context, args: Args) -> Result<Plan, Failure> {
     }
     let subject =
         Subject { file: base.join(&args.file), var: args.var, keys: args.keys, recipients: args.recipients };
-    Ok(Plan { kind, subject, consumer, base })
+    let server = kind.server(context).await?;
+    Ok(Plan { kind, subject, consumer, server, base })
 }
 
 /// Standard input stays what it is.

@@ -15,5 +15,5 @@ pub use git::refuse_dirty;
 pub use kind::Kind;
 pub use plan::{Plan, Subject, new_id};
 pub use role_key::plan as role_key;
-pub use run::run;
+pub use run::{run, same_server};
 pub use shelf::Shelf;

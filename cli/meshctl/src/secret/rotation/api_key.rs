@@ -1,19 +1,20 @@
 //! API keys: the description carries the rotation's id.
 
-use api::apikey::{ApiKey, CREATE, Create, LIST, REVOKE};
+use api::{
+    apikey::{ApiKey, CREATE, Create, LIST, REVOKE, VERIFY},
+    key::Verify,
+};
 use ident::Secret;
 
-use super::kind::{AtWork, Made, id_of};
+use super::kind::{AtWork, Made, presented};
 use crate::talk::{Check, Context, Failure};
 
 const NOT_A_CHECK: Check = Check { check: false };
 
-/// The key, when the server knows it and it is not void.
+/// The key that a value is, when the server knows it and it is not void. Another key of the same id is not it.
 pub async fn identify(context: &Context, value: &Secret<Vec<u8>>) -> Result<Option<String>, Failure> {
-    let Some(id) = id_of(value, "api") else { return Ok(None) };
-    let keys = all(context).await?;
-    let known = keys.iter().find(|k| k.id.to_string() == id.to_string() && k.revoked.is_none());
-    Ok(known.map(|k| k.id.to_string()))
+    let verdict = context.read(&VERIFY, &[], &Verify { secret: presented(value) }).await?;
+    Ok(verdict.apikey.filter(|k| k.revoked.is_none()).map(|k| k.id.to_string()))
 }
 
 pub async fn create(context: &Context, rotation: &str, lifetime: Option<u64>) -> Result<Made, Failure> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use api::{key::Plaintext, server};
 use ident::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,16 @@ impl Kind {
             Self::ApiKey { .. } => "headplane-api-key",
             Self::RoleKey { .. } => "role-key",
             Self::Plain { .. } => "plain",
+        }
+    }
+    /// Which server its credentials belong to, by the server's public key; none for secrets that no server knows.
+    pub async fn server(&self, context: &Context) -> Result<Option<String>, Failure> {
+        match self {
+            Self::ApiKey { .. } | Self::RoleKey { .. } => {
+                let status = context.read(&server::STATUS, &[], &()).await?;
+                Ok(Some(status.public_key.to_string()))
+            }
+            Self::Plain { .. } => Ok(None),
         }
     }
     /// Which credential a value is, when it is one that can be voided.
@@ -106,9 +117,7 @@ impl Kind {
     }
 }
 
-/// The id in a credential's text: `mk-api-3-…` is 3.
-pub fn id_of(value: &Secret<Vec<u8>>, kind: &str) -> Option<u64> {
-    let text = std::str::from_utf8(value.expose()).ok()?;
-    let rest = text.trim().strip_prefix("mk-")?.strip_prefix(kind)?.strip_prefix('-')?;
-    rest.split('-').next()?.parse().ok()
+/// A value on its way to the server that may know it.
+pub fn presented(value: &Secret<Vec<u8>>) -> Plaintext {
+    Plaintext::new(String::from_utf8_lossy(value.expose()).trim().to_owned())
 }

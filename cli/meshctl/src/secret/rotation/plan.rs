@@ -20,6 +20,8 @@ pub struct Plan {
     pub kind: Kind,
     pub subject: Subject,
     pub consumer: Consumer,
+    /// The server whose credentials these are.
+    pub server: Option<String>,
     /// Where relative names and commands begin.
     pub base: PathBuf,
 }

@@ -2,12 +2,12 @@
 //! and an id above all that were there, tell the ones of a rotation.
 
 use api::{
-    key::{CREATE, Create, Key, LIST, Plaintext, REVOKE, VERIFY, Verify},
+    key::{CREATE, Create, Key, LIST, REVOKE, VERIFY, Verify},
     role,
 };
 use ident::Secret;
 
-use super::kind::{AtWork, Kind, Made, id_of};
+use super::kind::{AtWork, Kind, Made, presented};
 use crate::talk::{Check, Context, Failure};
 
 const NOT_A_CHECK: Check = Check { check: false };
@@ -24,11 +24,10 @@ pub async fn plan(context: &Context, name: String, asked: Option<u64>) -> Result
     Ok(Kind::RoleKey { role: name, lifetime, above })
 }
 
+/// The key that a value is, when the server knows it and it is not void. Another key of the same id is not it.
 pub async fn identify(context: &Context, value: &Secret<Vec<u8>>) -> Result<Option<String>, Failure> {
-    let Some(id) = id_of(value, "auth") else { return Ok(None) };
-    let keys = all(context).await?;
-    let known = keys.iter().find(|k| number(k) == Some(id) && k.revoked.is_none());
-    Ok(known.map(|k| k.id.to_string()))
+    let verdict = context.read(&VERIFY, &[], &Verify { secret: presented(value) }).await?;
+    Ok(verdict.key.filter(|k| k.revoked.is_none()).map(|k| k.id.to_string()))
 }
 
 pub async fn create(context: &Context, role: &str, lifetime: u64) -> Result<Made, Failure> {
@@ -68,8 +67,7 @@ pub async fn sweep(
 
 /// The server says whether the key would let a device in.
 pub async fn at_work(context: &Context, value: &Secret<Vec<u8>>) -> Result<AtWork, Failure> {
-    let text = String::from_utf8_lossy(value.expose()).trim().to_owned();
-    let verdict = context.read(&VERIFY, &[], &Verify { secret: Plaintext::new(text) }).await?;
+    let verdict = context.read(&VERIFY, &[], &Verify { secret: presented(value) }).await?;
     Ok(if verdict.works { AtWork::Yes } else { AtWork::NotSeen })
 }
 

@@ -1,9 +1,9 @@
 //! Executes steps until a rotation is over or waits for somebody.
 
 use ident::Secret;
-use secrets::journal::{Fact, Seen, State, Step, fingerprint};
+use secrets::journal::{Fact, Journal, Seen, State, Step, fingerprint};
 
-use super::{Shelf, consumer::New, shelf::stuck};
+use super::{Plan, Shelf, consumer::New, shelf::stuck};
 use crate::{
     secret::place::{self, Place},
     talk::{Context, Failure},
@@ -12,6 +12,7 @@ use crate::{
 /// Goes on until it is over; true when it waits for a deployment that is not ours. `began` is the state in which this
 /// process found it.
 pub async fn run(context: &Context, shelf: &mut Shelf, began: State) -> Result<bool, Failure> {
+    same_server(context, &shelf.journal).await?;
     let mut run = Run { context, secret: None, began };
     while !shelf.journal.is_over() {
         let file = fingerprint(&place::read(&shelf.journal.plan.subject.file)?);
@@ -22,6 +23,16 @@ pub async fn run(context: &Context, shelf: &mut Shelf, began: State) -> Result<b
         }
     }
     Ok(false)
+}
+
+/// Credentials are numbered by each server: what began at one does not go on at another.
+pub async fn same_server(context: &Context, journal: &Journal<Plan>) -> Result<(), Failure> {
+    if journal.is_over() || journal.plan.kind.server(context).await? == journal.plan.server {
+        return Ok(());
+    }
+    Err(Failure::failed(format!("rotation {} began at another server", journal.id))
+        .code("other_server")
+        .hint("--server or --socket names the one where it began"))
 }
 
 struct Run<'a> {
