@@ -89,6 +89,23 @@ fn values_of_every_type_keep_the_mac() {
 }
 
 #[test]
+fn json_keeps_its_shape() {
+    let bench = Bench::new();
+    let recipient = bench.age_key("key");
+    settle(&bench, "key");
+    bench.write("s.json", r#"{"a": "one", "n": 1.50, "list": ["x", {"y": "z\u00e9"}]}"#);
+    bench.tool("sops", &format!("encrypt --age {recipient} -i s.json"), "").ok();
+    bench.write("new", "a \"new\" secret");
+    bench.secret("set --file s.json --var list[1].y --value-file new").ok();
+    let all = sops(&bench, "decrypt s.json");
+    assert!(all.contains(r#""y": "a \"new\" secret""#) && all.contains("1.5"), "{all}");
+    let before = bench.read("s.json");
+    assert_eq!(bench.secret("set --file s.json --var b --create --value-file new").refusal(), "unsupported");
+    assert_eq!(bench.secret(&format!("rekey s.json --recipient {recipient}")).refusal(), "unsupported");
+    assert_eq!(bench.read("s.json"), before);
+}
+
+#[test]
 fn rekeying_shuts_the_old_recipient_out() {
     let bench = Bench::new();
     let old = encrypted(&bench, "");

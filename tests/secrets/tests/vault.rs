@@ -85,6 +85,11 @@ fn passwords_are_found_as_ansible_finds_them() {
     get("--vault-id other@keys-client.sh --vault-id prod@pass").ok();
     bench.write("ansible.cfg", "[defaults]\nvault_password_file = pass ; comment\n");
     get("").ok();
+    bench.write("ansible.cfg", "");
+    let piped =
+        "sh -c 'cat pass | meshctl secret get --file v.yml --var user --vault-password-file /dev/stdin'";
+    let (_, line) = piped.split_once(' ').unwrap();
+    assert_eq!(bench.tool("sh", line, "").ok().out, "alice\n");
     bench.write("wrong", "not this one");
     bench.write("ansible.cfg", "[defaults]\nvault_identity_list = a@wrong , prod@pass\n");
     get("").ok();

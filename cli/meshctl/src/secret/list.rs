@@ -53,14 +53,27 @@ pub fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
     }
     for path in &paths {
         if path.is_dir() {
-            walk(path, &mut |p| {
-                files.extend(look(context, &args, p).ok().filter(|f| f.values.iter().any(|v| v.encrypted)));
-            })?;
+            walk(path, &mut |p| files.extend(found(context, &args, p)))?;
         } else {
             files.push(look(context, &args, path)?);
         }
     }
     Answer::of(context, &Listed { files })
+}
+
+/// A file of a folder, when it holds something encrypted; one that does and cannot be read is told.
+fn found(context: &Context, args: &Args, path: &Path) -> Option<File> {
+    match look(context, args, path) {
+        Ok(file) => file.values.iter().any(|v| v.encrypted).then_some(file),
+        Err(e) => {
+            let bytes = place::read(path).unwrap_or_default();
+            let marks: [&[u8]; 3] = [b"$ANSIBLE_VAULT;", b"ENC[AES256_GCM,", b"-----BEGIN AGE"];
+            if marks.iter().any(|m| bytes.windows(m.len()).any(|w| w == *m)) {
+                context.screen().note(&e.detail);
+            }
+            None
+        }
+    }
 }
 
 fn look(context: &Context, args: &Args, path: &Path) -> Result<File, Failure> {

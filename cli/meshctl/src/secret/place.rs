@@ -10,9 +10,13 @@ use std::{
 
 use nix::fcntl::{Flock, FlockArg};
 use secrets::document::LONGEST;
+use zeroize::Zeroizing;
 
 use super::words::{failure, unreadable};
 use crate::talk::Failure;
+
+/// The longest file with keys or a password.
+const LONGEST_KEY: u64 = 1 << 20;
 
 /// A file that nobody else of this program changes at the same time.
 pub struct Place {
@@ -37,6 +41,18 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     file.take(LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() > LONGEST {
         return Err(failure(path, &secrets::document::Error::TooLarge.into()));
+    }
+    Ok(bytes)
+}
+
+/// The bytes of whatever a name leads to, pipes of the shell included: keys and passwords come so.
+pub fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let io = |e: io::Error| unreadable(path, &e);
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(path).map_err(io)?.take(LONGEST_KEY + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > LONGEST_KEY {
+        let detail = format!("{} is longer than {LONGEST_KEY} bytes", path.display());
+        return Err(Failure::failed(detail).code("too_large"));
     }
     Ok(bytes)
 }

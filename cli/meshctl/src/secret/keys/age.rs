@@ -102,7 +102,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn add_file(found: &mut Identities, path: &Path, passphrase: Option<&Secret<String>>) -> Result<(), Failure> {
-    let bytes = Zeroizing::new(place::read(path)?);
+    let bytes = place::read_key(path)?;
     let text = std::str::from_utf8(&bytes).unwrap_or_default();
     found.add(text, passphrase).map_err(|e| words::failure(path, &e.into()))
 }

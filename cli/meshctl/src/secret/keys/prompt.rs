@@ -1,17 +1,32 @@
 //! Asking at the terminal, without echo.
 
 use std::{
+    collections::BTreeMap,
     fs::OpenOptions,
     io::{BufRead, BufReader, Write},
+    sync::Mutex,
 };
 
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-use crate::talk::{Context, Failure};
+use crate::talk::Failure;
+
+/// What was asked before: nobody is asked the same twice.
+static ANSWERS: Mutex<BTreeMap<String, Zeroizing<Vec<u8>>>> = Mutex::new(BTreeMap::new());
 
 /// One line from the terminal, blanks at both ends left out.
-pub fn ask(_: &Context, words: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+pub fn ask(words: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut answers = ANSWERS.lock().map_err(|_| Failure::failed("a question was interrupted"))?;
+    if let Some(answer) = answers.get(words) {
+        return Ok(answer.clone());
+    }
+    let answer = typed(words)?;
+    answers.insert(words.to_owned(), answer.clone());
+    Ok(answer)
+}
+
+fn typed(words: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let none = |e: std::io::Error| {
         Failure::failed(format!("there is no terminal to ask for the password: {e}"))
             .code("no_terminal")

@@ -26,7 +26,7 @@ pub fn read(context: &Context, text: &str, base: &Path, known: &Keyring) -> Resu
     let (label, source) = text.split_once('@').unwrap_or(("default", text));
     let label = if label.is_empty() { "default" } else { label };
     let secret = match source {
-        "prompt" | "prompt_ask_vault_pass" => prompt::ask(context, &format!("Vault password ({label}): "))?,
+        "prompt" | "prompt_ask_vault_pass" => prompt::ask(&format!("Vault password ({label}): "))?,
         path => from_path(label, &expanded(path, base), known)?,
     };
     if secret.is_empty() {
@@ -43,7 +43,7 @@ fn from_path(label: &str, path: &Path, known: &Keyring) -> Result<Zeroizing<Vec<
     if meta.is_file() && meta.permissions().mode() & 0o111 != 0 {
         return printed(label, path);
     }
-    let mut bytes = Zeroizing::new(place::read(path)?);
+    let mut bytes = place::read_key(path)?;
     if Envelope::is_one(&bytes) {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let opened = Envelope::parse(&text).and_then(|e| known.open(&e).map(|(text, _)| text));
