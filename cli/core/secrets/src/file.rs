@@ -139,7 +139,8 @@ fn vault_code(e: &vault::Error) -> &'static str {
         E::NotVault | E::Version(_) => "unknown_format",
         E::Truncated => "truncated",
         E::NotHex | E::Damaged => "damaged",
-        E::NoPassword | E::WhichPassword => "no_key",
+        E::NoPassword => "no_key",
+        E::WhichPassword => "which_password",
         E::WrongPassword { .. } => "wrong_password",
         E::Tampered => "tampered",
         E::Label(_) => "bad_label",
@@ -302,6 +303,6 @@ fn secret(text: &Zeroizing<Vec<u8>>) -> Secret<Vec<u8>> {
 
 impl From<sops::Listed> for Entry {
     fn from(listed: sops::Listed) -> Self {
-        Self { var: Some(listed.place), encrypted: listed.sealed, keys: Vec::new() }
+        Self { var: Some(listed.place), encrypted: listed.sealed, keys: listed.recipients }
     }
 }

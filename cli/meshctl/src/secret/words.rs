@@ -42,6 +42,8 @@ fn hint(code: &str) -> Option<&'static str> {
         "no_key" => {
             "--vault-password-file FILE, --vault-id LABEL@FILE, --age-identity FILE or --recipient name one"
         }
+        "which_password" => "--encrypt-vault-id LABEL says which",
+        "unsupported" => "the guide says what is edited: docs/guide/secrets.md",
         "tampered" => "the file was changed by hand or by a merge: restore it from version control",
         "truncated" | "damaged" => "the file is not whole: restore it from version control",
         "no_such_value" => "`meshctl secret list` shows what is there; --create adds a value",

@@ -39,18 +39,21 @@ pub struct Opening<'a> {
 pub struct Listed {
     pub place: String,
     pub sealed: bool,
+    /// Who can open it.
+    pub recipients: Vec<String>,
 }
 
 /// What stands in a file, without opening it.
 pub fn list(document: &Document) -> Result<Vec<Listed>, Error> {
     let metadata = Metadata::of(document)?;
     let outside = document.leaves().into_iter().filter(|l| !l.place.is_under("sops"));
-    Ok(outside
-        .map(|leaf| Listed {
-            sealed: metadata.select.takes(&leaf.place) && Sealed::is_one(&leaf.scalar.text),
-            place: leaf.place.to_string(),
-        })
-        .collect())
+    let recipients: Vec<_> = metadata.recipients.iter().map(|r| r.name.clone()).collect();
+    let listed = |leaf: Leaf<'_>| {
+        let sealed = metadata.select.takes(&leaf.place) && Sealed::is_one(&leaf.scalar.text);
+        let recipients = if sealed { recipients.clone() } else { Vec::new() };
+        Listed { place: leaf.place.to_string(), sealed, recipients }
+    };
+    Ok(outside.map(listed).collect())
 }
 
 impl<'a> Opened<'a> {
@@ -81,10 +84,6 @@ impl<'a> Opened<'a> {
             |o: &[Opening<'_>]| o.iter().map(|v| (v.leaf.place.clone(), v.text.clone())).collect::<Vec<_>>();
         all(&self.values) == all(&other.values)
     }
-    /// Who can open it.
-    pub fn recipients(&self) -> Vec<&str> {
-        self.metadata.recipients.iter().map(|r| r.name.as_str()).collect()
-    }
     /// The text with this value instead; `create` adds a key at the end.
     pub fn set(
         &self,
@@ -102,6 +101,7 @@ impl<'a> Opened<'a> {
         let changed = splice(self.document, vec![edit], |p| *p == place)?;
         self.finish(&changed, self.key.clone(), now, fresh)
     }
+
     fn with_key(document: &'a Document, metadata: Metadata, key: Zeroizing<[u8; 32]>) -> Result<Self, Error> {
         let mut values = Vec::new();
         for leaf in document.leaves().into_iter().filter(|l| !l.place.is_under("sops")) {
