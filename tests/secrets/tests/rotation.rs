@@ -182,6 +182,20 @@ fn a_rotation_in_age_survives_kills() {
 }
 
 #[test]
+fn a_deployment_that_a_killed_process_left_behind_is_waited_for() {
+    let stage = Stage::set(Format::Vault);
+    let slow = stage.deploy().replace("--deploy 'meshctl", "--deploy 'sleep 2; touch late; meshctl");
+    let line = stage.rotate().replace(&stage.deploy(), &slow);
+    killed_at(&stage, &line, "deploying", Duration::from_millis(200));
+    assert!(!stage.bench.path("late").exists());
+    stage.bench.secret(&format!("abort {SOCKET}")).ok();
+    assert!(stage.bench.path("late").exists());
+    assert_eq!(stage.state().as_deref(), Some("aborted"));
+    std::thread::sleep(Duration::from_secs(3));
+    stage.law();
+}
+
+#[test]
 fn an_aborted_rotation_leaves_what_was() {
     let stage = Stage::set(Format::Vault);
     for n in 0..kills() {

@@ -31,9 +31,9 @@ impl Consumer {
         self.verify_url.is_some() || self.verify_command.is_some()
     }
     /// Gives it what stands in the file; false when that is somebody else's work.
-    pub fn deploy(&self, base: &Path) -> Result<bool, Failure> {
+    pub fn deploy(&self, base: &Path, held: Stdio) -> Result<bool, Failure> {
         let Some(command) = &self.deploy else { return Ok(false) };
-        execute(command, base, "deploy").map(|()| true)
+        execute(command, base, "deploy", held).map(|()| true)
     }
     /// Waits until it works. With a new credential, the server must have seen that one at work.
     pub async fn verify(
@@ -72,7 +72,7 @@ impl Consumer {
             return Ok(Some(why));
         }
         if let Some(command) = &self.verify_command
-            && let Err(e) = execute(command, base, "verify")
+            && let Err(e) = execute(command, base, "verify", Stdio::null())
         {
             return Ok(Some(e.detail));
         }
@@ -105,11 +105,11 @@ async fn answers(url: &str) -> Result<(), String> {
 }
 
 /// Runs a line in the shell; what it says goes to standard error.
-pub fn execute(line: &str, base: &Path, purpose: &str) -> Result<(), Failure> {
+pub fn execute(line: &str, base: &Path, purpose: &str, stdin: Stdio) -> Result<(), Failure> {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", line]).current_dir(if base.as_os_str().is_empty() { Path::new(".") } else { base });
     let stderr = std::io::stderr();
-    let status = command.stdin(Stdio::null()).stdout(stderr).status();
+    let status = command.stdin(stdin).stdout(stderr).status();
     let status = status.map_err(|e| Failure::failed(format!("the {purpose} command: {e}")))?;
     if status.success() {
         return Ok(());

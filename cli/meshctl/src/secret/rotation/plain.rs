@@ -1,6 +1,6 @@
 //! Any secret whose new value comes from a file: nobody but the operator can void the old one.
 
-use std::path::Path;
+use std::{path::Path, process::Stdio};
 
 use super::{consumer, kind::Made};
 use crate::{secret::set, talk::Failure};
@@ -17,5 +17,5 @@ pub fn create(value_file: &Path) -> Result<Made, Failure> {
 }
 
 pub fn retire(command: Option<&str>, base: &Path) -> Result<(), Failure> {
-    command.map_or(Ok(()), |c| consumer::execute(c, base, "retire"))
+    command.map_or(Ok(()), |c| consumer::execute(c, base, "retire", Stdio::null()))
 }

@@ -115,7 +115,7 @@ impl Run<'_> {
             return Ok(true);
         }
         shelf.record(Fact::Deploying)?;
-        shelf.journal.plan.consumer.deploy(&shelf.journal.plan.base)?;
+        shelf.journal.plan.consumer.deploy(&shelf.journal.plan.base, shelf.held()?)?;
         shelf.record(Fact::Deployed)?;
         Ok(false)
     }
@@ -125,7 +125,7 @@ impl Run<'_> {
         if by_hand && self.began != State::Restored {
             return Ok(true);
         }
-        shelf.journal.plan.consumer.deploy(&shelf.journal.plan.base)?;
+        shelf.journal.plan.consumer.deploy(&shelf.journal.plan.base, shelf.held()?)?;
         shelf.record(Fact::Redeployed)?;
         Ok(false)
     }

@@ -6,6 +6,9 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::fcntl::{Flock, FlockArg};
@@ -14,11 +17,15 @@ use secrets::journal::{Fact, Journal, Stuck, fingerprint};
 use super::Plan;
 use crate::{secret::words, talk::Failure};
 
+/// How long somebody else may work on a rotation before we give up.
+const WAIT: Duration = Duration::from_secs(60);
+const BETWEEN: Duration = Duration::from_millis(50);
+
 /// A journal that this process alone writes.
 pub struct Shelf {
     pub journal: Journal<Plan>,
     path: PathBuf,
-    _lock: Flock<File>,
+    lock: Flock<File>,
 }
 
 impl Shelf {
@@ -39,7 +46,7 @@ impl Shelf {
             }
         }
         write(&path.with_extension("before"), before)?;
-        let shelf = Self { journal, path, _lock: lock };
+        let shelf = Self { journal, path, lock };
         shelf.save()?;
         Ok(shelf)
     }
@@ -59,13 +66,19 @@ impl Shelf {
         match (found.pop(), id) {
             (Some(path), _) => {
                 let lock = lock(&path)?;
-                Ok(Some(Self { journal: load(&path)?, path, _lock: lock }))
+                Ok(Some(Self { journal: load(&path)?, path, lock }))
             }
             (None, Some(id)) => {
                 Err(Failure::failed(format!("there is no rotation {id}")).code("no_such_rotation"))
             }
             (None, None) => Ok(None),
         }
+    }
+    /// Standard input for a command that must not outlive its rotation: an empty file that is locked until the command
+    /// and this process are gone. Whoever resumes waits for a command that a killed process left behind.
+    pub fn held(&self) -> Result<Stdio, Failure> {
+        let file = self.lock.try_clone().map_err(|e| Failure::failed(e.to_string()))?;
+        Ok(Stdio::from(file))
     }
     /// Every journal.
     pub fn all() -> Result<Vec<Journal<Plan>>, Failure> {
@@ -142,13 +155,26 @@ fn load(path: &Path) -> Result<Journal<Plan>, Failure> {
         .map_err(|e| Failure::failed(format!("{}: {e}", path.display())).code("bad_journal"))
 }
 
+/// Waits for a while: a deployment of a killed process may still be running.
 fn lock(path: &Path) -> Result<Flock<File>, Failure> {
     let path = path.with_extension("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-    let file = file.map_err(|e| words::unreadable(&path, &e))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
-        Failure::failed("another process works on this rotation").code("busy").hint("wait until it has ended")
-    })
+    let until = Instant::now() + WAIT;
+    loop {
+        let file =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(&path);
+        let file = file.map_err(|e| words::unreadable(&path, &e))?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err(_) if Instant::now() < until => thread::sleep(BETWEEN),
+            Err(_) => {
+                return Err(Failure::failed(
+                    "another process, or a command it left behind, works on this rotation",
+                )
+                .code("busy")
+                .hint("wait until it has ended"));
+            }
+        }
+    }
 }
 
 /// Whole or not at all.
