@@ -21,7 +21,9 @@ impl AnsibleCfg {
     pub fn find(base: &Path) -> Result<Self, Failure> {
         let named = env::var_os("ANSIBLE_CONFIG").filter(|v| !v.is_empty()).map(|v| base.join(v));
         let named = named.map(|p| if p.is_dir() { p.join("ansible.cfg") } else { p });
-        let here = fs::metadata(base).is_ok_and(|m| m.mode() & 0o002 == 0).then(|| base.join("ansible.cfg"));
+        let folder = if base.as_os_str().is_empty() { Path::new(".") } else { base };
+        let private = fs::metadata(folder).is_ok_and(|m| m.mode() & 0o002 == 0);
+        let here = private.then(|| base.join("ansible.cfg"));
         let home = env::var_os("HOME").map(|h| PathBuf::from(h).join(".ansible.cfg"));
         let everywhere = Some(PathBuf::from("/etc/ansible/ansible.cfg"));
         let found = [named, here, home, everywhere].into_iter().flatten().find(|p| p.is_file());
