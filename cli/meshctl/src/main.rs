@@ -13,6 +13,7 @@ mod node;
 mod policy;
 mod role;
 mod route;
+mod secret;
 mod server;
 mod shell;
 mod talk;
@@ -63,6 +64,9 @@ enum Noun {
     /// The policy: who may reach what
     #[command(subcommand)]
     Policy(policy::Verb),
+    /// Secrets in files: Ansible Vault, SOPS, age; and their rotation
+    #[command(subcommand)]
+    Secret(secret::Verb),
     /// The log of everything that was changed
     #[command(subcommand)]
     Event(event::Verb),
@@ -84,6 +88,7 @@ impl Noun {
             Noun::Apikey(verb) => verb.run(context).await,
             Noun::Role(verb) => verb.run(context).await,
             Noun::Policy(verb) => verb.run(context).await,
+            Noun::Secret(verb) => verb.run(context).await,
             Noun::Event(verb) => verb.run(context).await,
             Noun::Completion(args) => shell::completion::run(context, args),
             Noun::Man(args) => shell::man::run(context, args),

@@ -52,6 +52,7 @@ fn every_page_has_its_test() {
             "access.md",
             "help.md",
             "people.md",
+            "secrets.md",
             "server-config.md",
             "two-servers.md",
             "usage.md",
@@ -88,6 +89,11 @@ fn two_servers() {
 #[test]
 fn people() {
     play("people.md");
+}
+
+#[test]
+fn secrets() {
+    play("secrets.md");
 }
 
 #[test]

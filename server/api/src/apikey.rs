@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    key::Plaintext,
+    key::{Plaintext, Verify},
     operation::{Changed, Method::*, Operation, in_tailnet},
 };
 
@@ -14,6 +14,8 @@ pub const LIST: Operation<(), ApiKeys> = Operation::read("apikey", Get, in_tailn
 /// Makes a credential; the only time its secret is told.
 pub const CREATE: Operation<Create, Changed<Created>> =
     Operation::write("apikey", Post, in_tailnet!("/apikey"));
+/// Says whether a credential would open anything now; that does not count as a use of it.
+pub const VERIFY: Operation<Verify, Verdict> = Operation::read("apikey", Post, in_tailnet!("/apikey/verify"));
 /// Voids a credential at once.
 pub const REVOKE: Operation<(), Changed<One>> =
     Operation::write("apikey", Post, in_tailnet!("/apikey/{apikey}/revoke"));
@@ -73,4 +75,15 @@ pub struct Created {
     pub apikey: Option<ApiKey>,
     /// Its whole text, told this once; null when it was only checked.
     pub secret: Option<Plaintext>,
+}
+
+/// Whether a credential would open anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Whether it would.
+    pub works: bool,
+    /// Why it would not.
+    pub reason: Option<String>,
+    /// The credential, if the secret is one of ours.
+    pub apikey: Option<ApiKey>,
 }

@@ -139,6 +139,7 @@ pub const OPERATIONS: &[Declared] = &[
     key::REVOKE.declared(),
     apikey::LIST.declared(),
     apikey::CREATE.declared(),
+    apikey::VERIFY.declared(),
     apikey::REVOKE.declared(),
     role::LIST.declared(),
     role::SHOW.declared(),

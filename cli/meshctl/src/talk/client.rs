@@ -43,6 +43,25 @@ impl Client {
             builder.build().map_err(|e| Failure::failed(format!("cannot speak HTTP: {}", cause(&e))))?;
         Ok(Self { http, base, place: target.place(), tailnet: target.tailnet.clone(), key })
     }
+    /// With this key instead of the target's own. A socket asks for no key, so that it would prove nothing.
+    pub fn open_as(target: &Target, key: Secret<String>) -> Result<Self, Failure> {
+        match &target.way {
+            Way::Url { .. } => Ok(Self { key: Some(key), ..Self::open(target)? }),
+            Way::Socket(_) => {
+                Err(Failure::usage("a local socket takes no key, so that it proves nothing about one")
+                    .hint("--server URL says where the key is to be tried"))
+            }
+        }
+    }
+    /// The status with which a URL answers.
+    pub async fn probe(url: &str) -> Result<u16, String> {
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("meshctl/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .timeout(Duration::from_secs(10));
+        let response = builder.build().map_err(|e| cause(&e))?.get(url).send().await;
+        response.map(|r| r.status().as_u16()).map_err(|e| cause(&e))
+    }
     /// Calls an operation and reads its answer. `check` is for operations that write.
     pub async fn call<I: Serialize, O: DeserializeOwned>(
         &self,

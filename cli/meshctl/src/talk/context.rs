@@ -4,6 +4,7 @@ use std::{env, path::PathBuf, sync::OnceLock};
 
 use api::{Changed, Operation};
 use clap::Args;
+use ident::Secret;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -78,6 +79,17 @@ impl Context {
     ) -> Result<O, Failure> {
         let target = self.find(Purpose::Read)?;
         Client::open(target)?.call(operation, names, input, None).await
+    }
+    /// Calls an operation that changes nothing, over the network with this key.
+    pub async fn read_as<I: Serialize, O: DeserializeOwned>(
+        &self,
+        operation: &Operation<I, O>,
+        names: &[&str],
+        input: &I,
+        key: Secret<String>,
+    ) -> Result<O, Failure> {
+        let target = self.find(Purpose::Read)?;
+        Client::open_as(target, key)?.call(operation, names, input, None).await
     }
     /// Calls an operation that changes something.
     pub async fn write<I: Serialize, O: DeserializeOwned>(

@@ -2,18 +2,22 @@
 
 use api::{
     Changed,
-    apikey::{ApiKey, ApiKeys, CREATE, Create, Created, DEFAULT_EXPIRY_SECONDS, LIST, One, REVOKE},
-    key::Plaintext,
+    apikey::{
+        ApiKey, ApiKeys, CREATE, Create, Created, DEFAULT_EXPIRY_SECONDS, LIST, One, REVOKE, VERIFY, Verdict,
+    },
+    key::{Plaintext, Verify},
 };
-use ident::ApiKeyId;
+use ident::{ApiKeyId, Secret};
+use jiff::Timestamp;
 use world::{Answer, Command, Refusal};
 
 use super::{Routes, call::Call, key::in_seconds, refused::Refused, serve};
-use crate::keyring::mint;
+use crate::keyring::{mint, present};
 
 pub(super) fn add(routes: Routes) -> Routes {
     let routes = serve(routes, &LIST, list);
     let routes = serve(routes, &CREATE, create);
+    let routes = serve(routes, &VERIFY, verify);
     serve(routes, &REVOKE, revoke)
 }
 
@@ -38,6 +42,22 @@ async fn create(call: Call, input: Create) -> Result<Changed<Created>, Refused> 
     let apikey = outcome.world.api_keys.get(&id).map(|k| view(k));
     let secret = Some(Plaintext::new(format!("mk-api-{id}-{}", secret.expose())));
     Ok(call.answer(outcome.changed, Created { apikey, secret }))
+}
+
+async fn verify(call: Call, input: Verify) -> Result<Verdict, Refused> {
+    let no = |reason: &str, apikey| Verdict { works: false, reason: Some(reason.to_owned()), apikey };
+    let presented = present("api", &Secret::new(input.secret.expose().to_owned()));
+    let known = presented.and_then(|p| {
+        let key = call.world.api_keys.get(&ApiKeyId::new(p.id).ok()?)?;
+        key.verifier.matches(&call.doors.keyring.verifier(&p.secret)).then_some(key)
+    });
+    let Some(known) = known else { return Ok(no("no API key of this server", None)) };
+    let apikey = Some(view(known));
+    Ok(match known.revoked {
+        Some(_) => no("it was revoked", apikey),
+        None if known.expires <= Timestamp::now() => no("it has expired", apikey),
+        None => Verdict { works: true, reason: None, apikey },
+    })
 }
 
 async fn revoke(call: Call, (): ()) -> Result<Changed<One>, Refused> {

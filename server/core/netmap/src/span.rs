@@ -197,7 +197,9 @@ impl<'a> Concern<'a> {
     pub fn named(&self) -> BTreeSet<NodeId> {
         let span = self.span;
         let mut named = span.touched.clone();
-        for (world, owner) in [&span.old, &span.new].into_iter().flat_map(|w| span.owners.iter().map(move |o| (w, *o))) {
+        for (world, owner) in
+            [&span.old, &span.new].into_iter().flat_map(|w| span.owners.iter().map(move |o| (w, *o)))
+        {
             named.extend(world.nodes.owned_by(owner).map(|n| n.id).filter(|id| span.concerns_own(*id)));
         }
         if !span.logins.is_empty() {
