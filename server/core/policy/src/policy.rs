@@ -62,6 +62,7 @@ pub(crate) struct Acl {
 /// Capabilities that sources have on destinations.
 #[derive(Debug)]
 pub(crate) struct App {
+    pub(crate) line: u32,
     pub(crate) sources: Vec<Alias>,
     pub(crate) destinations: Vec<Alias>,
     /// By name; null where the capability has no parameters.
@@ -71,6 +72,7 @@ pub(crate) struct App {
 /// A rule of `ssh`.
 #[derive(Debug)]
 pub(crate) struct Ssh {
+    pub(crate) line: u32,
     pub(crate) checks: bool,
     pub(crate) sources: Vec<Alias>,
     pub(crate) destinations: Vec<Alias>,
@@ -197,6 +199,24 @@ impl Content {
         match alias {
             Alias::Group(group) => self.groups.get(group).is_some_and(|members| !members.is_empty()),
             _ => true,
+        }
+    }
+}
+
+impl SshUser {
+    /// Whether a rule for these lets the user in.
+    pub(crate) fn is_among(&self, users: &[SshUser]) -> bool {
+        let is_root = matches!(self, Self::Name(name) if name == "root");
+        users.contains(self) || (!is_root && users.contains(&Self::NonRoot))
+    }
+}
+
+impl std::fmt::Display for SshUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::NonRoot => f.write_str("autogroup:nonroot"),
+            Self::LocalPart(domain) => write!(f, "localpart:*@{domain}"),
         }
     }
 }

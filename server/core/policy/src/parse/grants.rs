@@ -67,7 +67,12 @@ fn grant(object: &Object, names: &Names, content: &mut Content, report: &mut Rep
     if !caps.is_empty() {
         let alias = |named: &Named| named.alias.clone();
         let (sources, destinations) = (sources.iter().map(alias), destinations.iter().map(alias));
-        content.apps.push(App { sources: sources.collect(), destinations: destinations.collect(), caps });
+        content.apps.push(App {
+            line,
+            sources: sources.collect(),
+            destinations: destinations.collect(),
+            caps,
+        });
     }
 }
 

@@ -63,6 +63,7 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Ssh {
         _ => None,
     });
     Ssh {
+        line: report.place(object.start()).0,
         checks,
         domains: of_people.chain(of_users).collect(),
         accept_env: field("acceptEnv").map(|value| environment(value, report)).unwrap_or_default(),
