@@ -5,6 +5,7 @@
 //! are there, parties are imagined: a device with each tag, one of each person. Work and answers are bounded.
 
 mod change;
+mod ends;
 mod explain;
 mod matrix;
 mod nearest;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     Asked, TooLarge, Work,
+    party::Party,
     ruling::{Opens, Place, Ruling, rulings},
     shift::{Kind, Shift},
     source::Lines,
@@ -16,7 +17,7 @@ use super::{
 use crate::{Document, Roster, policy::SshUser};
 
 /// Most pairs of parties that are looked at.
-pub const MOST_PAIRS: usize = 1_000_000;
+pub const MOST_PAIRS: usize = 250_000;
 
 /// What changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -279,12 +280,12 @@ fn shift(
     let parties = |ids: &[u32]| ids.iter().filter_map(|id| stage.party(*id)).collect::<Vec<_>>();
     let (sources, destinations) = (parties(from), parties(to));
     let pairs = from.iter().flat_map(|a| to.iter().map(|b| stage.pairs(*a, *b))).sum();
-    let devices = |parties: &[&super::party::Party]| parties.iter().flat_map(|p| p.devices.clone()).collect();
+    let devices = |parties: &[&Party]| parties.iter().flat_map(|p| p.devices.clone()).collect();
     Shift {
         kind: cause.kind,
         what: cause.what.clone(),
-        from: sources.iter().map(|party| party.side()).collect(),
-        to: destinations.iter().map(|party| party.side()).collect(),
+        from: stage.sides(from),
+        to: stage.sides(to),
         pairs,
         foretold: cause.foretold,
         line,

@@ -90,15 +90,18 @@ fn rows(stage: &Stage, rulings: &[&Ruling]) -> BTreeMap<u32, usize> {
         ruling.sources.iter().for_each(|id| meant[*id as usize].1.push(at as u32));
         ruling.destinations.iter().for_each(|id| meant[*id as usize].2.push(at as u32));
     }
-    let mut known: BTreeMap<(u8, Vec<u32>, Vec<u32>), usize> = BTreeMap::new();
+    let mut order: Vec<u32> = (0..stage.parties.len() as u32).collect();
+    order.sort_by_key(|id| stage.party(*id).map(|party| (nature(&party.nature), &party.name)));
+    let mut known: BTreeMap<&(u8, Vec<u32>, Vec<u32>), usize> = BTreeMap::new();
     let mut rows = BTreeMap::new();
-    for (id, key) in meant.into_iter().enumerate() {
-        let silent = key.1.is_empty() && key.2.is_empty();
-        if key.0 == nature(&Nature::Tag) || (silent && key.0 != nature(&Nature::Devices)) {
-            continue;
+    for id in order {
+        let (Some(key), Some(party)) = (meant.get(id as usize), stage.party(id)) else { continue };
+        let is_meant = !key.1.is_empty() || !key.2.is_empty();
+        let is_there = party.nature == Nature::Devices && !party.devices.is_empty();
+        if is_meant || is_there {
+            let next = known.len();
+            rows.insert(id, *known.entry(key).or_insert(next));
         }
-        let next = known.len();
-        rows.insert(id as u32, *known.entry(key).or_insert(next));
     }
     rows
 }
@@ -115,11 +118,10 @@ fn nature(nature: &Nature) -> u8 {
 
 fn named(stage: &Stage, row_of: &BTreeMap<u32, usize>, count: usize) -> Vec<Row> {
     const MOST: usize = 3;
-    let mut sides = vec![Vec::new(); count];
-    for (id, row) in row_of {
-        sides[*row].extend(stage.party(*id).map(super::party::Party::side));
-    }
-    let row = |sides: Vec<Side>| {
+    let mut parties = vec![Vec::new(); count];
+    row_of.iter().for_each(|(id, row)| parties[*row].push(*id));
+    let row = |parties: Vec<u32>| {
+        let sides = stage.sides(&parties);
         let mut names: Vec<_> = sides.iter().take(MOST).map(|side| side.name.as_str()).collect();
         let more = format!("{} more", sides.len().saturating_sub(MOST));
         if sides.len() > MOST {
@@ -128,7 +130,7 @@ fn named(stage: &Stage, row_of: &BTreeMap<u32, usize>, count: usize) -> Vec<Row>
         let devices = sides.iter().map(|side| side.devices).sum();
         Row { side: Side { name: names.join(", "), devices }, asks: false, answers: false }
     };
-    sides.into_iter().map(row).collect()
+    parties.into_iter().map(row).collect()
 }
 
 type ByPair<'r, 'a> = BTreeMap<(usize, usize), Vec<&'r Ruling<'a>>>;

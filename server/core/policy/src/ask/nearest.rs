@@ -1,9 +1,12 @@
 //! What comes nearest to opening something, and what it lacks.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{
-    explain::{End, Ends, Wanted},
+    ends::{End, Ends},
+    explain::Wanted,
     ruling::Place,
     source::Lines,
     traffic::Traffic,
@@ -33,7 +36,7 @@ pub struct Near {
 }
 
 /// One thing that is missing; the earlier ones are the easier ones to mend.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone)]
 enum Lack {
     Port(String),
     Router(String),
@@ -53,8 +56,9 @@ pub(crate) fn login(ends: &Ends, user: &SshUser, lines: &Lines) -> Vec<Near> {
 }
 
 fn best(mut found: Vec<(u32, Vec<Lack>)>, lines: &Lines) -> Vec<Near> {
-    found.sort_by(|(line, a), (other, b)| (a.len(), a, line).cmp(&(b.len(), b, other)));
-    found.dedup_by(|(line, _), (other, _)| line == other);
+    found.sort_by_key(|(line, lacks)| (lacks.len(), lacks.iter().map(Lack::rank).collect::<Vec<_>>(), *line));
+    let mut told = BTreeSet::new();
+    found.retain(|(line, _)| told.insert(*line));
     let nearest = found.into_iter().take(MOST).map(|(line, lacks)| {
         let (_, rule) = lines.find(Place::Line(line));
         let lacks: Vec<_> = lacks.into_iter().map(Lack::words).collect();
@@ -65,6 +69,16 @@ fn best(mut found: Vec<(u32, Vec<Lack>)>, lines: &Lines) -> Vec<Near> {
 }
 
 impl Lack {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Port(_) => 0,
+            Self::Router(_) => 1,
+            Self::Destination(_) => 2,
+            Self::Source(_) => 3,
+            Self::User(_) => 4,
+        }
+    }
+
     fn words(self) -> String {
         match self {
             Self::Port(words) | Self::Router(words) | Self::Destination(words) => words,
@@ -96,7 +110,7 @@ fn of_acl(ends: &Ends, acl: &Acl, wanted: Wanted) -> Vec<Lack> {
         let tags: Vec<_> = acl.via.iter().map(ident::Tag::as_str).collect();
         lacks.push(Lack::Router(format!("a router to {} were tagged {}", ends.to.0, tags.join(" or "))));
     }
-    lacks.sort();
+    lacks.sort_by_key(Lack::rank);
     lacks
 }
 
@@ -110,7 +124,7 @@ fn of_ssh(ends: &Ends, rule: &Ssh, user: &SshUser) -> Vec<Lack> {
         let users: Vec<_> = rule.users.iter().map(ToString::to_string).collect();
         lacks.push(Lack::User(format!("it let in as {user}, not only as {}", users.join(", "))));
     }
-    lacks.sort();
+    lacks.sort_by_key(Lack::rank);
     lacks
 }
 

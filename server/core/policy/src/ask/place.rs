@@ -12,6 +12,9 @@ use crate::{
     source::span::{self, Span},
 };
 
+/// Most tags or groups that name a device.
+const MOST_NAMES: usize = 4;
+
 /// The aliases of one or two policies by number, each policy's groups for themselves.
 #[derive(Default)]
 pub(crate) struct Glossary<'a> {
@@ -128,9 +131,34 @@ impl<'a> Glossary<'a> {
         }));
     }
 
+    /// The aliases that mean several devices by who they are, with their texts.
+    pub(crate) fn words(&self) -> impl Iterator<Item = (u32, String)> {
+        self.ids.iter().filter_map(|((alias, _), id)| {
+            let text = match alias {
+                Alias::Member => "autogroup:member".to_owned(),
+                Alias::Tagged => "autogroup:tagged".to_owned(),
+                Alias::Tag(tag) => tag.to_string(),
+                Alias::Group(group) => group.clone(),
+                Alias::Domain(domain) => format!("user:*@{domain}"),
+                Alias::Role(role) => format!("autogroup:{role}"),
+                Alias::User(login) if login.contains('@') => login.clone(),
+                Alias::User(login) => format!("{login}@"),
+                Alias::Any | Alias::Anywhere | Alias::Prefix(_) | Alias::Range(..) | Alias::Set(_) => {
+                    return None;
+                }
+                Alias::Internet | Alias::Service(_) | Alias::Own | Alias::Shared => return None,
+            };
+            Some((*id, text))
+        })
+    }
+
     /// What to call a device: as narrowly as the policies do, and no more.
     pub(crate) fn name(&self, tags: &[Tag], owner: Option<&Person>, ids: &[u32]) -> String {
-        let join = |texts: Vec<&str>| texts.join("+");
+        let join = |texts: Vec<&str>| {
+            let more = texts.len().saturating_sub(MOST_NAMES);
+            let some = texts[..texts.len() - more].join("+");
+            if more == 0 { some } else { format!("{some}+{more} more") }
+        };
         if !tags.is_empty() {
             return join(tags.iter().map(Tag::as_str).collect());
         }

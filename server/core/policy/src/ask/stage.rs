@@ -1,13 +1,16 @@
 //! The parties under one policy, or under two that are compared.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use ident::Tag;
 use ipnet::IpNet;
 
 use super::{
     TooLarge, Work,
-    party::{self, Imagined, Nature, Party},
+    party::{self, Imagined, Nature, Party, Side},
     place::Glossary,
 };
 use crate::{
@@ -29,6 +32,8 @@ pub(crate) struct Stage<'a> {
     meant: Vec<Vec<u32>>,
     /// Networks, ascending.
     networks: Vec<u32>,
+    /// Aliases with their texts.
+    words: Vec<(u32, String)>,
     /// The right to give a tag.
     tags: BTreeMap<&'a Tag, u32>,
     /// How many devices each person has.
@@ -61,6 +66,7 @@ impl<'a> Stage<'a> {
             own: 0,
             roster,
             meant: vec![Vec::new(); glossary.len()],
+            words: glossary.words().collect(),
             glossary,
             networks: Vec::new(),
             tags: BTreeMap::new(),
@@ -82,6 +88,29 @@ impl<'a> Stage<'a> {
     /// The right to give this tag.
     pub(crate) fn claim(&self, tag: &Tag) -> Option<u32> {
         self.tags.get(tag).copied()
+    }
+
+    /// The parties in as few words as there are for exactly these.
+    pub(crate) fn sides(&self, ids: &[u32]) -> Vec<Side> {
+        const FEW: usize = 3;
+        let mut left: BTreeSet<u32> = ids.iter().copied().collect();
+        let mut sides = Vec::new();
+        while left.len() > FEW {
+            let all = |parties: &[u32]| parties.len() > 1 && parties.iter().all(|id| left.contains(id));
+            let fitting = self.words.iter().filter(|(alias, _)| all(&self.meant[*alias as usize]));
+            let Some((alias, name)) = fitting.max_by_key(|(alias, _)| self.meant[*alias as usize].len())
+            else {
+                break;
+            };
+            let (name, parties) = (name.clone(), &self.meant[*alias as usize]);
+            let devices =
+                parties.iter().filter_map(|id| self.party(*id)).map(|party| party.devices.len()).sum();
+            sides.push(Side { name, devices });
+            parties.iter().for_each(|id| _ = left.remove(id));
+        }
+        sides.extend(left.iter().filter_map(|id| self.party(*id)).map(Party::side));
+        sides.sort();
+        sides
     }
 
     /// How many pairs of different devices lie between the parties.
@@ -214,7 +243,7 @@ impl<'a> Stage<'a> {
     /// Networks that are routed, and those that the policies name; a single address of a device is the device.
     fn add_networks(&mut self, policies: &[&'a Content], work: &mut Work) -> Result<(), TooLarge> {
         let devices = &self.roster.devices;
-        let own: std::collections::BTreeSet<IpAddr> = devices.iter().flat_map(|d| d.addresses()).collect();
+        let own: BTreeSet<IpAddr> = devices.iter().flat_map(|d| d.addresses()).collect();
         let routed = devices.iter().flat_map(|device| device.subnets()).map(span::of);
         let named = self.glossary.literals().flat_map(|(_, spans)| spans).collect::<Vec<_>>();
         let approved =
