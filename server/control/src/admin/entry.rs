@@ -66,7 +66,10 @@ pub async fn enter<I: DeserializeOwned>(
     let body = body.map_err(Refused::bad_request)?.map_err(|_| Refused::too_large(LONGEST_BODY))?;
     let body: &[u8] = if body.is_empty() { b"null" } else { &body };
     let input = serde_json::from_slice(body).map_err(Refused::bad_request)?;
-    Ok((Call::new(doors, origin, credential, name, check), input))
+    let mut call = Call::new(doors, origin, credential, name, check);
+    let if_match = parts.headers.get(header::IF_MATCH).map(|value| value.to_str());
+    call.if_match = if_match.transpose().map_err(Refused::bad_request)?.map(str::to_owned);
+    Ok((call, input))
 }
 
 /// Whether the credential opens anything now.
