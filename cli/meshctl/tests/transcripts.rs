@@ -52,6 +52,8 @@ fn every_page_has_its_test() {
             "access.md",
             "help.md",
             "people.md",
+            "policy-offline.md",
+            "policy.md",
             "server-config.md",
             "two-servers.md",
             "usage.md",
@@ -88,6 +90,16 @@ fn two_servers() {
 #[test]
 fn people() {
     play("people.md");
+}
+
+#[test]
+fn policy_offline() {
+    play("policy-offline.md");
+}
+
+#[test]
+fn policy() {
+    play("policy.md");
 }
 
 #[test]
