@@ -63,7 +63,7 @@ impl<'lab> Server<'lab> {
     pub fn set_policy(&self, text: &str) -> Result<()> {
         let file = self.host.dir().join("policy.hujson");
         fs::write(&file, text)?;
-        self.meshctl(&["policy", "set", path(&file)?]).map(drop)
+        self.meshctl(&["policy", "set", "--accept-widening", path(&file)?]).map(drop)
     }
 
     /// Writes `text` into a file and applies it as the list of roles.

@@ -52,6 +52,8 @@ fn every_page_has_its_test() {
             "access.md",
             "help.md",
             "people.md",
+            "policy-offline.md",
+            "policy.md",
             "secrets.md",
             "server-config.md",
             "two-servers.md",
@@ -94,6 +96,16 @@ fn people() {
 #[test]
 fn secrets() {
     play("secrets.md");
+}
+
+#[test]
+fn policy_offline() {
+    play("policy-offline.md");
+}
+
+#[test]
+fn policy() {
+    play("policy.md");
 }
 
 #[test]

@@ -149,6 +149,8 @@ pub const OPERATIONS: &[Declared] = &[
     policy::GET.declared(),
     policy::SET.declared(),
     policy::CHECK.declared(),
+    policy::HISTORY.declared(),
+    policy::VERSION.declared(),
     event::LIST.declared(),
     event::FOLLOW.declared(),
     event::VERIFY.declared(),

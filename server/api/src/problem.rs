@@ -12,6 +12,8 @@ pub mod code {
     pub const BAD_REQUEST: &str = "bad_request";
     /// The body is longer than the operation takes.
     pub const TOO_LARGE: &str = "too_large";
+    /// The policy would give somebody more than the one in force, and the edit does not accept that.
+    pub const WIDENS_ACCESS: &str = "widens_access";
     /// There is no such thing.
     pub const NOT_FOUND: &str = "not_found";
     /// The server could not do it although the request was right.

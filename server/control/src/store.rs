@@ -9,8 +9,15 @@ mod live;
 mod load;
 mod migrate;
 mod persist;
+mod policy;
 
-use std::{fs::File, io, os::unix::fs::OpenOptionsExt, path::Path, sync::Mutex};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use world::{DurableEvent, World};
@@ -18,6 +25,7 @@ use world::{DurableEvent, World};
 pub use aside::AsideRow;
 pub use event::{EventFilter, LogRow, Verified};
 pub use load::Loaded;
+pub use policy::PolicyVersion;
 
 /// The one tailnet that exists until several are configured.
 pub const DEFAULT_TAILNET: i64 = 1;
@@ -88,6 +96,7 @@ pub struct Store {
     // Closed before the writer: the last one to close folds the journal into the file, which a reader may not.
     reader: Mutex<Connection>,
     writer: Mutex<Connection>,
+    path: PathBuf,
 }
 
 impl Store {
@@ -100,10 +109,8 @@ impl Store {
              PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY;",
         )?;
         migrate::migrate(&mut writer)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let reader = Connection::open_with_flags(path, flags)?;
-        reader.execute_batch("PRAGMA busy_timeout = 5000;")?;
-        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader) })
+        let reader = open_reader(path)?;
+        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), path: path.to_owned() })
     }
 
     /// Appends the events to the log and writes the rows they changed, all or nothing.
@@ -111,7 +118,8 @@ impl Store {
     pub fn commit(&self, world: &World, entries: &[Entry<'_>]) -> Result<(), StoreError> {
         let mut connection = lock(&self.writer);
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let last = event::append(&tx, entries)?;
+        let (first, last) = event::append(&tx, entries)?;
+        policy::append(&tx, first, entries)?;
         persist::rows(&tx, world, entries.iter().map(|e| e.event))?;
         match tx.commit() {
             Ok(()) => Ok(()),
@@ -152,6 +160,13 @@ fn settled(connection: &Connection, e: rusqlite::Error, last: u64) -> Result<(),
 fn is_fatal(e: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, SystemIoFailure};
     matches!(e.sqlite_error_code(), Some(SystemIoFailure | DatabaseCorrupt))
+}
+
+fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let reader = Connection::open_with_flags(path, flags)?;
+    reader.execute_batch("PRAGMA busy_timeout = 5000;")?;
+    Ok(reader)
 }
 
 /// SQLite gives its side files the mode of the database.

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use api::{DEFAULT_TAILNET, Operation, Problem, key};
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -58,6 +58,18 @@ impl Admin {
 
     /// Any request; status and body come back as they are.
     pub async fn raw(&self, method: &str, path: &str, body: String) -> anyhow::Result<(StatusCode, String)> {
+        let answer = self.whole(method, path, &[], body).await?;
+        Ok((answer.status(), answer.into_body()))
+    }
+
+    /// The same with headers both ways.
+    pub async fn whole(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> anyhow::Result<Response<String>> {
         let io: Box<dyn Duplex> = match &self.way {
             Way::Socket(path) => Box::new(UnixStream::connect(path).await?),
             Way::Tcp(address) => Box::new(TcpStream::connect(address).await?),
@@ -68,11 +80,14 @@ impl Admin {
         if let Some(value) = &self.authorization {
             request = request.header(header::AUTHORIZATION, value);
         }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let answer = sender.send_request(request.body(Full::new(Bytes::from(body)))?).await?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await?.to_bytes();
         running.abort();
-        Ok((status, String::from_utf8(body.to_vec())?))
+        Ok(Response::from_parts(parts, String::from_utf8(body.to_vec())?))
     }
 
     /// Makes a key and gives its whole text away.

@@ -3,7 +3,7 @@
 use api::event::{Event, FOLLOW, Since};
 use serde::Serialize;
 
-use crate::talk::{Answer, Context, Failure, Render, Screen};
+use crate::talk::{Answer, Context, Failure, Render, Screen, actor};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -36,7 +36,8 @@ pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
 
 impl Render for Line {
     fn render(&self, _: &Screen) -> String {
-        let Event { seq, at, actor, source, kind, subject, .. } = &self.0;
-        format!("{seq}  {}  {kind}  {subject}  by {actor} from {source}\n", at.strftime("%F %T"))
+        let Event { seq, at, source, kind, subject, .. } = &self.0;
+        let (at, by) = (at.strftime("%F %T"), actor(&self.0.actor));
+        format!("{seq}  {at}  {kind}  {subject}  by {by} from {source}\n")
     }
 }

@@ -2,13 +2,15 @@
 
 use api::event::{Events, LIST, Query};
 
-use crate::talk::{Answer, Context, Failure, Render, Screen, Table};
+use crate::talk::{Answer, Context, Failure, Render, Screen, Table, actor};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   meshctl event list --limit 20
   meshctl event list --subject node:5
-  meshctl event list --after 120 --json | jq '.events[].kind'")]
+  meshctl event list --after 120 --json | jq '.events[].kind'
+
+Of a machine's key the beginning is shown; --json has all of it.")]
 pub struct Args {
     /// How many entries at most
     #[arg(long, value_name = "N", default_value_t = Query::LIMIT)]
@@ -41,7 +43,7 @@ impl Render for Events {
                 at,
                 e.kind.clone(),
                 e.subject.clone(),
-                e.actor.clone(),
+                actor(&e.actor),
                 e.source.clone(),
             ]);
         }

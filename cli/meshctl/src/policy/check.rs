@@ -2,33 +2,109 @@
 
 use std::path::PathBuf;
 
-use api::policy::{CHECK, Text, Verdict};
+use policy::{Document, Policy, PolicyErrors};
+use serde::Serialize;
 
-use crate::talk::{Answer, Context, Exit, Failure, Render, Screen, read_text, words};
+use super::ask::{self, Nodes, devices, excerpt};
+use crate::talk::{Answer, Context, Exit, Failure, Render, Screen};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   meshctl policy check policy.hujson
+  meshctl policy check policy.hujson --nodes live
   meshctl policy check - --json < policy.hujson
 
-Ends with 0 when the policy could be put in force, with 1 when it has mistakes.")]
+Needs no server. The policy's own tests are run against the devices that --nodes names; without it against imagined
+ones, one of each person and one with each tag that the policy names. Ends with 0 when the policy could be put in
+force, with 1 when it has mistakes or one of its tests fails.")]
 pub struct Args {
     /// HuJSON file, `-` for standard input
     file: PathBuf,
+    /// Devices for the policy's tests: what `meshctl node list --json` printed, or `live`
+    #[arg(long, value_name = "FILE|live")]
+    nodes: Option<Nodes>,
+}
+
+/// What was found.
+#[derive(Serialize)]
+struct Found {
+    file: String,
+    valid: bool,
+    errors: Vec<Mistake>,
+    tests: Tests,
+    #[serde(skip)]
+    words: String,
+}
+
+#[derive(Serialize)]
+struct Mistake {
+    line: u32,
+    column: u32,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+/// What became of the policy's own tests.
+#[derive(Default, Serialize)]
+struct Tests {
+    run: usize,
+    /// Whether no device of them is a real one.
+    imagined: bool,
+    failures: Vec<String>,
 }
 
 pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
-    let input = Text { policy: read_text(&args.file)? };
-    let verdict = context.read(&CHECK, &[], &input).await?;
-    let exit = if verdict.valid { Exit::Ok } else { Exit::Failed };
-    Ok(Answer::of(context, &verdict)?.exit(exit))
+    let file =
+        if args.file.as_os_str() == "-" { "standard input".into() } else { args.file.display().to_string() };
+    let text = ask::read(&args.file)?;
+    let found = match Policy::parse(&text) {
+        Err(errors) => mistaken(file, &text, &errors),
+        Ok(policy) => {
+            let document = Document::from(&policy);
+            let roster = match (&args.nodes, document.tests()) {
+                (None, _) | (_, 0) => document.imagined_roster(),
+                (Some(nodes), _) => devices(context, Some(nodes), false).await?,
+            };
+            let failures = document.try_tests(&roster);
+            let tests = Tests { run: document.tests(), imagined: args.nodes.is_none(), failures };
+            Found { file, valid: tests.failures.is_empty(), errors: Vec::new(), tests, words: String::new() }
+        }
+    };
+    let exit = if found.valid { Exit::Ok } else { Exit::Failed };
+    Ok(Answer::of(context, &found)?.exit(exit))
 }
 
-impl Render for Verdict {
+fn mistaken(file: String, text: &str, errors: &PolicyErrors) -> Found {
+    let words = errors.iter().map(|error| excerpt(&file, text, error)).collect::<Vec<_>>().join("\n");
+    let mistake = |error: &policy::PolicyError| Mistake {
+        line: error.line,
+        column: error.column,
+        message: error.message.clone(),
+        hint: error.hint.clone(),
+    };
+    let errors = errors.iter().map(mistake).collect();
+    Found { file, valid: false, errors, tests: Tests::default(), words }
+}
+
+impl Render for Found {
     fn render(&self, _: &Screen) -> String {
-        if self.valid {
-            return "the policy is valid\n".to_owned();
+        if !self.errors.is_empty() {
+            let count = self.errors.len();
+            let mistakes = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
+            return format!("{}\n{} has {mistakes}\n", self.words, self.file);
         }
-        self.errors.iter().map(|m| words(m) + "\n").collect()
+        let Tests { run, imagined, failures } = &self.tests;
+        let with = if *imagined { ", with imagined devices" } else { "" };
+        if failures.is_empty() {
+            let tests = match run {
+                0 => String::new(),
+                1 => format!("; its test holds{with}"),
+                _ => format!("; its {run} tests hold{with}"),
+            };
+            return format!("the policy is valid{tests}\n");
+        }
+        let failed: String = failures.iter().map(|failure| format!("test failed: {failure}\n")).collect();
+        format!("{failed}the policy is well-formed, but its own tests fail{with}\n")
     }
 }

@@ -4,7 +4,7 @@ mod keys;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use api::policy::{GET, SET, Text};
+use api::policy::{Edit, GET, SET};
 use api::role;
 use control::{
     Ready, STARTER_POLICY, STARTER_ROLES, Server,
@@ -95,8 +95,8 @@ async fn starter_policy(context: &Context) -> Result<bool, Failure> {
     if context.read(&GET, &[], &()).await?.updated.is_some() {
         return Ok(false);
     }
-    let text = Text { policy: STARTER_POLICY.to_owned() };
-    Ok(context.write(&SET, &[], &text, NO_CHECK).await?.changed)
+    let edit = Edit { message: Some("the starter policy".to_owned()), ..Edit::of(STARTER_POLICY) };
+    Ok(context.write(&SET, &[], &edit, NO_CHECK).await?.changed)
 }
 
 /// The names of all roles; the starter ones are made when there is none.

@@ -97,7 +97,7 @@ impl From<Problem> for Failure {
 }
 
 /// A mistake in a text, in one line.
-pub fn words(m: &Mistake) -> String {
+fn words(m: &Mistake) -> String {
     let hint = m.hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
     format!("line {}, column {}: {}{hint}", m.line, m.column, m.message)
 }

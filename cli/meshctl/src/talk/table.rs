@@ -59,6 +59,16 @@ pub fn join<T: Display>(values: impl IntoIterator<Item = T>) -> String {
     dash(texts.join(", "))
 }
 
+/// Who did something, short enough for a cell: of a machine's key the beginning.
+pub fn actor(text: &str) -> String {
+    const MOST: usize = 8;
+    let Some((kind, key)) = text.split_once("mkey:") else { return text.to_owned() };
+    match key.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{kind}mkey:{}…", &key[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn dash(text: String) -> String {
     if text.is_empty() { "-".to_owned() } else { text }
 }
@@ -101,6 +111,15 @@ mod tests {
         let text = table().render(&screen(Some(20)));
         assert!(text.lines().all(|l| l.chars().count() <= 20), "{text}");
         assert!(text.contains("1   a-rather-") && text.contains('…'), "{text}");
+    }
+
+    #[test]
+    fn a_machine_is_named_by_the_beginning_of_its_key() {
+        let key = format!("machine:mkey:{}", "0123456789abcdef".repeat(4));
+        assert_eq!(actor(&key), "machine:mkey:01234567…");
+        for short in ["socket:uid=0", "node:5", "machine:mkey:0123", "system"] {
+            assert_eq!(actor(short), short);
+        }
     }
 
     #[test]

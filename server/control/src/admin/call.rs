@@ -21,6 +21,8 @@ pub struct Call {
     pub world: Arc<World>,
     /// What the path names behind the tailnet; empty when it names nothing.
     pub name: String,
+    /// The header `If-Match`.
+    pub if_match: Option<String>,
     check: bool,
     origin: Origin,
     credential: Option<ApiKeyId>,
@@ -45,7 +47,7 @@ impl Call {
         check: bool,
     ) -> Self {
         let world = doors.hub.world();
-        Self { doors, world, name, check, origin, credential }
+        Self { doors, world, name, if_match: None, check, origin, credential }
     }
     /// Whether nothing is to be done.
     pub fn is_check(&self) -> bool {

@@ -64,13 +64,15 @@ pub async fn enter<I: DeserializeOwned>(
     let Query(CheckQuery { check }) = Query::try_from_uri(&parts.uri).map_err(Refused::bad_request)?;
     let body = timeout(BODY_WITHIN, to_bytes(body, LONGEST_BODY)).await;
     let body = body.map_err(Refused::bad_request)?.map_err(|_| Refused::too_large(LONGEST_BODY))?;
-    let call = Call::new(doors, origin, credential, name, check);
+    let mut call = Call::new(doors, origin, credential, name, check);
     // A body may take its time, and the credential may be void by then.
     if !call.is_welcome() {
         return Err(Refused::unauthorized());
     }
     let body: &[u8] = if body.is_empty() { b"null" } else { &body };
     let input = serde_json::from_slice(body).map_err(Refused::bad_request)?;
+    let if_match = parts.headers.get(header::IF_MATCH).map(|value| value.to_str());
+    call.if_match = if_match.transpose().map_err(Refused::bad_request)?.map(str::to_owned);
     Ok((call, input))
 }
 

@@ -48,6 +48,20 @@ impl Refused {
         refused.0.errors = mistakes(errors);
         refused
     }
+    /// Somebody would gain something, and nobody said that this is meant.
+    pub fn widens(detail: String, gains: Vec<Mistake>) -> Self {
+        let mut refused =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, code::WIDENS_ACCESS, "wider than before", detail);
+        refused.0.hint = Some(
+            "`meshctl policy diff live FILE` shows all of it; --accept-widening says that it is meant".into(),
+        );
+        refused.0.errors = gains;
+        refused
+    }
+    /// The stable code.
+    pub fn code(&self) -> &str {
+        &self.0.code
+    }
     /// Ours; what exactly is for the log.
     pub fn fault(cause: &dyn Display) -> Self {
         tracing::error!(%cause, "a call of the admin API failed");
@@ -98,9 +112,10 @@ impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         let (status, title) = match refusal {
             Refusal::NotFound { .. } => (StatusCode::NOT_FOUND, "not found"),
-            Refusal::Exists { .. } | Refusal::InUse { .. } | Refusal::ApprovedByPolicy { .. } => {
-                (StatusCode::CONFLICT, "in conflict")
-            }
+            Refusal::Exists { .. }
+            | Refusal::InUse { .. }
+            | Refusal::ApprovedByPolicy { .. }
+            | Refusal::PolicyChanged => (StatusCode::CONFLICT, "in conflict"),
             _ => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
         };
         let mut refused = Self::new(status, refusal.code(), title, refusal.to_string());

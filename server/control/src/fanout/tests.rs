@@ -222,7 +222,7 @@ async fn a_tightened_policy_takes_filter_and_peers_in_one_message() {
     let hub = hub();
     let mut session = hub.subscribe(id(2), 1, Encoding::Zstd);
     assert!(told(&mut session).await.packet_filters.len() > 1);
-    happen(&hub, DurableEvent::PolicySet { policy: Prepared::deny_all() });
+    happen(&hub, DurableEvent::PolicySet { policy: Prepared::deny_all(), message: String::new() });
     let message = told(&mut session).await;
     assert_eq!(message.packet_filters, BTreeMap::from([("*".to_owned(), None)]));
     assert_eq!(message.peers_removed, [id(1), id(3)]);

@@ -19,7 +19,7 @@ pub(crate) struct Named {
 }
 
 /// An alias that is known to make sense where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Alias {
     /// `*`
     Any,

@@ -6,7 +6,7 @@ mod caps;
 mod case;
 mod filter;
 mod login;
-mod members;
+pub(crate) mod members;
 mod peers;
 mod roster;
 mod trial;
@@ -29,6 +29,7 @@ const MOST_FAILURES: usize = 100;
 /// A policy in the whole language, also in those parts of it that a running server refuses.
 #[derive(Debug, Clone)]
 pub struct Document {
+    text: Arc<str>,
     content: Arc<Content>,
 }
 
@@ -60,7 +61,20 @@ impl Document {
     pub fn parse(text: &str) -> Result<Self, PolicyErrors> {
         let (content, findings) = parse::parse(text);
         findings.of_language()?;
-        Ok(Self { content: Arc::new(content) })
+        Ok(Self::of(text, Arc::new(content)))
+    }
+
+    pub(crate) fn of(text: &str, content: Arc<Content>) -> Self {
+        Self { text: text.into(), content }
+    }
+
+    /// The text, as it was given.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn content(&self) -> &Content {
+        &self.content
     }
 
     /// What each device is told, by name. The error says why the reference would refuse the policy for this tailnet:

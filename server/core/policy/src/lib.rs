@@ -6,6 +6,7 @@
 
 mod alias;
 mod answer;
+mod ask;
 mod compiled;
 mod destination;
 mod error;
@@ -19,6 +20,10 @@ mod subject;
 pub use answer::{
     CapGrant, CaseAnswer, Device, Document, FilterRule, MAX_CASE_BYTES, MAX_CASE_NODES, Peer, Person,
     PortSpan, Reached, Roster, SshAction, SshPrincipal, SshRule, View, answer_case,
+};
+pub use ask::{
+    Admission, Cell, Difference, Explanation, Kind, MOST_PAIRS, MOST_ROWS, Matrix, Near, Question, Row, Said,
+    Shift, Side, TooLarge,
 };
 pub use compiled::{
     Access, Badge, Compiled, LOGIN_CHECK, Login, Reach, ReachLine, ReachedLine, Rule, SUGGEST_EXIT_NODE,

@@ -271,3 +271,21 @@ impl Content {
         }
     }
 }
+
+impl SshUser {
+    /// Whether a rule for these lets the user in.
+    pub(crate) fn is_among(&self, users: &[SshUser]) -> bool {
+        let is_root = matches!(self, Self::Name(name) if name == "root");
+        users.contains(self) || (!is_root && users.contains(&Self::NonRoot))
+    }
+}
+
+impl std::fmt::Display for SshUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::NonRoot => f.write_str("autogroup:nonroot"),
+            Self::LocalPart(domain) => write!(f, "localpart:*@{domain}"),
+        }
+    }
+}

@@ -140,8 +140,10 @@ pub enum Command {
     /// A credential of the admin API opened a call.
     UsedApiKey { id: ApiKeyId },
 
-    /// Put a policy in force.
+    /// Put a policy in force, whatever is in force.
     SetPolicy { prepared: Prepared },
+    /// Put a policy in force in the place of one that was looked at, with a word about why.
+    ReplacePolicy { over: Prepared, prepared: Prepared, message: String },
 }
 
 /// How a device's request to register ended.

@@ -62,6 +62,9 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         }
         C::RevokeApiKey { id } => access::revoke_api_key(world, *id, ctx),
         C::UsedApiKey { id } => access::used_api_key(world, *id, ctx),
-        C::SetPolicy { prepared } => access::set_policy(world, prepared),
+        C::SetPolicy { prepared } => access::set_policy(world, prepared, ""),
+        C::ReplacePolicy { over, prepared, message } => {
+            access::replace_policy(world, over, prepared, message)
+        }
     }
 }

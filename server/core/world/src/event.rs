@@ -110,7 +110,11 @@ pub enum DurableEvent {
     ApiKeyRevoked { key: ApiKeyId, at: Timestamp },
 
     /// A policy is in force.
-    PolicySet { policy: Prepared },
+    PolicySet {
+        policy: Prepared,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        message: String,
+    },
 }
 
 /// Told to those whom it concerns, stored as a last value some seconds later.

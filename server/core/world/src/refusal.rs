@@ -104,6 +104,9 @@ pub enum Refusal {
     /// The policy text is not a policy.
     #[error("the policy is not valid")]
     Policy(policy::PolicyErrors),
+    /// Another policy came into force in the meantime.
+    #[error("the policy in force is not the one that was edited")]
+    PolicyChanged,
     /// A value out of its range.
     #[error("{what}: {rule}")]
     OutOfRange {
@@ -135,6 +138,7 @@ impl Refusal {
             Refusal::NotServable { .. } => "not_servable",
             Refusal::PoolExhausted => "pool_exhausted",
             Refusal::Policy(_) => "policy_invalid",
+            Refusal::PolicyChanged => "policy_changed",
             Refusal::OutOfRange { .. } => "out_of_range",
         }
     }
@@ -158,6 +162,9 @@ impl Refusal {
             Refusal::WiderThanRole { role, .. } => format!("`meshctl role show {role}` shows its limits"),
             Refusal::ApprovedByPolicy { .. } => {
                 "change autoApprovers in the policy (`meshctl policy set FILE`), or the node's tags".into()
+            }
+            Refusal::PolicyChanged => {
+                "somebody else was faster: `meshctl policy get` shows theirs, `meshctl policy history` who it was".into()
             }
             Refusal::InUse { noun: "tag", .. } => "change or delete the role first".into(),
             Refusal::InUse { .. } => "move or delete what uses it first".into(),

@@ -182,7 +182,8 @@ async fn a_changed_log_is_noticed() {
     let needle = b"\"hostname\":\"laptop\"";
     let hay = |bytes: &[u8]| bytes.windows(needle.len()).position(|w| w.eq_ignore_ascii_case(needle));
     let log_entry = {
-        let table_row = b"node_registered";
+        // The kind and the subject stand side by side in the row alone, not in an index.
+        let table_row = b"node_registerednode:";
         let start =
             bytes.windows(table_row.len()).rposition(|w| w == table_row).expect("the event is in the file");
         start + hay(&bytes[start..]).expect("with its host name")

@@ -129,7 +129,7 @@ pub async fn furnish(admin: &Admin) {
 }
 
 pub async fn set_policy(admin: &Admin, text: &str) {
-    admin.call(&policy::SET, &[], &policy::Text { policy: text.into() }).await.unwrap();
+    admin.call(&policy::SET, &[], &policy::Edit::of(text).accepting()).await.unwrap();
 }
 
 pub async fn find(address: SocketAddr) -> harness::Server {

@@ -1,5 +1,6 @@
 //! What a stream says: everything once, then what changed, then nothing.
 
+mod edits;
 mod logins;
 mod policies;
 mod presence;

@@ -68,7 +68,7 @@ impl House {
 
     /// Puts a policy and a role in place and makes a key for devices that all reach each other.
     pub async fn key(&self) -> String {
-        self.admin.call(&policy::SET, &[], &policy::Text { policy: POLICY.into() }).await.unwrap();
+        self.admin.call(&policy::SET, &[], &policy::Edit::of(POLICY)).await.unwrap();
         let tags = Some(vec!["tag:member".parse().unwrap()]);
         let set = role::Set { tags, reusable: Some(true), ..role::Set::default() };
         self.admin.call(&role::SET, &["member"], &set).await.unwrap();

@@ -32,7 +32,7 @@ impl Admin {
     }
 
     pub async fn set_policy(&self, policy: String) -> Result<()> {
-        self.call(&api::policy::SET, &[], &api::policy::Text { policy }).await.map(drop)
+        self.call(&api::policy::SET, &[], &api::policy::Edit::of(policy).accepting()).await.map(drop)
     }
 
     /// A key that lets one device of this kind in.

@@ -52,7 +52,7 @@ fn a_whole_map_in_pieces_says_what_the_slow_way_says() {
         happen(&hub, DurableEvent::NodeRegistered { node: Box::new(node(300, "tag:web")) });
         check(1, encoding);
     }
-    happen(&hub, DurableEvent::PolicySet { policy: Prepared::deny_all() });
+    happen(&hub, DurableEvent::PolicySet { policy: Prepared::deny_all(), message: String::new() });
     check(1, Encoding::Zstd);
 }
 

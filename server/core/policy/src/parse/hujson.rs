@@ -197,6 +197,14 @@ pub(crate) fn read<'t>(text: &'t str, report: &mut Report<'t>) -> Option<Value<'
         report.say(0, format!("a policy has at most {MAX_BYTES} bytes, this one has {}", text.len()), None);
         return None;
     }
+    if text.starts_with('\u{feff}') {
+        report.say(
+            0,
+            "the text begins with a byte order mark",
+            Some("save it as UTF-8 without one".to_owned()),
+        );
+        return None;
+    }
     if let Some(at) = too_deep(text) {
         report.say(at, format!("a policy nests at most {MAX_DEPTH} levels"), None);
         return None;

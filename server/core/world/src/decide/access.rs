@@ -10,6 +10,7 @@ use crate::{
 };
 
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 366);
+const LONGEST_MESSAGE: usize = 500;
 
 pub(super) fn set_role(world: &World, role: &Role) -> Result<Decision, Refusal> {
     name::check_label("role", &role.name)?;
@@ -140,7 +141,7 @@ pub(super) fn used_api_key(world: &World, id: ApiKeyId, ctx: Context) -> Result<
 }
 
 /// A policy may not take away a tag that a role gives.
-pub(super) fn set_policy(world: &World, prepared: &Prepared) -> Result<Decision, Refusal> {
+pub(super) fn set_policy(world: &World, prepared: &Prepared, message: &str) -> Result<Decision, Refusal> {
     if world.policy == *prepared {
         return Ok(Decision::nothing(Answer::Done));
     }
@@ -150,7 +151,25 @@ pub(super) fn set_policy(world: &World, prepared: &Prepared) -> Result<Decision,
             return Err(Refusal::InUse { noun: "tag", name: tag.to_string(), by });
         }
     }
-    Ok(Decision::one(DurableEvent::PolicySet { policy: prepared.clone() }, Answer::Done))
+    let message = message.chars().filter(|c| !c.is_control()).collect();
+    let event = DurableEvent::PolicySet { policy: prepared.clone(), message };
+    Ok(Decision::one(event, Answer::Done))
+}
+
+/// Refuses when another policy has come into force since the one that was looked at.
+pub(super) fn replace_policy(
+    world: &World,
+    over: &Prepared,
+    prepared: &Prepared,
+    message: &str,
+) -> Result<Decision, Refusal> {
+    if world.policy != *over {
+        return Err(Refusal::PolicyChanged);
+    }
+    if message.len() > LONGEST_MESSAGE {
+        return Err(Refusal::OutOfRange { what: "message", rule: "at most 500 bytes" });
+    }
+    set_policy(world, prepared, message)
 }
 
 fn find_role<'a>(world: &'a World, name: &str) -> Result<&'a Role, Refusal> {

@@ -195,7 +195,7 @@ async fn a_policy_that_fails_its_own_tests_is_refused_and_one_that_begins_to_fai
         (tests("22", "www"), 4, "alice@ -> www at tag:island (none yet): expected accepted, got denied"),
     ] {
         let problem =
-            house.admin.call(&policy::SET, &[], &policy::Text { policy: text.clone() }).await.unwrap_err();
+            house.admin.call(&policy::SET, &[], &policy::Edit::of(&text).accepting()).await.unwrap_err();
         assert_eq!(problem.status, 422);
         assert_eq!((problem.errors.len(), problem.errors[0].line), (1, line), "{problem:?}");
         assert!(problem.errors[0].message.contains(said), "{problem:?}");

@@ -25,7 +25,7 @@ async fn a_text_that_is_no_policy_changes_nothing() {
         "{\"acls\": [{\"action\": \"accept\"}]}",
     ];
     for text in texts {
-        let input = policy::Text { policy: text.into() };
+        let input = policy::Edit::of(text);
         let problem = house.admin.call(&policy::SET, &[], &input).await.unwrap_err();
         assert!(problem.status == 422 || problem.status == 400, "{text:?}: {problem:?}");
         assert_eq!(house.admin.call(&policy::GET, &[], &()).await.unwrap().policy, POLICY);

@@ -1,0 +1,112 @@
+//! What questions about policies are asked of: texts, and the devices that there are.
+
+mod excerpt;
+mod snapshot;
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use api::policy::{GET, VERSION};
+use policy::{Document, MAX_BYTES, PolicyErrors};
+
+use crate::talk::{Context, Failure};
+
+pub use excerpt::excerpt;
+pub use snapshot::{Nodes, devices};
+
+/// Where a policy's text comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// The policy in force.
+    Live,
+    /// One that was in force.
+    Version(u64),
+    /// A file, `-` for standard input.
+    File(PathBuf),
+}
+
+impl FromStr for Source {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("version:") {
+            Some(number) => number.parse().map(Self::Version).map_err(|_| {
+                "a version is written version:3; `meshctl policy history` shows them".to_owned()
+            }),
+            None if text == "live" => Ok(Self::Live),
+            None => Ok(Self::File(text.into())),
+        }
+    }
+}
+
+impl Source {
+    /// Whether it comes from a server.
+    pub fn is_live(&self) -> bool {
+        !matches!(self, Self::File(_))
+    }
+
+    /// What to call it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Live => "the policy in force".to_owned(),
+            Self::Version(number) => format!("version {number}"),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// The text.
+    pub async fn text(&self, context: &Context) -> Result<String, Failure> {
+        match self {
+            Self::Live => Ok(context.read(&GET, &[], &()).await?.policy),
+            Self::Version(number) => Ok(context.read(&VERSION, &[&number.to_string()], &()).await?.policy),
+            Self::File(path) => read(path),
+        }
+    }
+
+    /// The policy; one that was never set denies everything.
+    pub async fn document(&self, context: &Context) -> Result<Document, Failure> {
+        let text = self.text(context).await?;
+        let text = if text.is_empty() && self.is_live() { "{}".to_owned() } else { text };
+        Document::parse(&text).map_err(|errors| mistaken(&self.name(), &text, &errors))
+    }
+}
+
+/// A policy's text. What is no text is refused with the place.
+pub fn read(path: &Path) -> Result<String, Failure> {
+    let limit = MAX_BYTES as u64 * 64;
+    let failed = |e: io::Error| Failure::failed(format!("cannot read {}: {e}", path.display()));
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    } else {
+        File::open(path).map_err(failed)?.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    }
+    if bytes.len() as u64 > limit {
+        return Err(Failure::failed(format!("{} is longer than {limit} bytes", path.display())));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let start = good.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(&good[start..]).chars().count() + 1;
+        Failure::failed(format!("{}:{line}:{column}: this is not UTF-8 text", path.display()))
+            .hint("save the file as UTF-8")
+            .code("policy_invalid")
+    })
+}
+
+/// A policy that cannot be asked anything.
+pub fn mistaken(name: &str, text: &str, errors: &PolicyErrors) -> Failure {
+    let failure = Failure::failed(format!("{name} is no policy")).code("policy_invalid");
+    errors.iter().take(20).fold(failure, |failure, error| {
+        let words = excerpt(name, text, error).replace('\n', "\n  ").trim_end().to_owned();
+        let value = serde_json::json!({
+            "line": error.line, "column": error.column, "message": error.message, "hint": error.hint,
+        });
+        failure.place(words, value)
+    })
+}
