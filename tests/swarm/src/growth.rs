@@ -100,6 +100,9 @@ pub async fn run(args: &GrowthArgs) -> Result<Growth> {
     rest(&mut rungs).await?;
     let mut open: Vec<_> = Event::ALL.to_vec();
     for series in 0..SERIES {
+        if open.is_empty() {
+            break;
+        }
         for round in 0..ROUNDS {
             say(&format!("series {series}, round {round}: {} kinds of events", open.len()));
             for event in &open {

@@ -94,11 +94,12 @@ impl Relayed {
 
     /// Everybody leaves; all of them are judged.
     pub async fn leave(self) -> Result<Verdict> {
-        let mut models_wrong = 0;
         let models_checked = self.visitors.len();
-        for visitor in self.visitors {
-            drop(visitor.outgoing);
-            models_wrong += usize::from(visitor.visiting.await? > 0);
+        // All are told before the first one goes, so that nobody hears of a partner that has gone.
+        let visiting: Vec<_> = self.visitors.into_iter().map(|visitor| visitor.visiting).collect();
+        let mut models_wrong = 0;
+        for visiting in visiting {
+            models_wrong += usize::from(visiting.await? > 0);
         }
         Ok(Verdict { models_checked, models_wrong })
     }

@@ -81,6 +81,7 @@ impl Visit {
         let mut wrong = 0;
         while wrong < PATIENCE {
             let done = tokio::select! {
+                biased;
                 packet = packets.recv() => match packet {
                     Some(packet) => self.send(packet).await,
                     None => break,
