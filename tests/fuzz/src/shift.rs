@@ -150,7 +150,9 @@ fn report(found: Option<Finding>, done: String, send: &std::sync::mpsc::Sender<S
         Some(Finding::Law(text) | Finding::Died(text)) => (FOUND, format!("law {text}")),
         Some(Finding::Endless(_)) => (FOUND, "law endless".to_owned()),
     };
-    let _ = send.send(text);
+    // A pipe holds so much before anybody reads it.
+    let end = text.floor_char_boundary(16 << 10);
+    let _ = send.send(text[..end].to_owned());
     code
 }
 

@@ -125,6 +125,14 @@ fn nothing_is_found_in_the_house() {
     assert!(output.status.success(), "{}{}", said(&output), String::from_utf8_lossy(&output.stderr));
 }
 
+/// Without seeds a target would try nothing of worth, and find nothing.
+#[test]
+fn every_target_has_seeds() {
+    for (target, least) in fuzz::targets().iter().zip([4, 12, 3, 300, 20, 10, 5, 10]) {
+        assert!(target.seeds().len() >= least, "{} has {} seeds", target.name(), target.seeds().len());
+    }
+}
+
 #[test]
 fn an_unknown_target_is_named() {
     let output = fuzz(Path::new("."), &["polcy"]);
