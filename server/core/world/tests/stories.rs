@@ -327,3 +327,20 @@ fn a_node_key_stays_its_machines_after_rotation_and_deletion() {
     }
     tale.register(1, DEV);
 }
+
+/// A policy matches logins in any letter case; two people whom it cannot tell apart would share what it gives.
+#[test]
+fn letter_case_makes_no_other_person() {
+    let mut tale = Tale::begin();
+    let create = |login: &str| Command::CreateUser { login: login.into(), display_name: String::new() };
+    tale.say(create("alice@example.com"));
+    tale.say(create("bob"));
+    let bob = tale.world.user_by_login("bob").unwrap().id;
+    for wish in
+        [create("Alice@Example.com"), Command::RenameUser { id: bob, login: "ALICE@example.com".into() }]
+    {
+        let refusal = Draft::new(&tale.world).step(&wish, Context { now: tale.now, rng: 7 }).unwrap_err();
+        assert_eq!(refusal.code(), "exists");
+    }
+    tale.say(Command::RenameUser { id: bob, login: "Bob".into() });
+}

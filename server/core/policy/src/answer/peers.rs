@@ -38,6 +38,13 @@ struct Link<'a> {
     acl: Option<&'a Acl>,
 }
 
+impl<'a> Link<'a> {
+    /// Tags of the routers that may carry it; empty is any.
+    fn via(self) -> &'a [ident::Tag] {
+        self.acl.map(|acl| acl.via.as_slice()).unwrap_or_default()
+    }
+}
+
 impl Tailnet<'_> {
     /// The node itself.
     pub(crate) fn own(&self, node: &Device) -> Peer {
@@ -75,7 +82,9 @@ impl Tailnet<'_> {
     fn reaches(&self, a: &Device, b: &Device) -> bool {
         self.policy.opens_all
             || self.any_link(|link| {
-                let own = link.to.contains(&&Alias::Own) && a.person().is_some() && a.person() == b.person();
+                let is_own = a.person().is_some() && a.person() == b.person();
+                // A router carries networks, nobody's own devices.
+                let own = is_own && link.to.contains(&&Alias::Own) && link.via().is_empty();
                 self.is_among(link.from, a) && (own || self.is_opened(link, b))
             })
     }
@@ -89,7 +98,7 @@ impl Tailnet<'_> {
     }
 
     fn is_opened(&self, link: Link, node: &Device) -> bool {
-        let via = link.acl.map(|acl| acl.via.as_slice()).unwrap_or_default();
+        let via = link.via();
         if !via.is_empty() {
             let carries = |alias: &&Alias| {
                 let internet = **alias == Alias::Internet && node.is_exit_node();
@@ -116,8 +125,10 @@ impl Tailnet<'_> {
     fn uses_exit(&self, node: &Device, route: &IpNet, exit: &Device) -> bool {
         let opens = |link: Link| {
             let all = |alias: &Alias| literals(alias).contains(&span::of(route));
-            let wide = |alias: &&Alias| matches!(alias, Alias::Any | Alias::Internet) || all(alias);
-            let via = link.acl.map(|acl| acl.via.as_slice()).unwrap_or_default();
+            let wide = |alias: &&Alias| {
+                matches!(alias, Alias::Any | Alias::Internet | Alias::Anywhere) || all(alias)
+            };
+            let via = link.via();
             let by_this = via.is_empty() || via.iter().any(|tag| exit.tags.contains(tag));
             by_this && self.is_among(link.from, node) && link.to.iter().any(wide)
         };

@@ -1,4 +1,5 @@
-//! A page: prose with fenced blocks. A `hujson` block begins a scene; `nodes` holds for the scenes that follow it.
+//! A page: prose with fenced blocks. A `hujson` block begins a scene; `nodes` and `people` hold for the scenes that
+//! follow them.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -6,10 +7,24 @@ use ident::Tag;
 use ipnet::IpNet;
 use policy::Subject;
 
+/// Who plays a scene.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// The compiled rules of a running server, where it takes the policy, and the whole language.
+    Both,
+    /// `hujson server`
+    Server,
+    /// `hujson language`
+    Language,
+}
+
 /// A policy, the nodes it applies to and what is expected.
 pub struct Scene {
     pub line: usize,
     pub policy: String,
+    pub reading: Reading,
+    /// Logins with the roles of these people.
+    pub people: Vec<(String, Vec<String>)>,
     pub nodes: Vec<Node>,
     pub expect: Vec<String>,
 }
@@ -34,14 +49,23 @@ impl Node {
 
 pub fn scenes(page: &str) -> Vec<Scene> {
     let mut scenes: Vec<Scene> = Vec::new();
-    let mut nodes = Vec::new();
+    let (mut nodes, mut people) = (Vec::new(), Vec::new());
     for (line, kind, body) in blocks(page) {
         match kind.as_str() {
-            "hujson" => scenes.push(Scene { line, policy: body, nodes: Vec::new(), expect: Vec::new() }),
+            "hujson" | "hujson server" | "hujson language" => {
+                let reading = match kind.as_str() {
+                    "hujson" => Reading::Both,
+                    "hujson server" => Reading::Server,
+                    _ => Reading::Language,
+                };
+                let (people, nodes, expect) = (Vec::new(), Vec::new(), Vec::new());
+                scenes.push(Scene { line, policy: body, reading, people, nodes, expect });
+            }
+            "people" => people = body.lines().filter(|line| !line.trim().is_empty()).map(person).collect(),
             "nodes" => nodes = body.lines().filter(|line| !line.trim().is_empty()).map(node).collect(),
             "expect" => {
                 let scene = scenes.last_mut().expect("a policy before what it gives");
-                scene.nodes = nodes.clone();
+                (scene.nodes, scene.people) = (nodes.clone(), people.clone());
                 scene.expect.extend(body.lines().map(str::to_owned).filter(|line| !line.trim().is_empty()));
             }
             other => panic!("line {line}: a block of kind {other:?}"),
@@ -66,6 +90,11 @@ fn blocks(page: &str) -> Vec<(usize, String, String)> {
     }
     assert!(open.is_none(), "a block has no end");
     blocks
+}
+
+fn person(line: &str) -> (String, Vec<String>) {
+    let mut words = line.split_whitespace().map(str::to_owned);
+    (words.next().unwrap(), words.collect())
 }
 
 fn node(line: &str) -> Node {

@@ -18,7 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use ident::Tag;
 use policy::{Compiled, Destination, Policy, Rule, Target};
 
-use crate::page::{Node, Scene};
+use crate::{
+    facts,
+    page::{Node, Scene},
+};
 
 type Wrong = Vec<String>;
 
@@ -59,14 +62,14 @@ pub fn play(scene: &Scene) -> Wrong {
             "lets" => login::lets(scene, &compiled, node),
             _ => gets(scene, &compiled, node),
         };
-        if found != expected {
+        if facts::of(&found) != facts::of(&expected) {
             wrong.push(format!("{name} {verb} {found:?}, expected {expected:?}"));
         }
     }
     wrong
 }
 
-fn refused(scene: &Scene, errors: &policy::PolicyErrors) -> Wrong {
+pub fn refused(scene: &Scene, errors: &policy::PolicyErrors) -> Wrong {
     let mut expected = scene.expect.iter();
     let mut wrong = Wrong::new();
     for error in errors.iter() {

@@ -18,7 +18,7 @@ pub(super) fn create(
     if let Some(known) = world.user_by_login(login).filter(|u| u.display_name == display_name) {
         return Ok(Decision::nothing(Answer::User(known.id)));
     }
-    check_login(world, login)?;
+    check_login(world, login, None)?;
     let id = world.next_ids().user;
     let user = User { id, login: login.to_owned(), display_name, created: ctx.now };
     Ok(Decision::one(DurableEvent::UserCreated { user }, Answer::User(id)))
@@ -29,7 +29,7 @@ pub(super) fn rename(world: &World, id: UserId, login: &str) -> Result<Decision,
     if user.login == login {
         return Ok(Decision::nothing(Answer::User(id)));
     }
-    check_login(world, login)?;
+    check_login(world, login, Some(id))?;
     Ok(Decision::one(DurableEvent::UserRenamed { user: id, login: login.to_owned() }, Answer::User(id)))
 }
 
@@ -49,14 +49,16 @@ pub(super) fn find(world: &World, id: UserId) -> Result<&User, Refusal> {
     world.users.get(&id).map(AsRef::as_ref).ok_or(Refusal::NotFound { noun: "user", name: id.to_string() })
 }
 
-fn check_login(world: &World, login: &str) -> Result<(), Refusal> {
+/// A login that nobody but this person has. Policies match logins in any letter case, so case makes no other login.
+fn check_login(world: &World, login: &str, person: Option<UserId>) -> Result<(), Refusal> {
     let plain = login.chars().all(|c| c.is_ascii_alphanumeric() || "._-+@".contains(c));
     let starts = login.starts_with(|c: char| c.is_ascii_alphanumeric());
     let number = login.bytes().all(|b| b.is_ascii_digit());
     if number || !plain || !starts || login.len() > 254 || login.matches('@').count() > 1 {
         return Err(Refusal::BadName { noun: "user", name: login.to_owned(), rule: LOGIN });
     }
-    match world.user_by_login(login) {
+    let mut others = world.users.values().filter(|user| Some(user.id) != person);
+    match others.find(|user| user.login.eq_ignore_ascii_case(login)) {
         Some(_) => Err(Refusal::Exists { noun: "user", name: login.to_owned() }),
         None => Ok(()),
     }
