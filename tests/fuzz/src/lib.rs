@@ -11,11 +11,11 @@ mod mutate;
 mod pool;
 mod shift;
 mod shrink;
-mod target;
+mod targets;
 mod watch;
 
 pub use campaign::{Limits, campaign, judge};
 pub use dice::Dice;
 pub use finding::Finding;
 pub use shift::{Shift, Verdict, alone, inside, shift};
-pub use target::{Outcome, Target, broken, targets};
+pub use targets::{Outcome, Target, broken, targets};
