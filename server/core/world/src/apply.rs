@@ -233,7 +233,7 @@ impl Draft {
         for node in nodes {
             let mut changed = (*node).clone();
             self.classify(&mut changed);
-            if changed.auto_routes != node.auto_routes {
+            if changed.auto_routes != node.auto_routes || changed.badge != node.badge {
                 changed.rev = self.world.version;
             }
             self.world.nodes.put(changed);

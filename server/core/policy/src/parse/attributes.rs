@@ -9,8 +9,8 @@ use jsonc_parser::{
 };
 
 use crate::{
-    alias::{Alias, Mistake, Names, Side, mistake, network, not_yet},
-    parse::{hujson::Report, json},
+    alias::{Alias, Mistake, Names, Side, mistake, network},
+    parse::{grants::escapes, hujson::Report, json},
     policy::Attribute,
 };
 
@@ -38,12 +38,7 @@ fn attribute(object: &Object, names: &Names, report: &mut Report) -> Attribute {
     let mut targets = Vec::new();
     for (at, text) in field("target").map(|value| report.texts(value, "target")).unwrap_or_default() {
         match Alias::parse(text, Side::Source, names) {
-            Ok(alias) => {
-                if matches!(alias, Alias::Role(_) | Alias::Shared | Alias::Service(_)) {
-                    report.unserved(at, not_yet(text));
-                }
-                targets.push(alias);
-            }
+            Ok(alias) => targets.push(alias),
             Err(Mistake { message, hint }) => report.say(at, format!("target={message}"), hint),
         }
     }
@@ -57,7 +52,11 @@ fn attribute(object: &Object, names: &Names, report: &mut Report) -> Attribute {
     }
     let mut apps = BTreeMap::new();
     for member in field("app").map(|value| report.members(value, "app")).unwrap_or_default() {
-        apps.insert(member.name.as_str().to_owned(), json::plain(&member.value));
+        let (name, value) = (member.name.as_str(), json::plain(&member.value));
+        if json::needs_escapes(name) || json::has_escapes(&value) {
+            report.unserved(member.start(), escapes(name));
+        }
+        apps.insert(name.to_owned(), value);
     }
     Attribute { targets, names: names.into_iter().map(|(_, text)| text.to_owned()).collect(), apps, pools }
 }

@@ -180,7 +180,8 @@ fn caps(value: &Value, report: &mut Report) -> BTreeMap<String, serde_json::Valu
     caps
 }
 
-fn escapes(name: &str) -> Mistake {
+/// What is wrong with parameters that some client would be told in other words.
+pub(crate) fn escapes(name: &str) -> Mistake {
     mistake(
         format!("app {name:?}: quotes, backslashes and control characters cannot be told to every client"),
         "write it without them; nothing of the policy is ever changed on the way",

@@ -125,12 +125,7 @@ fn aliases(value: &Value, side: Side, names: &Names, report: &mut Report) -> Vec
     let mut found = Vec::new();
     for (at, text) in report.texts(value, key) {
         match Alias::parse(text, side, names) {
-            Ok(alias) if fits(&alias, side) => {
-                if matches!(alias, Alias::Role(_)) {
-                    report.unserved(at, not_yet(text));
-                }
-                found.push(alias);
-            }
+            Ok(alias) if fits(&alias, side) => found.push(alias),
             Ok(_) => report.say(at, format!("invalid {key} {text:?}"), None),
             Err(Mistake { message, hint }) => report.say(at, format!("{key}={message}"), hint),
         }

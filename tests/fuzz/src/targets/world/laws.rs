@@ -45,6 +45,7 @@ pub(super) fn reload(tailnet: &Tailnet) -> Result<(), String> {
             auth_keys: world.auth_keys.values().map(|key| (**key).clone()).collect(),
             api_keys: world.api_keys.values().map(|key| (**key).clone()).collect(),
             nodes,
+            bound: world.bound.iter().map(|(key, machine)| (*key, *machine)).collect(),
             primaries: world.primaries.iter().map(|(prefix, node)| (*prefix, *node)).collect(),
             policy: world.policy.clone(),
             next: world.next_ids(),

@@ -185,7 +185,7 @@ impl Tailnet {
 }
 
 pub(in crate::targets) fn context(now: Timestamp) -> Context {
-    Context { now }
+    Context { now, rng: now.as_second().unsigned_abs() }
 }
 
 fn policy(number: usize) -> Result<Command, String> {
