@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{event::Event, slope::median};
+use super::{event::Event, slope::least};
 use crate::{
     fleet::{Arrival, Fleet, Plan, Verdict, progress},
     target::Target,
@@ -77,7 +77,7 @@ impl Rung {
     }
 
     pub fn idle_ms_per_s(&self) -> f64 {
-        median(&self.rests) * 1000.0
+        least(&self.rests) * 1000.0
     }
 
     /// Has some events of this kind happen, and notes what each cost beyond idling.
@@ -87,15 +87,15 @@ impl Rung {
         let done = event.happen(&self.target, &self.fleet, &devices, &keys).await;
         done.with_context(|| format!("{event:?} among {}", self.nodes()))?;
         let now = self.read()?;
-        let idling = (now.at - then.at).as_secs_f64() * median(&self.rests);
+        let idling = (now.at - then.at).as_secs_f64() * least(&self.rests);
         let each = ((now.cpu - then.cpu).as_secs_f64() - idling) / devices.len() as f64;
         self.costs_ms.entry(event).or_default().push(each * 1000.0);
         Ok(())
     }
 
-    /// The costs of all turns so far.
-    pub fn costs_ms(&self, event: Event) -> &[f64] {
-        self.costs_ms.get(&event).map_or(&[], Vec::as_slice)
+    /// The costs of all turns since the last call.
+    pub fn take_costs_ms(&mut self, event: Event) -> Vec<f64> {
+        self.costs_ms.remove(&event).unwrap_or_default()
     }
 
     /// Judges what everybody holds, and ends the server.

@@ -10,13 +10,6 @@ pub fn slope(points: &[(usize, f64)]) -> Option<f64> {
     fit::slope(&points.iter().map(|(x, y)| ((*x as f64).ln(), y.ln())).collect::<Vec<_>>())
 }
 
-/// The one in the middle, of two in the middle the smaller; of none, not a number.
-pub fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
-}
-
 /// The smallest; of none, not a number.
 pub fn least(values: &[f64]) -> f64 {
     values.iter().copied().min_by(f64::total_cmp).unwrap_or(f64::NAN)
@@ -37,10 +30,9 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_and_the_least() {
-        assert_eq!((median(&[3.0, 1.0, 2.0]), median(&[4.0, 1.0])), (2.0, 1.0));
+    fn the_least() {
         assert_eq!(least(&[3.0, 1.0, 2.0]), 1.0);
-        assert!(median(&[]).is_nan() && least(&[]).is_nan());
+        assert!(least(&[]).is_nan());
     }
 
     proptest! {
