@@ -52,7 +52,7 @@ pub struct SetAside {
     pub id: u64,
     /// When it was found.
     pub found: Timestamp,
-    /// `node`, `user`, `role`, `key` or `apikey`.
+    /// `node`, `user`, `role`, `key`, `apikey` or `policy`.
     pub noun: String,
     /// Its name, or else its id, where these can be read.
     pub name: String,
@@ -67,6 +67,7 @@ impl SetAside {
         match self.noun.as_str() {
             "node" => "let the device register again with a key, or restore a backup",
             "user" => "create the person again with `meshctl user create`, or restore a backup",
+            "policy" => "see whether the one in force is right: `meshctl policy history` has those before it",
             "role" => "set the role again with `meshctl role set`, or restore a backup",
             _ => "make a new one and revoke what used it, or restore a backup",
         }

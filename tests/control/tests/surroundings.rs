@@ -17,7 +17,7 @@ mod journal;
 mod local;
 #[path = "surroundings/origin.rs"]
 mod origin;
-#[path = "surroundings/plain_http.rs"]
+#[path = "surroundings/secure/plain_http.rs"]
 mod plain_http;
 #[path = "surroundings/relayed.rs"]
 mod relayed;

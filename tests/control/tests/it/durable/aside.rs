@@ -21,7 +21,12 @@ async fn what_a_start_sets_aside_is_told_with_its_remedy() {
 
     let database = folder.path().join("mesh.db");
     let mut bytes = fs::read(&database).unwrap();
-    for (good, bad) in [(r#""login":"bobby""#, r#""lo!in":"bobby""#), (r#""acls": ["#, r#""acls": {"#)] {
+    // The policy twice: as it stands, and as the log has it.
+    for (good, bad) in [
+        (r#""login":"bobby""#, r#""lo!in":"bobby""#),
+        (r#""acls": ["#, r#""acls": {"#),
+        (r#"\"acls\": ["#, r#"\"acls\": {"#),
+    ] {
         let at: Vec<_> =
             (0..bytes.len() - good.len()).filter(|i| bytes[*i..].starts_with(good.as_bytes())).collect();
         assert!(!at.is_empty(), "{good}");
