@@ -101,7 +101,11 @@ async fn listen<IO: AsyncRead>(seat: &Seat, mut reader: FrameReader<IO>) -> Resu
         let arrived = loop {
             match reader.decoded() {
                 Ok(Some(Frame::SendPacket { to, packet })) => sorter.pass_on(to, packet).await,
-                Ok(Some(Frame::Ping(data))) => seat.outbox.pong(data),
+                Ok(Some(Frame::Ping(data))) => {
+                    // The answer means that what came before is dealt with.
+                    sorter.flush().await;
+                    seat.outbox.pong(data);
+                }
                 Ok(Some(Frame::ClientInfo { .. })) => break Err(Ended::OutOfTurn),
                 // Words of servers, and of clients about themselves, ask for nothing.
                 Ok(Some(_)) => {}
