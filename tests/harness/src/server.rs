@@ -23,6 +23,8 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use wire::ServerKeys;
 
+use crate::Dialect;
+
 /// Where a server is and what its key is; shared by all clients of it.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -30,6 +32,8 @@ pub struct Server {
     port: u16,
     tls: Option<Arc<ClientConfig>>,
     pub key: MachineKey,
+    /// Strict unless told otherwise.
+    pub dialect: Dialect,
 }
 
 impl Server {
@@ -43,6 +47,7 @@ impl Server {
             port: url.port_u16().unwrap_or(if secure { 443 } else { 80 }),
             tls,
             key: MachineKey::from_bytes([1; 32])?,
+            dialect: Dialect::default(),
         };
         let (status, body) = server.get(&format!("/key?v={}", wire::CapVer::OURS)).await?;
         ensure!(status == StatusCode::OK, "/key answered {status}");

@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::topology::Topology;
+use crate::{
+    compare::{CompareArgs, course::CourseArgs},
+    relay_load::RelayArgs,
+    stun_load::StunArgs,
+    topology::Topology,
+};
 
 /// Up to so many clients, all of them are full models unless told otherwise; above that, fewer.
 const ALL_ARE_WITNESSES: usize = 1000;
@@ -31,6 +36,14 @@ pub enum Verb {
     },
     /// Holds a scenario for some time and prints what it cost
     Run(RunArgs),
+    /// Sends packets through a relay and prints what they cost it
+    Relay(RelayArgs),
+    /// Asks a server for addresses and prints what that costs it
+    Stun(StunArgs),
+    /// Goes through everything that is compared, one line of JSON a step
+    Course(CourseArgs),
+    /// Runs the same loads on our server, headscale and derper; see tests/swarm/compare
+    Compare(CompareArgs),
     /// Drops, repeats and alters one delta on its way to a client: each must be found wrong
     SelfTest {
         /// The meshctl to start on a fresh data folder [default: the one beside this program]
@@ -68,6 +81,9 @@ pub struct RunArgs {
     /// A running server without devices, at http://host:port, which is not measured itself
     #[arg(long, value_name = "URL", requires = "key_file", conflicts_with = "spawn")]
     pub server: Option<String>,
+    /// Its process on this machine: it is measured after all
+    #[arg(long, value_name = "PID", requires = "server")]
+    pub server_pid: Option<u32>,
     /// Its reusable keys, one a line, for tag:swarm-0, tag:swarm-1 and so on, or one for all; ephemeral for join
     #[arg(long, value_name = "F", requires = "server")]
     pub key_file: Option<PathBuf>,

@@ -5,16 +5,19 @@
 
 mod args;
 mod bench;
+mod compare;
 mod fleet;
 mod gauge;
 mod handshake;
 mod ledger;
 mod listener;
 mod mark;
+mod relay_load;
 mod report;
 mod scenario;
 mod self_test;
 mod server;
+mod stun_load;
 mod target;
 mod topology;
 
@@ -46,6 +49,10 @@ fn run(cli: Cli) -> Result<bool> {
     match cli.verb {
         Verb::Bench { fleet, changes } => print(&runtime.block_on(bench::run(&fleet, changes))?, fleet.json),
         Verb::Run(run) => print(&runtime.block_on(scenario::run(&run))?, run.fleet.json),
+        Verb::Relay(load) => print(&runtime.block_on(relay_load::run(&load))?, load.json),
+        Verb::Stun(load) => print(&runtime.block_on(stun_load::run(&load))?, load.json),
+        Verb::Course(course) => runtime.block_on(compare::course::run(&course)),
+        Verb::Compare(all) => runtime.block_on(compare::run(&all)),
         Verb::SelfTest { spawn, nodes, json } => {
             print(&runtime.block_on(self_test::run(&args::program(spawn.as_ref())?, nodes))?, json)
         }

@@ -1,7 +1,7 @@
 //! `swarm run`: one kind of life for some time, and what it cost.
 
-mod join;
-mod life;
+pub mod join;
+pub mod life;
 mod outcome;
 
 use std::{
@@ -21,7 +21,7 @@ use outcome::Meter;
 pub use outcome::Outcome;
 
 /// After the last change, what is under way must have arrived within that.
-const DELIVERED_WITHIN: Duration = Duration::from_secs(120);
+pub const DELIVERED_WITHIN: Duration = Duration::from_secs(120);
 /// A connection without progress is cut after a minute: nobody stalls for that long.
 const STALLED_AT_MOST: Duration = Duration::from_secs(50);
 

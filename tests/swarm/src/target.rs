@@ -7,7 +7,7 @@ use ident::Secret;
 
 use crate::{
     args::{RunArgs, program},
-    gauge::Memory,
+    gauge::{Gauge, Memory},
     server::{Admin, Server},
     topology::{Phase, Topology},
 };
@@ -17,6 +17,7 @@ pub struct Target {
     pub url: String,
     pub keys: Keys,
     server: Option<Server>,
+    gauge: Option<Gauge>,
 }
 
 /// Lets devices in.
@@ -34,7 +35,12 @@ impl Target {
         let server = Server::spawn(program).await?;
         let admin = server.admin()?;
         admin.prepare(topology).await.with_context(|| server.log())?;
-        Ok(Self { url: server.url.clone(), keys: Keys::Minted(admin), server: Some(server) })
+        Ok(Self {
+            url: server.url.clone(),
+            keys: Keys::Minted(admin),
+            gauge: Some(server.gauge()),
+            server: Some(server),
+        })
     }
 
     /// What the command line names.
@@ -42,10 +48,21 @@ impl Target {
         match (&args.server, &args.key_file) {
             (Some(url), Some(file)) => {
                 let keys = Keys::read(file, args.topology)?;
-                Ok(Self { url: url.clone(), keys, server: None })
+                let gauge = args.server_pid.map(Gauge::of);
+                Ok(Self { url: url.clone(), keys, server: None, gauge })
             }
             _ => Self::spawn(&program(args.fleet.spawn.as_ref())?, args.topology).await,
         }
+    }
+
+    /// A running server, with keys of its own and a process on this machine.
+    pub fn given(url: &str, keys: Keys, pid: u32) -> Self {
+        Self { url: url.to_owned(), keys, server: None, gauge: Some(Gauge::of(pid)) }
+    }
+
+    /// Its process, when that is known.
+    pub fn gauge(&self) -> Option<Gauge> {
+        self.gauge
     }
 
     /// Puts the policy of this phase in force.
@@ -56,14 +73,14 @@ impl Target {
         }
     }
 
-    /// CPU time used so far, of a server that swarm started.
+    /// CPU time used so far, of a server whose process is known.
     pub fn cpu(&self) -> Result<Option<Duration>> {
-        self.server.as_ref().map(|s| s.gauge().cpu()).transpose()
+        self.gauge.map(Gauge::cpu).transpose()
     }
 
     /// Likewise its memory.
     pub fn memory(&self) -> Result<Option<Memory>> {
-        self.server.as_ref().map(|s| s.gauge().memory()).transpose()
+        self.gauge.map(Gauge::memory).transpose()
     }
 
     /// What came of a run, unless the server has ended.
@@ -76,7 +93,8 @@ impl Target {
 }
 
 impl Keys {
-    fn read(file: &Path, topology: Topology) -> Result<Self> {
+    /// Those that a file holds, one a line.
+    pub fn read(file: &Path, topology: Topology) -> Result<Self> {
         let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
         Self::given(&text, topology).with_context(|| file.display().to_string())
     }
