@@ -134,15 +134,15 @@ async fn steps(args: &CourseArgs, target: &Target, gauge: Gauge) -> Result<()> {
 
     let fleet = Arc::new(fleet);
     ledger.forget_delays();
-    let clock = Clock::start("join", gauge)?;
-    let length = Duration::from_secs(GUESTS_SECONDS.into());
-    let changes = join::join(&fleet, &target.keys, length, GUESTS_RATE).await?;
+    let clock = Clock::start("churn", gauge)?;
+    let changes = life::churn(&fleet, Duration::from_secs(args.seconds.into()), CHURN_RATE).await?;
     settled_or_complained(&fleet).await;
     tell(&clock.stop(&fleet, changes)?)?;
 
     ledger.forget_delays();
-    let clock = Clock::start("churn", gauge)?;
-    let changes = life::churn(&fleet, Duration::from_secs(args.seconds.into()), CHURN_RATE).await?;
+    let clock = Clock::start("join", gauge)?;
+    let length = Duration::from_secs(GUESTS_SECONDS.into());
+    let changes = join::join(&fleet, &target.keys, length, GUESTS_RATE).await?;
     settled_or_complained(&fleet).await;
     tell(&clock.stop(&fleet, changes)?)?;
 
