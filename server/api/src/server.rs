@@ -104,4 +104,22 @@ pub struct Relay {
     pub stun_port: Option<u16>,
     /// Devices connected to it.
     pub connected: u64,
+    /// What it has passed on since it started.
+    #[serde(default)]
+    pub traffic: RelayTraffic,
+}
+
+/// Packets that came to a relay, and what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayTraffic {
+    /// Handed to the connection of their addressee.
+    pub packets: u64,
+    /// Bytes in those.
+    pub bytes: u64,
+    /// Dropped because the addressee takes less than is sent to it.
+    pub dropped_queue_full: u64,
+    /// Dropped because the addressee is not connected.
+    pub dropped_not_here: u64,
+    /// Dropped because the addressee left before they were written.
+    pub dropped_left: u64,
 }

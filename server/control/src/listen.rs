@@ -22,7 +22,7 @@ use tower::ServiceExt;
 use crate::{
     arrival::{Proven, Stopping},
     quota::{Party, Pass, Quota, Rate},
-    relay::{Relay, Sniffed, sniff},
+    relay::{Gulp, Relay, Sniffed, sniff},
 };
 pub use local::{bind_local, serve_local};
 pub use tls::{TlsError, from_files, from_self_signed};
@@ -110,7 +110,7 @@ impl Listener {
             .set_tcp_keepalive(&TcpKeepalive::new().with_time(QUIET).with_interval(PROBE));
         match self.tls.clone() {
             None => self.sniffed(stream, remote, pass).await,
-            Some(acceptor) => match timeout(TLS_WITHIN, acceptor.accept(stream)).await {
+            Some(acceptor) => match timeout(TLS_WITHIN, acceptor.accept(Gulp::new(stream))).await {
                 Ok(Ok(stream)) => self.sniffed(stream, remote, pass).await,
                 Ok(Err(e)) => tracing::debug!(%remote, error = %e, "TLS handshake failed"),
                 Err(_) => tracing::debug!(%remote, "TLS handshake took too long"),

@@ -6,12 +6,19 @@
 
 pub mod certificate;
 mod connection;
+mod gulp;
 mod outbox;
+mod reader;
 mod routes;
+mod scratch;
 mod sniff;
+mod sorter;
 pub mod stun;
 mod switch;
+mod tally;
 
+pub use gulp::Gulp;
 pub use routes::{BootstrapNames, routes};
 pub use sniff::{Rewind, Sniffed, sniff};
 pub use switch::{Admission, Relay};
+pub use tally::Traffic;

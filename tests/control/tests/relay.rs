@@ -168,6 +168,34 @@ async fn only_disco_learns_who_is_not_here_and_not_often() {
 }
 
 #[tokio::test]
+async fn packets_are_counted_and_drops_by_reason() {
+    let house = open().await;
+    let (mut a, mut b) = pair(&house).await;
+    let absent = key_pair(9).public();
+    for _ in 0..3 {
+        a.send(b.key, b"12345").await;
+        a.send(absent, b"lost").await;
+    }
+    a.expect_nothing().await;
+    for _ in 0..3 {
+        b.expect(a.key, b"12345").await;
+    }
+    let traffic = house.relay.traffic();
+    assert_eq!((traffic.packets, traffic.bytes, traffic.not_here), (3, 15, 3));
+    assert_eq!((traffic.queue_full, traffic.left), (0, 0));
+
+    // Nobody reads: what waits in the relay is bounded, the rest is dropped and counted.
+    let sent = 2000;
+    for _ in 0..sent {
+        a.send(b.key, &[0; 60_000]).await;
+    }
+    a.expect_nothing().await;
+    let traffic = house.relay.traffic();
+    assert!(traffic.queue_full + traffic.not_here + traffic.left > 100, "{traffic:?}");
+    assert!(traffic.packets + traffic.not_here + traffic.left >= 6 + sent, "{traffic:?}");
+}
+
+#[tokio::test]
 async fn what_does_not_belong_here_ends_the_connection() {
     let house = open().await;
     let frames: [&[u8]; 6] = [

@@ -15,7 +15,7 @@ use noise::{Initiator, PrivateKey};
 use tokio::{io::AsyncReadExt, task::JoinHandle};
 use wire::{CapVer, MapRequest, MapResponse, RegisterRequest, RegisterResponse};
 
-use crate::{Channel, MapStream, Server, Socket};
+use crate::{Channel, Dialect, MapStream, Server, Socket};
 
 /// An answer that is no 200; tests look for it in the error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,7 @@ impl std::error::Error for Refused {}
 #[derive(Debug, Clone)]
 pub struct Client {
     sender: SendRequest<Full<Bytes>>,
+    dialect: Dialect,
     driver: Arc<Driver>,
 }
 
@@ -83,14 +84,14 @@ impl Client {
         }
         let (sender, connection) = http2.handshake(io).await?;
         let driver = tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender, driver: Arc::new(Driver(driver)) })
+        Ok(Self { sender, dialect: server.dialect, driver: Arc::new(Driver(driver)) })
     }
 
     /// Registers; an answer with an error text is an answer.
     pub async fn register(&self, request: &RegisterRequest) -> Result<RegisterResponse> {
         let body = self.ask("/machine/register", request.encode()?).await?;
         let body = body.into_body().collect().await?.to_bytes();
-        serde_json::from_slice(&body).context("the answer to a registration")
+        self.dialect.decode(&body).context("the answer to a registration")
     }
 
     /// Asks for one full map.
@@ -133,7 +134,7 @@ impl Client {
 
     async fn open(&self, request: &MapRequest) -> Result<MapStream> {
         let answer = self.ask("/machine/map", wire::encode(request)?).await?;
-        Ok(MapStream::new(answer.into_body(), request.wants_zstd(), self.driver.clone()))
+        Ok(MapStream::new(answer.into_body(), request.wants_zstd(), self.dialect, self.driver.clone()))
     }
 
     async fn ask(&self, path: &str, body: Vec<u8>) -> Result<Response<Incoming>> {

@@ -5,6 +5,7 @@
 
 mod channel;
 mod client;
+mod dialect;
 mod identity;
 mod map_stream;
 mod model;
@@ -12,6 +13,7 @@ mod server;
 
 pub use channel::Channel;
 pub use client::{Client, Refused};
+pub use dialect::Dialect;
 pub use identity::Identity;
 pub use map_stream::MapStream;
 pub use model::{Family, FoldError, Model, View};

@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use wire::MapResponse;
 
-use crate::client::Driver;
+use crate::{Dialect, client::Driver};
 
 /// Bytes of one message, packed or not, that a client would still take.
 const LARGEST: usize = 256 << 20;
@@ -18,14 +18,15 @@ const LARGEST: usize = 256 << 20;
 pub struct MapStream {
     body: Incoming,
     zstd: bool,
+    dialect: Dialect,
     received: BytesMut,
     keep_alives: u64,
     _driver: Arc<Driver>,
 }
 
 impl MapStream {
-    pub(crate) fn new(body: Incoming, zstd: bool, driver: Arc<Driver>) -> Self {
-        Self { body, zstd, received: BytesMut::new(), keep_alives: 0, _driver: driver }
+    pub(crate) fn new(body: Incoming, zstd: bool, dialect: Dialect, driver: Arc<Driver>) -> Self {
+        Self { body, zstd, dialect, received: BytesMut::new(), keep_alives: 0, _driver: driver }
     }
 
     /// The next message that says more than "I live"; `None` when the stream has ended. Safe to drop half-way.
@@ -62,8 +63,9 @@ impl MapStream {
     pub fn decode(&self, packed: &[u8]) -> Result<MapResponse> {
         let unpacked = if self.zstd { Some(unzip(packed)?) } else { None };
         let json = unpacked.as_deref().unwrap_or(packed);
-        ensure!(!json.contains(&b'\\'), "a message holds an escape");
-        serde_json::from_slice(json).context("a map message")
+        let plain = self.dialect != Dialect::Strict || !json.contains(&b'\\');
+        ensure!(plain, "a message holds an escape");
+        self.dialect.decode(json).context("a map message")
     }
 
     /// Bare keepalives that [`MapStream::next`] has passed over.

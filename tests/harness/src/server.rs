@@ -27,6 +27,8 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use wire::ServerKeys;
 
+use crate::Dialect;
+
 /// Where a server is and what its key is; shared by all clients of it.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -36,6 +38,8 @@ pub struct Server {
     /// Loopback addresses that connections come from in turn, and how many there were.
     sources: Option<(u8, Arc<AtomicUsize>)>,
     pub key: MachineKey,
+    /// Strict unless told otherwise.
+    pub dialect: Dialect,
 }
 
 impl Server {
@@ -50,6 +54,7 @@ impl Server {
             tls,
             sources: None,
             key: MachineKey::from_bytes([1; 32])?,
+            dialect: Dialect::default(),
         };
         let (status, body) = server.get(&format!("/key?v={}", wire::CapVer::OURS)).await?;
         ensure!(status == StatusCode::OK, "/key answered {status}");
@@ -59,7 +64,7 @@ impl Server {
 
     /// One without TLS whose key is known.
     pub fn at(host: &str, port: u16, key: MachineKey) -> Self {
-        Self { host: host.to_owned(), port, tls: None, sources: None, key }
+        Self { host: host.to_owned(), port, tls: None, sources: None, key, dialect: Dialect::default() }
     }
 
     /// Connects from 127.0.0.1, 127.0.0.2 and so on in turn, so that ports do not run out; for a server on 127.0.0.1.

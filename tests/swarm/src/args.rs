@@ -9,7 +9,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
-use crate::topology::Topology;
+use crate::{
+    compare::{CompareArgs, course::CourseArgs},
+    relay_load::RelayArgs,
+    stun_load::StunArgs,
+    topology::Topology,
+};
 pub use fleet::FleetArgs;
 pub use long::{GrowthArgs, SoakArgs};
 pub use run::{RunArgs, Scenario};
@@ -40,6 +45,14 @@ pub enum Verb {
          swarm run churn --server https://mesh.example.com --ca root.pem --key-file keys"
     ))]
     Run(RunArgs),
+    /// Sends packets through a relay and prints what they cost it
+    Relay(RelayArgs),
+    /// Asks a server for addresses and prints what that costs it
+    Stun(StunArgs),
+    /// Goes through everything that is compared, one line of JSON a step
+    Course(CourseArgs),
+    /// Runs the same loads on our server, headscale and derper; see tests/swarm/compare
+    Compare(CompareArgs),
     /// Drops, repeats and alters one delta on its way to a client: each must be found wrong
     #[command(after_help = examples("swarm self-test"))]
     SelfTest {

@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod compare;
 mod fleet;
 mod gauge;
 mod growth;
@@ -14,11 +15,13 @@ mod listener;
 mod mark;
 mod open_files;
 mod relay;
+mod relay_load;
 mod report;
 mod scenario;
 mod self_test;
 mod server;
 mod soak;
+mod stun_load;
 mod target;
 mod topology;
 
@@ -52,6 +55,10 @@ fn run(cli: Cli) -> Result<bool> {
         Verb::Run(run) => print(&runtime.block_on(scenario::run(&run))?, run.fleet.json),
         Verb::Growth(growth) => print(&runtime.block_on(growth::run(&growth))?, growth.json),
         Verb::Soak(soak) => print(&runtime.block_on(soak::run(&soak))?, soak.json),
+        Verb::Relay(load) => print(&runtime.block_on(relay_load::run(&load))?, load.json),
+        Verb::Stun(load) => print(&runtime.block_on(stun_load::run(&load))?, load.json),
+        Verb::Course(course) => runtime.block_on(compare::course::run(&course)),
+        Verb::Compare(all) => runtime.block_on(compare::run(&all)),
         Verb::SelfTest { spawn, nodes, json } => {
             print(&runtime.block_on(self_test::run(&args::program(spawn.as_ref())?, nodes))?, json)
         }

@@ -23,7 +23,7 @@ use outcome::Meter;
 pub use outcome::Outcome;
 
 /// After the last change, what is under way must have arrived within that.
-const DELIVERED_WITHIN: Duration = Duration::from_secs(120);
+pub const DELIVERED_WITHIN: Duration = Duration::from_secs(120);
 /// A connection without progress is cut after a minute: nobody stalls for that long.
 const STALLED_AT_MOST: Duration = Duration::from_secs(50);
 

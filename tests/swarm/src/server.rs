@@ -92,10 +92,10 @@ impl Server {
     }
 }
 
-fn free_tcp() -> Result<u16> {
+pub fn free_tcp() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn free_udp() -> Result<u16> {
+pub fn free_udp() -> Result<u16> {
     Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port())
 }

@@ -11,7 +11,7 @@ use rustls::{
 
 use crate::{
     args::{RunArgs, program},
-    gauge::{Handles, Memory},
+    gauge::{Gauge, Handles, Memory},
     server::{Admin, Server},
     topology::{Phase, Topology},
 };
@@ -26,6 +26,7 @@ pub struct Target {
     tls: Option<Arc<ClientConfig>>,
     pub keys: Keys,
     server: Option<Server>,
+    gauge: Option<Gauge>,
 }
 
 /// Lets devices in.
@@ -43,7 +44,13 @@ impl Target {
         let server = Server::spawn(program, settings).await?;
         let admin = server.admin()?;
         admin.prepare(topology).await.with_context(|| server.log())?;
-        Ok(Self { url: server.url.clone(), tls: None, keys: Keys::Minted(admin), server: Some(server) })
+        Ok(Self {
+            url: server.url.clone(),
+            tls: None,
+            keys: Keys::Minted(admin),
+            gauge: Some(server.gauge()),
+            server: Some(server),
+        })
     }
 
     /// What the command line names.
@@ -51,7 +58,8 @@ impl Target {
         match (&args.server, &args.key_file) {
             (Some(url), Some(file)) => {
                 let (keys, tls) = (Keys::read(file, args.topology)?, tls(url, args.ca.as_deref())?);
-                Ok(Self { url: url.clone(), tls, keys, server: None })
+                let gauge = args.server_pid.map(Gauge::of);
+                Ok(Self { url: url.clone(), tls, keys, server: None, gauge })
             }
             _ => Self::spawn(&program(args.fleet.spawn.as_ref())?, args.topology, "").await,
         }
@@ -64,6 +72,16 @@ impl Target {
         Ok(if self.server.is_some() { found.from_addresses(SOURCES) } else { found })
     }
 
+    /// A running server, with keys of its own and a process on this machine.
+    pub fn given(url: &str, keys: Keys, pid: u32) -> Self {
+        Self { url: url.to_owned(), keys, tls: None, server: None, gauge: Some(Gauge::of(pid)) }
+    }
+
+    /// Its process, when that is known.
+    pub fn gauge(&self) -> Option<Gauge> {
+        self.gauge
+    }
+
     /// Puts the policy of this phase in force.
     pub async fn set_policy(&self, topology: Topology, phase: Phase) -> Result<()> {
         match &self.keys {
@@ -72,14 +90,14 @@ impl Target {
         }
     }
 
-    /// CPU time used so far, of a server that swarm started.
+    /// CPU time used so far, of a server whose process is known.
     pub fn cpu(&self) -> Result<Option<Duration>> {
-        self.server.as_ref().map(|s| s.gauge().cpu()).transpose()
+        self.gauge.map(Gauge::cpu).transpose()
     }
 
     /// Likewise its memory.
     pub fn memory(&self) -> Result<Option<Memory>> {
-        self.server.as_ref().map(|s| s.gauge().memory()).transpose()
+        self.gauge.map(Gauge::memory).transpose()
     }
 
     /// Likewise its open files and threads.
@@ -111,7 +129,8 @@ fn tls(url: &str, roots: Option<&Path>) -> Result<Option<Arc<ClientConfig>>> {
 }
 
 impl Keys {
-    fn read(file: &Path, topology: Topology) -> Result<Self> {
+    /// Those that a file holds, one a line.
+    pub fn read(file: &Path, topology: Topology) -> Result<Self> {
         let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
         Self::given(&text, topology).with_context(|| file.display().to_string())
     }

@@ -46,7 +46,8 @@ impl Render for Shown {
             .add("usable keys", s.counts.keys)
             .add("events", s.counts.events)
             .add("policy", policy)
-            .add("relay", relay);
+            .add("relay", relay)
+            .add_if("relayed", relayed(s));
         let mut text = match s.set_aside.first() {
             None => fields.render(screen),
             Some(newest) => {
@@ -60,4 +61,22 @@ impl Render for Shown {
         }
         s.warnings.iter().fold(text, |text, warning| format!("{text}WARNING: {warning}\n"))
     }
+}
+
+/// What the relay has passed on and dropped; nothing as long as nothing came.
+fn relayed(status: &Status) -> Option<String> {
+    let t = status.relay.as_ref()?.traffic;
+    let reasons = [
+        (t.dropped_queue_full, "queue full"),
+        (t.dropped_not_here, "addressee not here"),
+        (t.dropped_left, "addressee left"),
+    ];
+    let came = t.packets + reasons.iter().map(|(count, _)| count).sum::<u64>();
+    let dropped: Vec<_> = reasons
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, why)| format!("{count} dropped ({why})"))
+        .collect();
+    let passed = format!("{} packets, {} bytes", t.packets, t.bytes);
+    (came > 0).then(|| [vec![passed], dropped].concat().join(", "))
 }

@@ -47,6 +47,13 @@ impl Fields {
         self.0.push_record([name.to_owned(), dash(one_line(&value.to_string()))]);
         self
     }
+    /// The same, when there is something to say.
+    pub fn add_if(self, name: &str, value: Option<impl Display>) -> Self {
+        match value {
+            Some(value) => self.add(name, value),
+            None => self,
+        }
+    }
     /// The text.
     pub fn render(self, screen: &Screen) -> String {
         fit(self.0, screen)

@@ -1,6 +1,6 @@
 //! The server itself.
 
-use api::server::{Counts, Relay, STATUS, SetAside, Status};
+use api::server::{Counts, Relay, RelayTraffic, STATUS, SetAside, Status};
 use noise::PrivateKey;
 
 use super::{Routes, call::Call, key::unusable, policy, refused::Refused, serve};
@@ -30,6 +30,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         derp_port: r.port,
         stun_port: r.stun.map(|a| a.port()),
         connected: call.doors.relay.as_ref().map_or(0, |r| r.connections() as u64),
+        traffic: traffic(&call),
     });
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -66,4 +67,15 @@ fn set_aside(row: AsideRow) -> Result<SetAside, Refused> {
         noun: noun.to_owned(),
         name: wire::plain(&row.name.unwrap_or_default()),
     })
+}
+
+fn traffic(call: &Call) -> RelayTraffic {
+    let so_far = call.doors.relay.as_ref().map(|r| r.traffic()).unwrap_or_default();
+    RelayTraffic {
+        packets: so_far.packets,
+        bytes: so_far.bytes,
+        dropped_queue_full: so_far.queue_full,
+        dropped_not_here: so_far.not_here,
+        dropped_left: so_far.left,
+    }
 }

@@ -1,17 +1,17 @@
 //! One connection: hello, then packets both ways until one side has enough.
 
-use std::{collections::HashMap, convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
-use derp::{Decoder, Frame, FrameError, HelloError, is_disco};
-use ident::NodeKey;
+use derp::{Frame, FrameError, HelloError};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     time::{Instant, sleep_until, timeout},
 };
 
 use super::{
-    outbox::{Lane, Outbox},
+    outbox::Outbox,
+    reader::FrameReader,
+    sorter::Sorter,
     switch::{Relay, Seat},
 };
 use crate::quota::Party;
@@ -20,11 +20,6 @@ const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 const WRITE_DEADLINE: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_JITTER_MS: u16 = 5000;
-/// One TLS record; what is handed to the socket at once.
-const WRITE_BYTES: usize = 16 << 10;
-const MIN_READ_BYTES: usize = 2 << 10;
-const MAX_READ_BYTES: usize = 32 << 10;
-const MAX_CACHED_ROUTES: usize = 1024;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +55,7 @@ impl Relay {
             return tracing::debug!(%remote, "relay: too many unfinished hellos");
         };
         let (reader, mut writer) = tokio::io::split(io);
-        let mut reader = FrameReader { io: reader, decoder: Decoder::new(), read_bytes: MIN_READ_BYTES };
+        let mut reader = FrameReader::new(reader);
         let hello = timeout(HELLO_DEADLINE, hello(&self, &mut reader, &mut writer)).await;
         drop(pass);
         let seat = match hello.unwrap_or(Err(Ended::HelloDeadline)) {
@@ -72,7 +67,7 @@ impl Relay {
             biased;
             () = seat.outbox.closed() => Err(Ended::Cut),
             ended = talk(&seat.outbox, writer) => ended,
-            ended = Listener::new(&seat).listen(reader) => ended,
+            ended = listen(&seat, reader) => ended,
         };
         let Err(reason) = ended;
         tracing::debug!(%remote, node_key = ?seat.key, %reason, "relay: ended");
@@ -88,7 +83,9 @@ where
     IO: AsyncRead,
 {
     write_out(writer, &relay.key().greeting().to_bytes()).await?;
-    let Frame::ClientInfo { key, sealed } = reader.next().await? else { return Err(Ended::OutOfTurn) };
+    let Frame::ClientInfo { key, sealed } = reader.next::<Ended>().await? else {
+        return Err(Ended::OutOfTurn);
+    };
     let info = relay.key().open_client_info(&key, &sealed)?;
     let seat = relay.admit(key).ok_or(Ended::NotAdmitted)?;
     tracing::trace!(node_key = ?key, version = info.version, prober = info.is_prober, "relay: hello");
@@ -98,49 +95,27 @@ where
 }
 
 /// Reads what the client sends and passes it on.
-struct Listener<'a> {
-    seat: &'a Seat,
-    generation: u64,
-    routes: HashMap<NodeKey, Arc<Outbox>>,
-}
-
-impl<'a> Listener<'a> {
-    fn new(seat: &'a Seat) -> Self {
-        Self { seat, generation: seat.relay().generation(), routes: HashMap::new() }
-    }
-
-    async fn listen<IO: AsyncRead>(mut self, mut reader: FrameReader<IO>) -> Result<Infallible, Ended> {
-        loop {
-            match reader.next().await? {
-                Frame::SendPacket { to, packet } => self.pass_on(&to, packet).await,
-                Frame::Ping(data) => self.seat.outbox.pong(data),
-                Frame::ClientInfo { .. } => return Err(Ended::OutOfTurn),
+async fn listen<IO: AsyncRead>(seat: &Seat, mut reader: FrameReader<IO>) -> Result<Infallible, Ended> {
+    let mut sorter = Sorter::new(seat);
+    loop {
+        let arrived = loop {
+            match reader.decoded() {
+                Ok(Some(Frame::SendPacket { to, packet })) => sorter.pass_on(to, packet).await,
+                Ok(Some(Frame::Ping(data))) => {
+                    // The answer means that what came before is dealt with.
+                    sorter.flush().await;
+                    seat.outbox.pong(data);
+                }
+                Ok(Some(Frame::ClientInfo { .. })) => break Err(Ended::OutOfTurn),
                 // Words of servers, and of clients about themselves, ask for nothing.
-                _ => {}
+                Ok(Some(_)) => {}
+                Ok(None) => break Ok(()),
+                Err(e) => break Err(e.into()),
             }
-        }
-    }
-
-    async fn pass_on(&mut self, to: &NodeKey, packet: Bytes) {
-        let disco = is_disco(&packet);
-        let Some(outbox) = self.route(to, disco) else { return };
-        let lane = if disco { Lane::Disco } else { Lane::Data };
-        outbox.deliver(lane, Frame::RecvPacket { from: self.seat.key, packet }.to_bytes()).await;
-    }
-
-    /// The switchboard's lock is taken only for a destination that is new since the membership last changed.
-    fn route(&mut self, to: &NodeKey, disco: bool) -> Option<Arc<Outbox>> {
-        let generation = self.seat.relay().generation();
-        if generation != self.generation || self.routes.len() >= MAX_CACHED_ROUTES {
-            self.routes.clear();
-            self.generation = generation;
-        }
-        if let Some(outbox) = self.routes.get(to) {
-            return Some(Arc::clone(outbox));
-        }
-        let outbox = self.seat.route(to, disco)?;
-        self.routes.insert(*to, Arc::clone(&outbox));
-        Some(outbox)
+        };
+        sorter.flush().await;
+        arrived?;
+        reader.more().await?;
     }
 }
 
@@ -151,7 +126,7 @@ async fn talk(outbox: &Outbox, mut io: impl AsyncWrite + Unpin) -> Result<Infall
     let mut keep_alive = Instant::now() + period;
     let mut batch = Vec::new();
     loop {
-        outbox.fill(&mut batch, WRITE_BYTES);
+        outbox.fill(&mut batch);
         if batch.is_empty() {
             // An idle connection holds no buffer.
             batch = Vec::new();
@@ -184,37 +159,10 @@ fn random<const N: usize>() -> Result<[u8; N], Ended> {
     Ok(bytes)
 }
 
-struct FrameReader<IO> {
-    io: ReadHalf<IO>,
-    decoder: Decoder,
-    read_bytes: usize,
-}
-
-impl<IO: AsyncRead> FrameReader<IO> {
-    async fn next(&mut self) -> Result<Frame, Ended> {
-        loop {
-            if let Some(frame) = self.decoder.next_frame()? {
-                return Ok(frame);
-            }
-            let buffer = self.decoder.buffer();
-            if buffer.is_empty() && buffer.capacity() > self.read_bytes {
-                *buffer = BytesMut::new();
-            }
-            buffer.reserve(self.read_bytes);
-            let read = self.io.read_buf(buffer).await?;
-            if read == 0 {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-            }
-            // Big reads for who has much to say, a small buffer for who is idle.
-            let full = read >= self.read_bytes;
-            self.read_bytes = if full { MAX_READ_BYTES } else { read.clamp(MIN_READ_BYTES, MAX_READ_BYTES) };
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::AsyncReadExt;
 
     #[tokio::test]
     async fn who_takes_nothing_is_given_up_after_two_seconds() {

@@ -1,28 +1,35 @@
 //! What waits to be written to one connection: bounded, with path discovery beside the data so that neither
 //! pushes out the other.
 
+mod lane;
+
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use derp::Frame;
+use ident::NodeKey;
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-const LANE_FRAMES: usize = 32;
+use super::tally::{Dropped, Tally};
+pub(super) use lane::LANE_FRAMES;
+use lane::{Full, Waiting};
+
 const NOTICE_FRAMES: usize = 256;
 const ROOM_WAIT: Duration = Duration::from_millis(5);
 
 /// The queue in front of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
     queues: Mutex<Queues>,
     ready: Notify,
     room: Notify,
     closed: CancellationToken,
+    tally: Arc<Tally>,
 }
 
 /// Which queue a packet waits in.
@@ -33,24 +40,28 @@ pub(super) enum Lane {
 }
 
 impl Outbox {
-    /// Queues a packet. A full lane holds the caller (who thereby stops reading its source) for at most 5 ms; then
-    /// the oldest packet makes room. A reader that never paused would burn the core its writer needs.
-    pub(super) async fn deliver(&self, lane: Lane, frame: Bytes) {
-        if self.put(lane, &frame, Full::Refuse) {
-            return;
+    pub(super) fn new(tally: Arc<Tally>) -> Self {
+        Self {
+            queues: Mutex::default(),
+            ready: Notify::new(),
+            room: Notify::new(),
+            closed: CancellationToken::new(),
+            tally,
         }
-        let patient = async {
-            loop {
-                let mut room = std::pin::pin!(self.room.notified());
-                room.as_mut().enable();
-                if self.put(lane, &frame, Full::Refuse) {
-                    return;
-                }
-                room.await;
+    }
+
+    /// Queues packets of one sender. A full lane holds the caller (who thereby stops reading its source) until
+    /// nothing was taken for 5 ms; then the oldest packets make room. A reader that never paused would burn the
+    /// core its writer needs.
+    pub(super) async fn deliver(&self, lane: Lane, from: &NodeKey, packets: &[Bytes]) {
+        let mut rest = self.put(lane, from, packets, Full::Refuse);
+        while !rest.is_empty() {
+            let mut room = std::pin::pin!(self.room.notified());
+            room.as_mut().enable();
+            rest = self.put(lane, from, rest, Full::Refuse);
+            if !rest.is_empty() && timeout(ROOM_WAIT, room).await.is_err() {
+                rest = self.put(lane, from, rest, Full::DropOldest);
             }
-        };
-        if timeout(ROOM_WAIT, patient).await.is_err() {
-            self.put(lane, &frame, Full::DropOldest);
         }
     }
 
@@ -69,18 +80,21 @@ impl Outbox {
         self.ready.notify_one();
     }
 
-    /// Moves frames to `batch` until it has at least `enough` bytes or nothing waits.
-    pub(super) fn fill(&self, batch: &mut Vec<u8>, enough: usize) {
+    /// Moves everything that waits into `batch`, which is empty. When nothing does, the queues hold no memory.
+    pub(super) fn fill(&self, batch: &mut Vec<u8>) {
         let mut queues = self.lock();
         if let Some(data) = queues.pong.take() {
             Frame::Pong(data).encode(batch);
         }
-        while batch.len() < enough {
-            let round = [queues.notices.pop_front(), queues.disco.take(), queues.data.take()];
-            if round.iter().all(Option::is_none) {
-                break;
+        queues.notices.drain(..).for_each(|frame| batch.extend_from_slice(&frame));
+        for lane in [Lane::Disco, Lane::Data] {
+            let lane = queues.lane(lane);
+            if !lane.is_empty() {
+                lane.take(batch);
             }
-            round.iter().flatten().for_each(|frame| batch.extend_from_slice(frame));
+        }
+        if batch.is_empty() {
+            queues.shrink();
         }
         drop(queues);
         self.room.notify_waiters();
@@ -94,7 +108,8 @@ impl Outbox {
     /// The connection must end at once; what waits is dropped, and so is all that comes.
     pub(super) fn close(&self) {
         self.closed.cancel();
-        *self.lock() = Queues::default();
+        let left = std::mem::take(&mut *self.lock());
+        self.tally.dropped(Dropped::Left, left.disco.frames() + left.data.frames());
         self.room.notify_waiters();
     }
 
@@ -103,20 +118,22 @@ impl Outbox {
         self.closed.cancelled().await;
     }
 
-    fn put(&self, lane: Lane, frame: &Bytes, full: Full) -> bool {
+    /// Answers the packets that found no room.
+    fn put<'a>(&self, lane: Lane, from: &NodeKey, packets: &'a [Bytes], full: Full) -> &'a [Bytes] {
         let mut queues = self.lock();
         if self.closed.is_cancelled() {
-            return true;
+            self.tally.dropped(Dropped::Left, packets.len());
+            return &[];
         }
-        let lane = match lane {
-            Lane::Disco => &mut queues.disco,
-            Lane::Data => &mut queues.data,
-        };
-        let put = lane.put(frame, full);
-        if put {
+        let put = queues.lane(lane).put(from, packets, full);
+        drop(queues);
+        let (taken, rest) = packets.split_at(put.taken.min(packets.len()));
+        if !taken.is_empty() {
             self.ready.notify_one();
+            self.tally.passed(taken.len(), taken.iter().map(Bytes::len).sum());
+            self.tally.dropped(Dropped::QueueFull, put.dropped);
         }
-        put
+        rest
     }
 
     fn lock(&self) -> MutexGuard<'_, Queues> {
@@ -132,94 +149,94 @@ struct Queues {
     data: Waiting,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Full {
-    Refuse,
-    DropOldest,
-}
-
-/// One lane. After somebody waited in vain it is stalled: until its writer takes something again, nobody else
-/// waits for it, so that one dead reader does not hold up what its senders have for others.
-#[derive(Debug, Default)]
-struct Waiting {
-    frames: VecDeque<Bytes>,
-    stalled: bool,
-}
-
-impl Waiting {
-    fn put(&mut self, frame: &Bytes, full: Full) -> bool {
-        if self.frames.len() >= LANE_FRAMES {
-            if full == Full::Refuse && !self.stalled {
-                return false;
-            }
-            self.stalled = true;
-            self.frames.pop_front();
+impl Queues {
+    fn lane(&mut self, lane: Lane) -> &mut Waiting {
+        match lane {
+            Lane::Disco => &mut self.disco,
+            Lane::Data => &mut self.data,
         }
-        self.frames.push_back(frame.clone());
-        true
     }
 
-    fn take(&mut self) -> Option<Bytes> {
-        self.stalled = false;
-        self.frames.pop_front()
+    fn shrink(&mut self) {
+        self.disco.shrink();
+        self.data.shrink();
+        self.notices = VecDeque::new();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{future::poll_fn, sync::Arc, task::Poll, time::Instant};
+    use derp::Decoder;
+    use std::{future::poll_fn, task::Poll, time::Instant};
 
-    fn frame(n: usize) -> Bytes {
-        Bytes::from(vec![n as u8])
+    fn outbox() -> Outbox {
+        Outbox::new(Arc::default())
     }
 
+    fn sender() -> NodeKey {
+        NodeKey::from_bytes([9; 32]).unwrap()
+    }
+
+    fn packets(numbers: std::ops::Range<usize>) -> Vec<Bytes> {
+        numbers.map(|n| Bytes::from(vec![n as u8])).collect()
+    }
+
+    /// The first byte of each packet.
     fn taken(outbox: &Outbox) -> Vec<u8> {
         let mut batch = Vec::new();
-        outbox.fill(&mut batch, usize::MAX);
-        batch
+        outbox.fill(&mut batch);
+        let (mut decoder, mut numbers) = (Decoder::new(), Vec::new());
+        decoder.push(&batch);
+        while let Some(frame) = decoder.next_frame().unwrap() {
+            let Frame::RecvPacket { from, packet } = frame else { continue };
+            assert_eq!(from, sender());
+            numbers.push(packet[0]);
+        }
+        numbers
     }
 
     #[tokio::test]
     async fn a_full_lane_waits_once_then_drops_the_oldest() {
-        let outbox = Outbox::default();
-        for n in 0..32 {
-            outbox.deliver(Lane::Data, frame(n)).await;
-        }
+        let outbox = outbox();
+        outbox.deliver(Lane::Data, &sender(), &packets(0..32)).await;
         let start = Instant::now();
-        outbox.deliver(Lane::Data, frame(32)).await;
+        outbox.deliver(Lane::Data, &sender(), &packets(32..33)).await;
         assert!(start.elapsed() >= ROOM_WAIT);
         let start = Instant::now();
         for n in 33..64 {
-            outbox.deliver(Lane::Data, frame(n)).await;
+            outbox.deliver(Lane::Data, &sender(), &packets(n..n + 1)).await;
         }
         assert!(start.elapsed() < ROOM_WAIT * 31, "a stalled lane holds nobody");
-        outbox.deliver(Lane::Disco, frame(200)).await;
+        outbox.deliver(Lane::Disco, &sender(), &packets(200..201)).await;
         assert_eq!(taken(&outbox), [vec![200], (32..64).collect()].concat());
+        let traffic = outbox.tally.traffic();
+        assert_eq!((traffic.packets, traffic.bytes, traffic.queue_full), (65, 65, 32));
     }
 
     #[tokio::test]
     async fn room_ends_the_wait_at_once() {
-        let outbox = Outbox::default();
-        for n in 0..32 {
-            outbox.deliver(Lane::Data, frame(n)).await;
-        }
-        let mut waiting = std::pin::pin!(outbox.deliver(Lane::Data, frame(32)));
+        let outbox = outbox();
+        let (from, all) = (sender(), packets(0..70));
+        let mut waiting = std::pin::pin!(outbox.deliver(Lane::Data, &from, &all));
         let mut done = async || poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx).is_ready())).await;
         assert!(!done().await);
         assert_eq!(taken(&outbox).len(), 32);
+        assert!(!done().await);
+        assert_eq!(taken(&outbox).len(), 32);
         assert!(done().await);
-        assert_eq!(taken(&outbox), [32]);
+        assert_eq!(taken(&outbox), [64, 65, 66, 67, 68, 69]);
+        assert_eq!(outbox.tally.traffic().queue_full, 0);
     }
 
     #[tokio::test]
     async fn nothing_is_lost_while_the_writer_writes() {
-        let outbox = Arc::new(Outbox::default());
-        let sender = tokio::spawn({
+        let outbox = Arc::new(outbox());
+        let sending = tokio::spawn({
             let outbox = Arc::clone(&outbox);
             async move {
                 for n in 0..200 {
-                    outbox.deliver(Lane::Data, frame(n)).await;
+                    outbox.deliver(Lane::Data, &sender(), &packets(n..n + 1)).await;
                 }
             }
         });
@@ -228,31 +245,33 @@ mod tests {
             tokio::time::timeout(Duration::from_secs(5), outbox.ready()).await.unwrap();
             got.extend(taken(&outbox));
         }
-        sender.await.unwrap();
+        sending.await.unwrap();
         assert_eq!(got, (0..200).collect::<Vec<u8>>());
     }
 
     #[tokio::test]
     async fn a_closed_outbox_holds_nothing() {
-        let outbox = Outbox::default();
-        outbox.deliver(Lane::Data, frame(1)).await;
+        let outbox = outbox();
+        outbox.deliver(Lane::Data, &sender(), &packets(0..3)).await;
         outbox.close();
         for n in 0..100 {
-            outbox.deliver(Lane::Data, frame(n)).await;
+            outbox.deliver(Lane::Data, &sender(), &packets(n..n + 1)).await;
             outbox.notice(&Frame::KeepAlive);
         }
         outbox.closed().await;
         assert!(taken(&outbox).is_empty());
+        assert_eq!(outbox.tally.traffic().left, 103);
     }
 
     #[test]
     fn pongs_and_notices_are_bounded() {
-        let outbox = Outbox::default();
+        let outbox = outbox();
         for n in 0..10_000u32 {
             outbox.pong([n as u8; 8]);
             outbox.notice(&Frame::KeepAlive);
         }
-        let batch = taken(&outbox);
+        let mut batch = Vec::new();
+        outbox.fill(&mut batch);
         assert_eq!(batch.len(), 13 + 5 * NOTICE_FRAMES);
         assert_eq!(batch[5..13], [(9_999u32 % 256) as u8; 8]);
     }

@@ -12,7 +12,10 @@ use std::{
 use derp::{ConnId, Delivery, Frame, Gone, Notice, ServerKey, Switchboard};
 use ident::{NodeKey, Secret};
 
-use super::outbox::Outbox;
+use super::{
+    outbox::Outbox,
+    tally::{Tally, Traffic},
+};
 use crate::quota::Quota;
 
 /// Connections that have not said hello yet: in all, and from one household.
@@ -32,6 +35,7 @@ pub struct Relay {
     strangers: Arc<Quota>,
     board: Mutex<Board>,
     generation: AtomicU64,
+    tally: Arc<Tally>,
     started: Instant,
 }
 
@@ -44,6 +48,7 @@ impl Relay {
             strangers: Quota::new(STRANGERS, STRANGERS_EACH),
             board: Mutex::default(),
             generation: AtomicU64::new(0),
+            tally: Arc::default(),
             started: Instant::now(),
         })
     }
@@ -68,6 +73,15 @@ impl Relay {
         self.change(|board| board.switch.connections())
     }
 
+    /// What it has passed on and dropped since it started.
+    pub fn traffic(&self) -> Traffic {
+        self.tally.traffic()
+    }
+
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
     pub(super) fn key(&self) -> &ServerKey {
         &self.key
     }
@@ -81,7 +95,7 @@ impl Relay {
         if !self.admission.admits(&key) {
             return None;
         }
-        let outbox = Arc::new(Outbox::default());
+        let outbox = Arc::new(Outbox::new(Arc::clone(&self.tally)));
         let conn = self.change(|board| {
             let joined = board.switch.join(key);
             if let Some(evicted) = joined.evicted {

@@ -44,6 +44,18 @@ pub enum Frame {
     Restarting { reconnect_in_ms: u32, try_for_ms: u32 },
 }
 
+/// Bytes that [`put_recv_packet`] appends for a packet of this length.
+pub const fn recv_packet_bytes(packet_bytes: usize) -> usize {
+    HEADER_BYTES + KEY_BYTES + packet_bytes
+}
+
+/// Appends the RecvPacket frame that brings `packet` of `from` to its addressee; at most [`MAX_PACKET_BYTES`] of it
+/// make sense.
+pub fn put_recv_packet(out: &mut impl BufMut, from: &NodeKey, packet: &[u8]) {
+    put_header(out, kind::RECV_PACKET, KEY_BYTES + packet.len());
+    put_keyed(out, from, packet);
+}
+
 /// Why a peer is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gone {
@@ -75,9 +87,7 @@ impl Gone {
 impl Frame {
     /// Appends the frame to `out`.
     pub fn encode(&self, out: &mut impl BufMut) {
-        out.put_u8(self.kind());
-        // Bodies are bounded by the decoder or made here; one beyond u32 cannot be built from either.
-        out.put_u32(u32::try_from(self.body_bytes()).unwrap_or(u32::MAX));
+        put_header(out, self.kind(), self.body_bytes());
         match self {
             Frame::ServerKey(key) => {
                 out.put_slice(&MAGIC);
@@ -161,6 +171,12 @@ pub(crate) mod kind {
     pub(crate) const PONG: u8 = 0x13;
     pub(crate) const HEALTH: u8 = 0x14;
     pub(crate) const RESTARTING: u8 = 0x15;
+}
+
+fn put_header(out: &mut impl BufMut, kind: u8, body_bytes: usize) {
+    out.put_u8(kind);
+    // Bodies are bounded by the decoder or made here; one beyond u32 cannot be built from either.
+    out.put_u32(u32::try_from(body_bytes).unwrap_or(u32::MAX));
 }
 
 fn put_keyed(out: &mut impl BufMut, key: &NodeKey, rest: &[u8]) {

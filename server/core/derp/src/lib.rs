@@ -10,6 +10,9 @@ pub mod stun;
 mod switchboard;
 
 pub use decoder::{Decoder, FrameError};
-pub use frame::{Frame, Gone, HEADER_BYTES, MAX_CLIENT_INFO_BYTES, MAX_PACKET_BYTES, is_disco};
+pub use frame::{
+    Frame, Gone, HEADER_BYTES, MAX_CLIENT_INFO_BYTES, MAX_PACKET_BYTES, is_disco, put_recv_packet,
+    recv_packet_bytes,
+};
 pub use hello::{ClientInfo, ClientKey, HelloError, Nonce, PROTOCOL_VERSION, ServerInfo, ServerKey};
 pub use switchboard::{Closed, ConnId, Delivery, Joined, MAX_CONNECTIONS_PER_KEY, Notice, Switchboard};

@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use bytes::BufMut;
+
 /// What a client chose to recognise its answer by.
 pub type TransactionId = [u8; 12];
 
@@ -10,6 +12,7 @@ pub type TransactionId = [u8; 12];
 pub const MAX_MESSAGE_BYTES: usize = 512;
 
 const HEADER_BYTES: usize = 20;
+const MAX_REPLY_BYTES: usize = 44;
 const COOKIE: u32 = 0x2112_a442;
 const BINDING_REQUEST: u16 = 0x0001;
 const BINDING_SUCCESS: u16 = 0x0101;
@@ -39,21 +42,30 @@ pub fn parse_request(message: &[u8]) -> Option<TransactionId> {
     (software && sum == fingerprint(message.get(..fingerprinted)?)).then_some(transaction)
 }
 
+/// An answer: 32 bytes for IPv4, 44 for IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reply {
+    bytes: [u8; MAX_REPLY_BYTES],
+    length: usize,
+}
+
+impl AsRef<[u8]> for Reply {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
 /// The answer to a request that came from `source`; an IPv4 address in IPv6 clothes is answered as IPv4.
-pub fn encode_reply(transaction: &TransactionId, source: SocketAddr) -> Vec<u8> {
-    let mut out = Vec::with_capacity(44);
-    let (family, mut address) = match source.ip().to_canonical() {
-        IpAddr::V4(ip) => (FAMILY_V4, ip.octets().to_vec()),
-        IpAddr::V6(ip) => (FAMILY_V6, ip.octets().to_vec()),
-    };
-    mask(&mut address, transaction);
-    let value_bytes = 4 + if family == FAMILY_V4 { 4u16 } else { 16 };
-    put_header(&mut out, BINDING_SUCCESS, 4 + value_bytes, transaction);
-    put_u16s(&mut out, &[XOR_MAPPED_ADDRESS, value_bytes]);
-    out.extend_from_slice(&[0, family]);
-    put_u16s(&mut out, &[source.port() ^ (COOKIE >> 16) as u16]);
-    out.extend_from_slice(&address);
-    out
+pub fn encode_reply(transaction: &TransactionId, source: SocketAddr) -> Reply {
+    let mut bytes = [0; MAX_REPLY_BYTES];
+    let mut out = bytes.as_mut_slice();
+    let port = source.port() ^ (COOKIE >> 16) as u16;
+    match source.ip().to_canonical() {
+        IpAddr::V4(ip) => put_mapped(&mut out, transaction, (FAMILY_V4, port), ip.octets()),
+        IpAddr::V6(ip) => put_mapped(&mut out, transaction, (FAMILY_V6, port), ip.octets()),
+    }
+    let length = MAX_REPLY_BYTES - out.len();
+    Reply { bytes, length }
 }
 
 /// The request an official client sends.
@@ -117,15 +129,30 @@ impl<'a> Iterator for Attributes<'a> {
     }
 }
 
-fn put_header(out: &mut Vec<u8>, kind: u16, attribute_bytes: u16, transaction: &TransactionId) {
-    put_u16s(out, &[kind, attribute_bytes]);
-    out.extend_from_slice(&COOKIE.to_be_bytes());
-    out.extend_from_slice(transaction);
+fn put_mapped<const N: usize>(
+    out: &mut impl BufMut,
+    transaction: &TransactionId,
+    (family, port): (u8, u16),
+    mut address: [u8; N],
+) {
+    mask(&mut address, transaction);
+    let value_bytes = 4 + N as u16;
+    put_header(out, BINDING_SUCCESS, 4 + value_bytes, transaction);
+    put_u16s(out, &[XOR_MAPPED_ADDRESS, value_bytes]);
+    out.put_slice(&[0, family]);
+    put_u16s(out, &[port]);
+    out.put_slice(&address);
 }
 
-fn put_u16s(out: &mut Vec<u8>, values: &[u16]) {
+fn put_header(out: &mut impl BufMut, kind: u16, attribute_bytes: u16, transaction: &TransactionId) {
+    put_u16s(out, &[kind, attribute_bytes]);
+    out.put_u32(COOKIE);
+    out.put_slice(transaction);
+}
+
+fn put_u16s(out: &mut impl BufMut, values: &[u16]) {
     for value in values {
-        out.extend_from_slice(&value.to_be_bytes());
+        out.put_u16(*value);
     }
 }
 
@@ -194,8 +221,8 @@ mod tests {
         let v4 = "192.0.2.1:32853".parse().unwrap();
         let golden =
             bytes(concat!("0101 000c 2112a442 303132333435363738396162", "0020 0008 00 01 a147 e112a643"));
-        assert_eq!(encode_reply(&TRANSACTION, v4), golden);
-        assert_eq!(encode_reply(&TRANSACTION, "[::ffff:192.0.2.1]:32853".parse().unwrap()), golden);
+        assert_eq!(encode_reply(&TRANSACTION, v4).as_ref(), golden);
+        assert_eq!(encode_reply(&TRANSACTION, "[::ffff:192.0.2.1]:32853".parse().unwrap()).as_ref(), golden);
         assert_eq!(parse_reply(&golden), Some((TRANSACTION, v4)));
 
         let v6 = "[2001:db8::1]:32853".parse().unwrap();
@@ -203,7 +230,7 @@ mod tests {
             "0101 0018 2112a442 303132333435363738396162",
             "0020 0014 00 02 a147 0113a9fa303132333435363738396163"
         ));
-        assert_eq!(encode_reply(&TRANSACTION, v6), golden);
+        assert_eq!(encode_reply(&TRANSACTION, v6).as_ref(), golden);
         assert_eq!(parse_reply(&golden), Some((TRANSACTION, v6)));
     }
 
@@ -253,8 +280,8 @@ mod tests {
         ) {
             let source = SocketAddr::new(ip.to_canonical(), port);
             let reply = encode_reply(&transaction, source);
-            prop_assert!(reply.len() * 10 <= encode_request(&transaction).len() * 11);
-            prop_assert_eq!(parse_reply(&reply), Some((transaction, source)));
+            prop_assert!(reply.as_ref().len() * 10 <= encode_request(&transaction).len() * 11);
+            prop_assert_eq!(parse_reply(reply.as_ref()), Some((transaction, source)));
         }
     }
 }

@@ -153,3 +153,30 @@ async fn stun_answers_clients_and_nobody_else() {
         timeout(Duration::from_secs(5), serving).await.unwrap().unwrap();
     }
 }
+
+#[tokio::test]
+async fn stun_answers_everybody_of_a_crowd() {
+    for loopback in ["127.0.0.1:0", "[::1]:0"] {
+        let server = UdpSocket::bind(loopback).await.unwrap();
+        let address = server.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(control::relay::stun::serve(server, stop.clone()));
+        let mut crowd = Vec::new();
+        for n in 0..150u8 {
+            let client = UdpSocket::bind(loopback).await.unwrap();
+            client.connect(address).await.unwrap();
+            // Rubbish in between must not shift the answers.
+            client.send(b"rubbish").await.unwrap();
+            client.send(&stun::encode_request(&[n; 12])).await.unwrap();
+            crowd.push(client);
+        }
+        for (n, client) in crowd.iter().enumerate() {
+            let mut buffer = [0; 100];
+            let bytes = timeout(Duration::from_secs(5), client.recv(&mut buffer)).await.unwrap().unwrap();
+            let reply = stun::parse_reply(&buffer[..bytes]);
+            assert_eq!(reply, Some(([n as u8; 12], client.local_addr().unwrap())));
+        }
+        stop.cancel();
+        timeout(Duration::from_secs(5), serving).await.unwrap().unwrap();
+    }
+}

@@ -20,8 +20,9 @@ impl Target for Stun {
     }
     fn seeds(&self) -> Vec<Vec<u8>> {
         let transaction = *b"0123456789ab";
-        let reply =
-            |text: &str| text.parse().map(|source: SocketAddr| stun::encode_reply(&transaction, source));
+        let reply = |text: &str| {
+            text.parse().map(|source: SocketAddr| stun::encode_reply(&transaction, source).as_ref().to_vec())
+        };
         let replies = ["192.0.2.1:1234", "[2001:db8::1]:443"].into_iter().filter_map(|text| reply(text).ok());
         std::iter::once(stun::encode_request(&transaction)).chain(replies).collect()
     }
@@ -30,15 +31,16 @@ impl Target for Stun {
         if let Some(transaction) = request {
             let source = SocketAddr::from(([192, 0, 2, 1], 7));
             let reply = stun::encode_reply(&transaction, source);
+            let reply = reply.as_ref();
             law(reply.len() * 10 <= input.len() * 11, || "the answer amplifies".to_owned())?;
-            law(stun::parse_reply(&reply) == Some((transaction, source)), || {
+            law(stun::parse_reply(reply) == Some((transaction, source)), || {
                 "the answer is not read back".to_owned()
             })?;
         }
         let reply = stun::parse_reply(input);
         law(request.is_none() || reply.is_none(), || "a request that is an answer".to_owned())?;
         if let Some((transaction, source)) = reply {
-            let again = stun::parse_reply(&stun::encode_reply(&transaction, source));
+            let again = stun::parse_reply(stun::encode_reply(&transaction, source).as_ref());
             let canonical = SocketAddr::new(source.ip().to_canonical(), source.port());
             law(again == Some((transaction, canonical)), || format!("{source} comes back as {again:?}"))?;
         }

@@ -26,6 +26,9 @@ pub struct RunArgs {
     /// A running server without devices, at http://host:port or https://host:port, which is not measured itself
     #[arg(long, value_name = "URL", requires = "key_file", conflicts_with = "spawn")]
     pub server: Option<String>,
+    /// Its process on this machine: it is measured after all
+    #[arg(long, value_name = "PID", requires = "server")]
+    pub server_pid: Option<u32>,
     /// Its reusable keys, one a line, for tag:swarm-0, tag:swarm-1 and so on, or one for all; ephemeral for join
     #[arg(long, value_name = "F", requires = "server")]
     pub key_file: Option<PathBuf>,

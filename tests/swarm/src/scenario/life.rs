@@ -49,7 +49,7 @@ pub async fn churn(fleet: &Fleet, length: Duration, rate: u32) -> Result<u64> {
 }
 
 /// Churn with all reading, then with a tenth stalled; those must be right again once they read.
-pub async fn slow(fleet: &Fleet, length: Duration, rate: u32) -> Result<Lived> {
+pub(super) async fn slow(fleet: &Fleet, length: Duration, rate: u32) -> Result<Lived> {
     let stalled = (length / 2).min(STALLED_AT_MOST);
     let ledger = &fleet.shared.ledger;
     let undisturbed = churn(fleet, length - stalled, rate).await?;

@@ -31,6 +31,10 @@ impl Admin {
         Ok(())
     }
 
+    pub async fn status(&self) -> Result<api::server::Status> {
+        self.call(&api::server::STATUS, &[], &()).await
+    }
+
     pub async fn set_policy(&self, policy: String) -> Result<()> {
         self.call(&api::policy::SET, &[], &api::policy::Edit::of(policy).accepting()).await.map(drop)
     }

@@ -198,7 +198,10 @@ fn tell(index: &mut Index, rule: usize, entry: usize, alias: &Alias, what: Optio
     let by_router = !line.via.is_empty();
     let Some(what) = what else {
         // A router carries networks, nobody's own devices.
-        return if by_router { () } else { index.own.insert(rule) };
+        if !by_router {
+            index.own.insert(rule);
+        }
+        return;
     };
     let insert = |marks: &mut Marks| {
         let (rules, entries) = match by_router {

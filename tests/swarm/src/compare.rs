@@ -1,0 +1,102 @@
+//! `swarm compare`: the same loads on our server and on others, one after the other, and a table of the ratios.
+
+pub mod course;
+mod rival;
+mod rounds;
+mod table;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::{args::program, say, topology::Topology};
+use rounds::{control_round, relay_round, stun_round};
+use table::{Table, print};
+
+/// What to compare, and with what.
+#[derive(Args)]
+pub struct CompareArgs {
+    /// The folder with headscale and derper, as tests/swarm/rivals/build prints it
+    #[arg(long, value_name = "FOLDER")]
+    pub rivals: PathBuf,
+    /// The folder with headscale's configuration
+    #[arg(long, value_name = "FOLDER")]
+    pub configs: PathBuf,
+    /// Our server [default: the meshctl beside this program]
+    #[arg(long, value_name = "PATH")]
+    pub spawn: Option<PathBuf>,
+    /// Fewer clients, shorter
+    #[arg(long)]
+    pub quick: bool,
+    /// These parts only [default: all]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub only: Vec<Part>,
+    /// Seconds for each step of a round; what takes longer is DNF (did not finish), and so are the steps after it
+    #[arg(long, value_name = "S", default_value_t = 600)]
+    pub limit: u32,
+    /// Print one JSON object a table instead of Markdown
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Part {
+    /// Control servers with 100, 300 and 1,000 clients
+    Control,
+    /// Relays
+    Relay,
+    /// Address questions
+    Stun,
+}
+
+/// One server of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    Ours,
+    Headscale,
+    HeadscaleTuned,
+    Derper,
+}
+
+impl Column {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "meshctl",
+            Self::Headscale => "headscale",
+            Self::HeadscaleTuned => "headscale, 50 ms and 10 ms",
+            Self::Derper => "derper",
+        }
+    }
+}
+
+/// Whether everything that ours did was right. Tables are printed as they are ready.
+pub async fn run(args: &CompareArgs) -> Result<bool> {
+    let ours = program(args.spawn.as_ref())?;
+    let wants = |part: Part| args.only.is_empty() || args.only.contains(&part);
+    let mut right = true;
+    let mut done = |table: Table| {
+        right &= table.ours_is_right();
+        print(&table, args.json)
+    };
+    if wants(Part::Stun) {
+        done(stun_round(args, &ours).await?)?;
+    }
+    if wants(Part::Relay) {
+        done(relay_round(args, &ours).await?)?;
+    }
+    if wants(Part::Control) {
+        if !args.json {
+            say(&rival::configuration(&args.configs)?);
+        }
+        let sizes: &[(u32, Topology)] = if args.quick {
+            &[(100, Topology::Mesh)]
+        } else {
+            &[(100, Topology::Mesh), (300, Topology::Mesh), (1000, Topology::Mesh), (1000, Topology::Hub)]
+        };
+        for (nodes, topology) in sizes {
+            done(control_round(args, &ours, *nodes, *topology).await?)?;
+        }
+    }
+    Ok(right)
+}

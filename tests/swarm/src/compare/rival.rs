@@ -1,0 +1,128 @@
+//! Somebody else's servers as processes of their own, with fresh data on loopback.
+
+use std::{
+    fs::{self, File},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    time::sleep,
+};
+
+use crate::{
+    server::{free_tcp, free_udp},
+    topology::{Phase, Topology, tag},
+};
+
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// A running server. Dropping it kills the process and removes its data.
+pub struct Rival {
+    pub pid: u32,
+    pub address: SocketAddr,
+    /// UDP port of address questions, where there are any.
+    pub stun: u16,
+    /// headscale's keys, one a line.
+    pub key_file: PathBuf,
+    _child: Child,
+    _folder: TempDir,
+}
+
+impl Rival {
+    /// headscale with the committed configuration, the policy of this topology, and a key for each kind of device.
+    pub async fn headscale(programs: &Path, configs: &Path, tuned: bool, topology: Topology) -> Result<Self> {
+        let program = programs.join("headscale");
+        let folder = tempfile::Builder::new().prefix("swarm-headscale-").tempdir()?;
+        let [http, metrics, grpc] = [free_tcp()?, free_tcp()?, free_tcp()?];
+        let mut config = fs::read_to_string(configs.join("config.yaml"))?;
+        if tuned {
+            config.push_str(&fs::read_to_string(configs.join("tuned.yaml"))?);
+        }
+        let data = folder.path().display().to_string();
+        for (name, value) in [("HTTP", http), ("METRICS", metrics), ("GRPC", grpc)] {
+            config = config.replace(&format!("127.0.0.1:{name}"), &format!("127.0.0.1:{value}"));
+        }
+        let path = folder.path().join("config.yaml");
+        fs::write(&path, config.replace("DATA", &data))?;
+        fs::copy(configs.join("derp.yaml"), folder.path().join("derp.yaml"))?;
+        fs::write(folder.path().join("policy.json"), topology.policy(Phase::Whole))?;
+        let mut serve = Command::new(&program);
+        serve.arg("serve").arg("--config").arg(&path);
+        let key_file = folder.path().join("keys");
+        let rival = Self::start(serve, folder, http, 0, key_file).await?;
+        let mut keys = String::new();
+        for kind in 0..topology.kinds() {
+            keys += &mint(&program, &path, &tag(kind)).await?;
+            keys.push('\n');
+        }
+        fs::write(&rival.key_file, keys)?;
+        Ok(rival)
+    }
+
+    /// derper that lets anybody in, with a certificate of its own.
+    pub async fn derper(programs: &Path) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("swarm-derper-").tempdir()?;
+        let (port, stun) = (free_tcp()?, free_udp()?);
+        let mut serve = Command::new(programs.join("derper"));
+        serve.args(["-a", &format!("127.0.0.1:{port}"), "-http-port", "-1"]);
+        serve.args(["-stun-port", &stun.to_string(), "-hostname", "127.0.0.1", "-certmode", "manual"]);
+        serve.arg("-certdir").arg(folder.path()).arg("-c").arg(folder.path().join("derper.key"));
+        let key_file = PathBuf::new();
+        Self::start(serve, folder, port, stun, key_file).await
+    }
+
+    async fn start(
+        mut serve: Command,
+        folder: TempDir,
+        port: u16,
+        stun: u16,
+        key_file: PathBuf,
+    ) -> Result<Self> {
+        let log = File::create(folder.path().join("log"))?;
+        let mut child = serve
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{:?} cannot be started", serve.as_std().get_program()))?;
+        let pid = child.id().context("a process id")?;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let start = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            let ended = child.try_wait()?;
+            if ended.is_some() || start.elapsed() > READY_WITHIN {
+                let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+                bail!("{:?} does not get ready: {log}", serve.as_std().get_program());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(Self { pid, address, stun, key_file, _child: child, _folder: folder })
+    }
+}
+
+async fn mint(program: &Path, config: &Path, tag: &str) -> Result<String> {
+    let mut create = Command::new(program);
+    create.arg("--config").arg(config).args(["preauthkeys", "create", "--reusable", "--ephemeral"]);
+    let made = create.args(["--tags", tag, "--output", "json"]).output().await?;
+    ensure!(made.status.success(), "headscale mints no key: {}", String::from_utf8_lossy(&made.stderr));
+    let key: serde_json::Value = serde_json::from_slice(&made.stdout).context("headscale's key")?;
+    Ok(key["key"].as_str().context("a key in headscale's answer")?.to_owned())
+}
+
+/// How headscale is configured, to be printed with what came of it.
+pub fn configuration(configs: &Path) -> Result<String> {
+    let mut text = String::new();
+    for name in ["config.yaml", "tuned.yaml"] {
+        let path = configs.join(name);
+        text += &fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    }
+    Ok(text)
+}
