@@ -18,6 +18,7 @@ fn roster(world: &World) -> Roster {
         Person { name: login.to_owned(), email, roles: Some(Vec::new()) }
     });
     let devices = world.nodes.iter().enumerate().map(|(at, node)| Device {
+        traits: node.traits.clone(),
         name: format!("n{at}"),
         host: format!("n{at}"),
         tags: node.tags.clone(),
