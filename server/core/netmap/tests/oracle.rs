@@ -62,6 +62,7 @@ fn without_rules_nothing_is_open() {
 #[test]
 fn what_a_person_adds_is_news_to_that_person() {
     let device = |number: usize, owner: usize| Device {
+        traits: None,
         name: format!("n{number}"),
         host: format!("host{number}"),
         tags: Vec::new(),

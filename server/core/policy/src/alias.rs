@@ -9,7 +9,10 @@ use std::{
 use ident::Tag;
 use ipnet::IpNet;
 
-use crate::source::span;
+use crate::{
+    posture::{Assertion, Guard},
+    source::span,
+};
 
 /// An alias with its text in the policy.
 #[derive(Debug, Clone)]
@@ -48,6 +51,8 @@ pub(crate) enum Alias {
     Role(&'static str),
     /// `autogroup:shared`: people of other tailnets.
     Shared,
+    /// The devices among those meant that have a posture; never by address.
+    With(Box<Alias>, Guard),
 }
 
 /// The places of a policy where an alias may stand.
@@ -76,9 +81,9 @@ pub(crate) struct Names<'a> {
     /// By name, without the prefix `ipset:`.
     pub(crate) ipsets: BTreeMap<&'a str, Arc<[IpNet]>>,
     /// With the prefix `posture:`.
-    pub(crate) postures: BTreeSet<String>,
-    /// Whether every rule that names no posture demands one.
-    pub(crate) posture_by_default: bool,
+    pub(crate) postures: BTreeMap<String, Arc<[Assertion]>>,
+    /// What every rule demands that names no posture.
+    pub(crate) posture_by_default: Option<Guard>,
 }
 
 const ROLES: [&str; 6] = ["admin", "owner", "it-admin", "network-admin", "billing-admin", "auditor"];
@@ -105,6 +110,7 @@ impl Alias {
 
     fn fits(&self, side: Side) -> bool {
         match (self, side) {
+            (Self::With(..), _) => side == Side::Source,
             (Self::Internet | Self::Own, _) => side == Side::Destination,
             (Self::Anywhere | Self::Shared, _) => side == Side::Source,
             (_, Side::Source | Side::Destination) => true,

@@ -64,11 +64,9 @@ impl Compiled {
     /// What the policy makes of a node. Costs the words of the masks that its attributes touch, not the rules.
     pub fn signature(&self, s: &Subject) -> Signature {
         let owner = s.owner();
-        let mut who: Vec<&Marks> = Vec::new();
-        if !s.tags.is_empty() {
-            who.extend(self.index.of_tags(s.tags));
-        } else if let Some(owner) = &owner {
-            who.extend(self.index.of_person(owner));
+        let mut who: Vec<&Marks> = self.index.of(s.tags, owner.as_deref()).collect();
+        for index in self.index.behind(Some(s.traits)) {
+            who.extend(index.of(s.tags, owner.as_deref()).chain([&index.everyone]));
         }
         let addresses = s.addresses().map(IpNet::from);
         let mut draft = self.draft(who, s.tags, &addresses, s.routes.iter().copied());
@@ -77,6 +75,11 @@ impl Compiled {
             and(&mut draft.own, &draft.source);
         }
         draft.finish()
+    }
+
+    /// Whether it matters what [`crate::Traits`] a node has.
+    pub fn asks_for_traits(&self) -> bool {
+        self.index.has_guards() || self.claims.has_guards()
     }
 
     /// Whether the two are in each other's view: one may reach the other or a network behind it. Two devices of one
@@ -175,7 +178,8 @@ impl Compiled {
 
     /// Marks of a node that would have these tags.
     pub(crate) fn tag_marks<'a>(&'a self, tags: &'a [Tag]) -> impl Iterator<Item = &'a Marks> {
-        self.index.of_tags(tags)
+        let behind = self.index.behind(None);
+        self.index.of_tags(tags).chain(behind.flat_map(|index| index.of_tags(tags).chain([&index.everyone])))
     }
 }
 

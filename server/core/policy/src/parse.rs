@@ -29,6 +29,8 @@ use crate::{
 };
 
 pub(crate) use hujson::Findings;
+#[cfg(test)]
+pub(crate) use tailnet::postures::assertion;
 
 const SECTIONS: [&str; 17] = [
     "groups",
@@ -81,10 +83,10 @@ fn content(root: &Object, report: &mut Report) -> Content {
         tags: tags.keys().cloned().collect(),
         ipsets: Default::default(),
         postures: section("postures").map(|v| postures::read(v, report)).unwrap_or_default(),
-        posture_by_default: false,
+        posture_by_default: None,
     };
     names.posture_by_default = section("defaultSrcPosture")
-        .is_some_and(|value| postures::demands(value, "defaultSrcPosture", &names.postures, report));
+        .and_then(|value| postures::demanded(value, "defaultSrcPosture", &names.postures, report));
     let sets = section("ipsets").map(|value| ipsets::read(value, &names, report)).unwrap_or_default();
     names.ipsets = sets.iter().map(|(name, nets)| (name.as_str(), nets.clone())).collect();
     let names = &names;

@@ -255,7 +255,7 @@ impl Content {
             }
             Alias::Any | Alias::Prefix(_) | Alias::Range(..) | Alias::Set(_) => false,
             Alias::Internet | Alias::Service(_) | Alias::Own | Alias::Anywhere => false,
-            Alias::Role(_) | Alias::Shared => false,
+            Alias::Role(_) | Alias::Shared | Alias::With(..) => false,
         }
     }
 
@@ -265,6 +265,7 @@ impl Content {
         match alias {
             Alias::Group(group) => self.groups.get(group).is_some_and(|members| !members.is_empty()),
             Alias::Set(nets) => !nets.is_empty(),
+            Alias::With(alias, _) => self.can_match(alias),
             Alias::Role(_) | Alias::Shared | Alias::Service(_) | Alias::Own => false,
             Alias::Any | Alias::Anywhere | Alias::Prefix(_) | Alias::Range(..) | Alias::Internet => true,
             Alias::User(_) | Alias::Domain(_) | Alias::Tag(_) | Alias::Member | Alias::Tagged => true,

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ident::Tag;
 use ipnet::IpNet;
 
+use crate::Traits;
+
 /// One node as the policy sees it.
 ///
 /// A node with tags is its tags; `login` counts only when there are none. A login is the user's name in the roster:
@@ -21,6 +23,8 @@ pub struct Subject<'a> {
     pub v6: Ipv6Addr,
     /// Approved routes, with 0.0.0.0/0 and ::/0 of an approved exit node.
     pub routes: &'a [IpNet],
+    /// What its client tells about the machine; none where nothing is known, which is no posture at all.
+    pub traits: Option<&'a Traits>,
 }
 
 impl Subject<'_> {

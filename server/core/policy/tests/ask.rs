@@ -25,6 +25,7 @@ fn document(rules: &str) -> Document {
 
 fn device(name: &str, number: u8, tag: Option<&str>, owner: Option<usize>) -> Device {
     Device {
+        traits: None,
         name: name.into(),
         host: name.into(),
         tags: tag.map(|tag| tag.parse().unwrap()).into_iter().collect(),

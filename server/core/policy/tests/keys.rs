@@ -71,7 +71,7 @@ fn a_tagged_device_is_not_its_owner() {
     let compiled = Compiled::compile(&Policy::parse(text).unwrap());
     let tags: Vec<Tag> = vec!["tag:web".parse().unwrap()];
     let (v4, v6) = (Ipv4Addr::new(100, 64, 0, 1), Ipv6Addr::new(0xfd7a, 0x115c, 0xa1e0, 0, 0, 0, 0, 1));
-    let of = |tags, login| Subject { tags, login, v4, v6, routes: &[] };
+    let of = |tags, login| Subject { tags, login, v4, v6, routes: &[], traits: None };
     let (net, exit) = ("10.1.0.0/16".parse().unwrap(), "0.0.0.0/0".parse().unwrap());
     for (subject, right) in
         [(of(&tags, Some("alice")), false), (of(&[], Some("Alice")), true), (of(&[], None), false)]
@@ -89,7 +89,7 @@ fn a_rule_that_does_not_exist_opens_nothing() {
     let nobody = Compiled::compile(&Policy::deny_all());
     let (v4, v6) = (Ipv4Addr::new(100, 64, 0, 1), Ipv6Addr::UNSPECIFIED);
     let tags: Vec<Tag> = vec!["tag:admin".parse().unwrap()];
-    let subject = Subject { tags: &tags, login: None, v4, v6, routes: &[] };
+    let subject = Subject { tags: &tags, login: None, v4, v6, routes: &[], traits: None };
     let (full, empty) = (compiled.signature(&subject), nobody.signature(&subject));
     assert!(compiled.destinations(99, &subject).is_empty() && compiled.sources_fixed(99).ranges.is_empty());
     assert_eq!(compiled.rule_source_line(99), 0);

@@ -77,12 +77,14 @@ impl Classes {
     }
 
     pub(crate) fn badge_of(&self, node: &Node, login: Option<&str>) -> Badge {
-        self.compiled.badge(&subject(node, login, &[]))
+        let traits = self.compiled.asks_for_traits().then(|| node.traits());
+        self.compiled.badge(&Subject { traits: traits.as_ref(), ..subject(node, login, &[]) })
     }
 
     pub(crate) fn class_of(&mut self, node: &Node, login: Option<&str>) -> ClassId {
         let routes = node.served_routes();
-        let subject = subject(node, login, &routes);
+        let traits = self.compiled.asks_for_traits().then(|| node.traits());
+        let subject = Subject { traits: traits.as_ref(), ..subject(node, login, &routes) };
         let signature = self.compiled.signature(&subject);
         if let Some(id) = self.ids.get(&signature) {
             return *id;
@@ -100,7 +102,7 @@ impl Classes {
     }
 }
 
-/// What the policy is told of a node.
+/// What the policy is told of a node, but for what its client tells.
 pub(crate) fn subject<'a>(node: &'a Node, login: Option<&'a str>, routes: &'a [ipnet::IpNet]) -> Subject<'a> {
-    Subject { tags: node.owner.tags(), login, v4: node.v4, v6: node.v6, routes }
+    Subject { tags: node.owner.tags(), login, v4: node.v4, v6: node.v6, routes, traits: None }
 }

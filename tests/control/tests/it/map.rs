@@ -3,6 +3,7 @@
 mod edits;
 mod logins;
 mod policies;
+mod postures;
 mod presence;
 
 use std::time::Duration;

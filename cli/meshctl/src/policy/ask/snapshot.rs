@@ -117,6 +117,7 @@ fn roster(snapshot: Snapshot) -> Roster {
         v4: node.ipv4,
         v6: node.ipv6,
         routes: node.approved_routes,
+        traits: None,
     });
     let devices = devices.collect();
     let people = logins.into_iter().map(|name| {

@@ -22,6 +22,7 @@ pub(super) fn of(world: &World) -> (Roster, Vec<Vec<Tag>>) {
         v4: node.v4,
         v6: node.v6,
         routes: node.approved_routes.union(&node.auto_routes).copied().collect(),
+        traits: Some(node.traits()),
     });
     let keys = world.auth_keys.values().filter(|key| key.revoked.is_none());
     let kinds: BTreeSet<Vec<Tag>> = world

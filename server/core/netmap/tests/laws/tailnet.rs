@@ -64,7 +64,8 @@ pub struct Tailnet {
 pub fn signature(world: &World, node: &Node) -> Signature {
     let routes = node.served_routes();
     let login = world.login_of(node);
-    let subject = Subject { tags: node.owner.tags(), login, v4: node.v4, v6: node.v6, routes: &routes };
+    let subject =
+        Subject { tags: node.owner.tags(), login, v4: node.v4, v6: node.v6, routes: &routes, traits: None };
     world.classes.compiled().signature(&subject)
 }
 

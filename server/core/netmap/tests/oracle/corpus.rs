@@ -63,6 +63,7 @@ fn roster(case: &Value) -> Roster {
         value.as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect()
     };
     let devices = case["nodes"].as_object().unwrap().iter().map(|(name, node)| Device {
+        traits: None,
         name: name.clone(),
         host: node["hostname"].as_str().unwrap_or(name).to_owned(),
         tags: strings(&node["tags"]).iter().map(|tag| tag.parse().unwrap()).collect(),

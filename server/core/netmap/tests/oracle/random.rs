@@ -67,6 +67,7 @@ const CAPS: [&str; 3] = ["tailscale.com/cap/drive", "tailscale.com/cap/relay", "
 pub fn tailnet() -> impl Strategy<Value = (Roster, String)> {
     (vec(device(), 2..6), vec(acl(), 0..4), vec(grant(), 0..4)).prop_map(|(devices, acls, grants)| {
         let devices = devices.into_iter().zip(2u8..).map(|(device, number)| Device {
+            traits: None,
             name: format!("n{number}"),
             host: format!("host{number}"),
             v4: Ipv4Addr::new(100, 64, 0, number),
@@ -97,6 +98,7 @@ fn device() -> impl Strategy<Value = Device> {
         routes.sort_unstable();
         routes.dedup();
         Device {
+            traits: None,
             name: String::new(),
             host: String::new(),
             owner: tags.is_empty().then_some(owner),

@@ -44,7 +44,7 @@ pub struct Member {
 impl Member {
     pub fn subject(&self) -> Subject<'_> {
         let login = self.login.as_deref();
-        Subject { tags: &self.tags, login, v4: self.v4, v6: self.v6, routes: &self.routes }
+        Subject { tags: &self.tags, login, v4: self.v4, v6: self.v6, routes: &self.routes, traits: None }
     }
 }
 

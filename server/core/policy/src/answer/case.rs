@@ -110,6 +110,7 @@ impl Case {
                 v6: node.ipv6,
                 routes: node.approved_routes.unwrap_or_default(),
                 name,
+                traits: None,
             });
         }
         by_seniority(&mut devices);

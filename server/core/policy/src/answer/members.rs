@@ -34,6 +34,9 @@ impl Tailnet<'_> {
                 Some(roles) => roles.iter().any(|own| own == role),
                 None => *role == "admin" || (*role == "owner" && at == 0),
             }),
+            Alias::With(alias, guard) => {
+                guard.holds(device.traits.as_ref()) && (**alias == Alias::Any || self.names(alias, device))
+            }
             Alias::Tag(tag) => device.tags.contains(tag),
             Alias::Member => person.is_some(),
             Alias::Tagged => !device.tags.is_empty(),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ident::Tag;
 use ipnet::IpNet;
 
-use crate::subject::is_exit;
+use crate::{Traits, subject::is_exit};
 
 /// People and devices; devices refer to people by their place in the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Device {
     pub v6: Ipv6Addr,
     /// Routes that are approved, exit routes included.
     pub routes: Vec<IpNet>,
+    /// What its client tells about the machine; none where nothing is known, which is no posture at all.
+    pub traits: Option<Traits>,
 }
 
 impl Device {

@@ -155,6 +155,7 @@ fn would((name, end): &(String, End), aliases: &[&Alias]) -> String {
         return format!("{name} were named");
     };
     match alias {
+        Alias::With(_, guard) => format!("{name} were among its sources and met {guard}"),
         Alias::Tag(tag) => format!("{name} were tagged {tag}"),
         Alias::Tagged => format!("{name} had a tag"),
         Alias::User(login) => format!("{name} were a device of {login}"),

@@ -161,5 +161,6 @@ pub(crate) fn device(tags: Vec<Tag>) -> Device {
         v4: Ipv4Addr::UNSPECIFIED,
         v6: Ipv6Addr::UNSPECIFIED,
         routes: Vec::new(),
+        traits: None,
     }
 }

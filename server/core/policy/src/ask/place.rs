@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, net::IpAddr};
 use ident::Tag;
 
 use crate::{
-    Person,
+    Person, Traits,
     alias::Alias,
     answer::members::literals,
     policy::Content,
+    posture::Guard,
     source::span::{self, Span},
 };
 
@@ -30,11 +31,55 @@ pub(crate) struct Glossary<'a> {
     any: Option<u32>,
     member: Option<u32>,
     tagged: Option<u32>,
+    /// Those that demand a posture, and the aliases without it.
+    guarded: Vec<Guarded<'a>>,
+}
+
+struct Guarded<'a> {
+    id: u32,
+    inner: u32,
+    guard: &'a Guard,
+}
+
+/// What a device is like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Like<'t> {
+    Known(Option<&'t Traits>),
+    /// One that is imagined, of all postures.
+    All,
+    /// One that is imagined, of none but what this one demands.
+    Only(&'t Guard),
+}
+
+impl Like<'_> {
+    fn passes(self, guard: &Guard) -> bool {
+        match self {
+            Self::Known(traits) => guard.holds(traits),
+            Self::All => true,
+            Self::Only(one) => one == guard,
+        }
+    }
+}
+
+/// Groups are those of one policy.
+fn by_policy(alias: &Alias, which: usize) -> usize {
+    match alias {
+        Alias::Group(_) => which,
+        Alias::With(alias, _) => by_policy(alias, which),
+        _ => 0,
+    }
 }
 
 impl<'a> Glossary<'a> {
     pub(crate) fn add(&mut self, alias: &'a Alias, which: usize, policy: &'a Content) {
-        let which = if matches!(alias, Alias::Group(_)) { which } else { 0 };
+        let inner = match alias {
+            Alias::With(inner, guard) => {
+                self.add(inner, which, policy);
+                self.id(inner, which).map(|id| (id, guard))
+            }
+            _ => None,
+        };
+        let which = by_policy(alias, which);
         let next = self.ids.len() as u32;
         let id = *self.ids.entry((alias, which)).or_insert(next);
         if id != next {
@@ -60,8 +105,22 @@ impl<'a> Glossary<'a> {
             Alias::Prefix(_) | Alias::Range(..) | Alias::Set(_) | Alias::Anywhere => {
                 self.add_literal(alias, id)
             }
+            Alias::With(..) => {
+                let guarded = inner.map(|(inner, guard)| Guarded { id, inner, guard });
+                self.guarded.extend(guarded);
+            }
             Alias::Internet | Alias::Service(_) | Alias::Own | Alias::Shared => {}
         }
+    }
+
+    /// The kinds of devices that may be imagined: those without any posture, with one, with all of them.
+    pub(crate) fn kinds(&self) -> Vec<Like<'a>> {
+        let mut guards: Vec<&Guard> = self.guarded.iter().map(|guarded| guarded.guard).collect();
+        guards.sort_unstable();
+        guards.dedup();
+        let all = (!guards.is_empty()).then_some(Like::All);
+        let some = guards.iter().filter(|_| guards.len() > 1).map(|guard| Like::Only(guard));
+        [Like::Known(None)].into_iter().chain(all).chain(some).collect()
     }
 
     fn add_literal(&mut self, alias: &Alias, id: u32) {
@@ -77,11 +136,11 @@ impl<'a> Glossary<'a> {
 
     /// How many steps [`Self::of`] takes.
     pub(crate) fn cost(&self) -> usize {
-        8 + self.wide.len()
+        8 + self.wide.len() + self.guarded.len()
     }
 
     pub(crate) fn id(&self, alias: &Alias, which: usize) -> Option<u32> {
-        let which = if matches!(alias, Alias::Group(_)) { which } else { 0 };
+        let which = by_policy(alias, which);
         self.ids.get(&(alias, which)).copied()
     }
 
@@ -98,6 +157,7 @@ impl<'a> Glossary<'a> {
         tags: &[Tag],
         owner: Option<(&Person, Option<usize>)>,
         at: &[IpAddr],
+        like: Like,
     ) -> Vec<u32> {
         let mut ids: Vec<u32> = tags.iter().filter_map(|tag| self.tags.get(tag)).copied().collect();
         ids.extend(self.any);
@@ -114,6 +174,12 @@ impl<'a> Glossary<'a> {
         }
         ids.sort_unstable();
         ids.dedup();
+        let by_who = |id: &u32| ids.binary_search(id).is_ok();
+        let guarded =
+            self.guarded.iter().filter(|guarded| by_who(&guarded.inner) && like.passes(guarded.guard));
+        let more: Vec<u32> = guarded.map(|guarded| guarded.id).collect();
+        ids.extend(more);
+        ids.sort_unstable();
         ids
     }
 
@@ -147,6 +213,7 @@ impl<'a> Glossary<'a> {
                     return None;
                 }
                 Alias::Internet | Alias::Service(_) | Alias::Own | Alias::Shared => return None,
+                Alias::With(..) => return None,
             };
             Some((*id, text))
         })

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use super::{
     TooLarge, Work,
     party::{self, Imagined, Nature, Party, Side},
-    place::Glossary,
+    place::{Glossary, Like},
 };
 use crate::{
     Person, Roster, SourceRange,
@@ -182,13 +182,15 @@ impl<'a> Stage<'a> {
 
     fn add_devices(&mut self, imagined: &[Imagined], work: &mut Work) -> Result<(), TooLarge> {
         let mut classes: BTreeMap<Vec<u32>, Class> = BTreeMap::new();
-        work.spend((self.roster.devices.len() + imagined.len()) * self.glossary.cost())?;
+        let kinds = self.glossary.kinds();
+        work.spend((self.roster.devices.len() + imagined.len() * kinds.len()) * self.glossary.cost())?;
         for (at, device) in self.roster.devices.iter().enumerate() {
             let owner = device.person().and_then(|place| Some((self.roster.people.get(place)?, place)));
             let key = self.glossary.of(
                 &device.tags,
                 owner.map(|(person, place)| (person, Some(place))),
                 &device.addresses(),
+                Like::Known(device.traits.as_ref()),
             );
             let name = self.glossary.name(&device.tags, owner.map(|(person, _)| person), &key);
             let class = classes.entry(key).or_default();
@@ -197,11 +199,15 @@ impl<'a> Stage<'a> {
         }
         for Imagined { device, person, place, foretold } in imagined {
             let person: Option<&Person> = person.as_ref();
-            let key = self.glossary.of(&device.tags, person.map(|person| (person, *place)), &[]);
-            let name = self.glossary.name(&device.tags, person, &key);
-            let class = classes.entry(key).or_insert_with(|| Class { foretold: true, ..Class::default() });
-            class.foretold &= *foretold;
-            class.names.push(name);
+            for like in &kinds {
+                let owner = person.map(|person| (person, *place));
+                let key = self.glossary.of(&device.tags, owner, &[], *like);
+                let name = self.glossary.name(&device.tags, person, &key);
+                let class =
+                    classes.entry(key).or_insert_with(|| Class { foretold: true, ..Class::default() });
+                class.foretold &= *foretold;
+                class.names.push(name);
+            }
         }
         for (key, class) in classes {
             let id = self.parties.len() as u32;

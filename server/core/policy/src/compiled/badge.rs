@@ -13,6 +13,7 @@ use crate::{
         prefix::Prefixes,
     },
     policy::Content,
+    posture::Guard,
     source::span,
 };
 
@@ -60,6 +61,8 @@ pub(crate) struct Claims {
     of_set: Vec<Sparse>,
     in_sets: Prefixes<Vec<usize>>,
     memberships: BTreeMap<String, Vec<String>>,
+    /// What devices are that a guard lets pass; never by address.
+    guarded: BTreeMap<Guard, Claims>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,9 +102,16 @@ impl Claims {
         claims
     }
 
+    pub(crate) fn has_guards(&self) -> bool {
+        !self.guarded.is_empty()
+    }
+
     fn add(&mut self, alias: &Alias, bit: usize) {
         let who = match alias {
             Alias::Any | Alias::Anywhere => return self.everyone.insert(bit),
+            Alias::With(alias, guard) => {
+                return self.guarded.entry(guard.clone()).or_default().add(alias, bit);
+            }
             Alias::Prefix(net) => return self.by_address.entry(*net).insert(bit),
             Alias::Set(nets) => return self.add_networks(nets, bit),
             Alias::Range(first, last) => return self.add_networks(&span::nets(&[(*first, *last)]), bit),
@@ -130,9 +140,11 @@ impl Claims {
 
     fn badge(&self, s: &Subject) -> Badge {
         let mut bits = vec![0; words(self.bits)];
-        self.everyone.add_to(&mut bits);
-        for claim in identities(s, &self.memberships).iter().filter_map(|who| self.by_who.get(who)) {
-            claim.add_to(&mut bits);
+        let who = identities(s, &self.memberships);
+        let behind = self.guarded.iter().filter(|(guard, _)| guard.holds(s.traits)).map(|(_, claims)| claims);
+        for claims in behind.chain([self]) {
+            claims.everyone.add_to(&mut bits);
+            who.iter().filter_map(|who| claims.by_who.get(who)).for_each(|claim| claim.add_to(&mut bits));
         }
         for address in s.addresses().map(IpNet::from) {
             self.by_address.covering(address).for_each(|claim| claim.add_to(&mut bits));

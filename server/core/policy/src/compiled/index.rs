@@ -1,6 +1,6 @@
 //! From a policy to masks: which rules each attribute of a node touches.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use ident::Tag;
 
@@ -8,6 +8,7 @@ use crate::{
     alias::Alias,
     compiled::{mask::Sparse, prefix::Prefixes, rule::networks},
     policy::Content,
+    posture::{Guard, Traits},
 };
 
 /// The rules that one attribute touches.
@@ -41,7 +42,9 @@ pub(crate) struct Index {
     users: BTreeMap<String, Marks>,
     domains: BTreeMap<String, Marks>,
     groups: BTreeMap<String, Marks>,
-    memberships: BTreeMap<String, Vec<String>>,
+    memberships: Arc<BTreeMap<String, Vec<String>>>,
+    /// What devices are that a guard lets pass.
+    guarded: BTreeMap<Guard, Index>,
     tags: BTreeMap<Tag, Marks>,
     pub(crate) prefixes: Prefixes<Marks>,
     /// Rules with `autogroup:self` among their destinations.
@@ -63,7 +66,33 @@ impl Index {
                 memberships.entry(login.clone()).or_default().push(group.clone());
             }
         }
-        Self { memberships, ..Self::default() }
+        Self { memberships: memberships.into(), ..Self::default() }
+    }
+
+    /// Whether something depends on what devices are like.
+    pub(crate) fn has_guards(&self) -> bool {
+        !self.guarded.is_empty()
+    }
+
+    /// The marks of devices like this one, beside those of all devices; without a device, of every kind of them.
+    pub(crate) fn behind<'a>(
+        &'a self,
+        device: Option<Option<&'a Traits>>,
+    ) -> impl Iterator<Item = &'a Index> {
+        let passes = move |guard: &Guard| device.is_none_or(|traits| guard.holds(traits));
+        self.guarded.iter().filter(move |(guard, _)| passes(guard)).map(|(_, index)| index)
+    }
+
+    /// Marks of everything that a node is: its tags, or else its person.
+    pub(crate) fn of<'a>(
+        &'a self,
+        tags: &'a [Tag],
+        owner: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Marks> {
+        let tagged = Some(tags).filter(|tags| !tags.is_empty());
+        let person = owner.filter(|_| tags.is_empty());
+        let of_tags = tagged.into_iter().flat_map(|tags| self.of_tags(tags));
+        of_tags.chain(person.into_iter().flat_map(|owner| self.of_person(owner)))
     }
 
     /// Marks of everything that a person is: member, that user, the domain, the groups.
@@ -108,6 +137,11 @@ impl Index {
             Alias::Internet => write(&mut self.internet),
             Alias::Prefix(_) | Alias::Range(..) | Alias::Set(_) | Alias::Anywhere => {
                 networks(alias).into_iter().for_each(|net| write(self.prefixes.entry(net)));
+            }
+            Alias::With(alias, guard) => {
+                let memberships = Arc::clone(&self.memberships);
+                let new = || Self { memberships, ..Self::default() };
+                self.guarded.entry(guard.clone()).or_insert_with(new).mark(alias, write);
             }
             // A person's own devices are no attribute; nobody has a role, and nothing is shared or a service.
             Alias::Own | Alias::Role(_) | Alias::Shared | Alias::Service(_) => {}

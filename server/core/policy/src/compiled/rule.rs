@@ -236,7 +236,7 @@ fn opened_by(alias: &Alias) -> Vec<Option<Target>> {
         Alias::User(_) | Alias::Domain(_) | Alias::Group(_) | Alias::Tag(_) => {
             vec![Some(Target::SelfAddresses)]
         }
-        Alias::Member | Alias::Tagged => vec![Some(Target::SelfAddresses)],
+        Alias::Member | Alias::Tagged | Alias::With(..) => vec![Some(Target::SelfAddresses)],
         Alias::Role(_) | Alias::Shared | Alias::Service(_) => Vec::new(),
     }
 }

@@ -62,8 +62,11 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Acl {
     if owns && !sources.iter().all(|named| named.alias == Alias::Any || may_own(&named.alias)) {
         report.say(object.start(), OWN, None);
     }
-    if postures::guard(field("srcPosture"), names, report) {
-        sources.clear();
+    if let Some(guard) = postures::guard(field("srcPosture"), names, report) {
+        sources = postures::guarded(sources, &guard);
+        if owns {
+            postures::own(object.start(), report);
+        }
     }
     Acl { line: report.place(object.start()).0, protocols, sources, destinations, via: Vec::new() }
 }

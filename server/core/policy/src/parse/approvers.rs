@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use jsonc_parser::{ast::Value, common::Ranged};
 
 use crate::{
-    alias::{Alias, Names, Side, network, not_yet},
+    alias::{Alias, Names, Side, network},
     parse::hujson::Report,
 };
 
@@ -23,10 +23,23 @@ pub(crate) fn read(value: &Value, names: &Names, report: &mut Report) -> (Routes
         match key {
             "routes" => routes = prefixes(value, names, report),
             "exitNode" => exit = aliases(value, "autoApprovers.exitNode", names, report),
-            _ => report.unserved(value.start(), not_yet("autoApprovers.services")),
+            _ => services(value, names, report),
         }
     }
     (routes, exit)
+}
+
+/// Who may offer which service. There are no services yet, so that nothing comes of it but its mistakes.
+fn services(value: &Value, names: &Names, report: &mut Report) {
+    for member in report.members(value, "autoApprovers.services") {
+        let name = member.name.as_str();
+        let what = format!("autoApprovers.services[{name:?}]");
+        if !name.starts_with("svc:") && !name.starts_with("tag:") {
+            let hint = Some("a service is written svc:name; a tag stands for those that bear it".to_owned());
+            report.say(member.start(), format!("{what}: not a service's name"), hint);
+        }
+        aliases(&member.value, &what, names, report);
+    }
 }
 
 fn prefixes(value: &Value, names: &Names, report: &mut Report) -> Routes {

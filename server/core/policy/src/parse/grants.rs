@@ -57,8 +57,11 @@ fn grant(object: &Object, names: &Names, content: &mut Content, report: &mut Rep
     let mut sources = aliases(object, "src", field("src"), names, report);
     let destinations = aliases(object, "dst", field("dst"), names, report);
     together(object, &sources, &destinations, !caps.is_empty(), report);
-    if postures::guard(field("srcPosture"), names, report) {
-        sources.clear();
+    if let Some(guard) = postures::guard(field("srcPosture"), names, report) {
+        sources = postures::guarded(sources, &guard);
+        if destinations.iter().any(|named| named.alias == Alias::Own) {
+            postures::own(object.start(), report);
+        }
     }
     let via = field("via").map(|value| routers(value, names, report)).unwrap_or_default();
     let line = report.place(object.start()).0;

@@ -60,9 +60,6 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Ssh {
     let destinations = field("dst").map(|v| aliases(v, Side::Destination, names, report)).unwrap_or_default();
     let users = users(object, field("users"), report);
     recording(field("recorder"), field("enforceRecorder"), report);
-    if postures::guard(field("srcPosture"), names, report) {
-        sources.clear();
-    }
     let of_people = sources.iter().filter_map(|alias| match alias {
         Alias::Domain(domain) => Some(domain.clone()),
         _ => None,
@@ -71,10 +68,14 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Ssh {
         SshUser::LocalPart(domain) => Some(domain.clone()),
         _ => None,
     });
+    let domains = of_people.chain(of_users).collect();
+    if let Some(guard) = postures::guard(field("srcPosture"), names, report) {
+        sources = sources.into_iter().filter_map(|alias| postures::with(alias, &guard)).collect();
+    }
     Ssh {
         place: report.place(object.start()),
         checks,
-        domains: of_people.chain(of_users).collect(),
+        domains,
         accept_env: field("acceptEnv").map(|value| environment(value, report)).unwrap_or_default(),
         sources,
         destinations,
@@ -139,7 +140,7 @@ fn fits(alias: &Alias, side: Side) -> bool {
         Alias::User(_) | Alias::Group(_) | Alias::Tag(_) | Alias::Domain(_) | Alias::Role(_) => true,
         Alias::Member | Alias::Tagged | Alias::Own => true,
         Alias::Any | Alias::Prefix(_) | Alias::Range(..) | Alias::Set(_) => side == Side::Source,
-        Alias::Internet | Alias::Service(_) | Alias::Anywhere | Alias::Shared => false,
+        Alias::Internet | Alias::Service(_) | Alias::Anywhere | Alias::Shared | Alias::With(..) => false,
     }
 }
 

@@ -110,7 +110,7 @@ fn is_device(alias: &Alias) -> bool {
     match alias {
         Alias::Prefix(net) => net.prefix_len() == net.max_prefix_len(),
         Alias::Any | Alias::Internet | Alias::Range(..) | Alias::Set(_) => false,
-        Alias::Service(_) | Alias::Anywhere | Alias::Shared => false,
+        Alias::Service(_) | Alias::Anywhere | Alias::Shared | Alias::With(..) => false,
         Alias::User(_) | Alias::Group(_) | Alias::Tag(_) | Alias::Domain(_) | Alias::Role(_) => true,
         Alias::Member | Alias::Tagged | Alias::Own => true,
     }

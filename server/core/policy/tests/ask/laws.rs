@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use policy::{Device, Document, Kind, Person, Question, Roster, Shift, Side};
+use policy::{Compiled, Device, Document, Kind, Person, Policy, Question, Roster, Shift, Side};
 use proptest::prelude::*;
 
 use crate::{
@@ -18,6 +18,7 @@ fn roster(world: &World) -> Roster {
         Person { name: login.to_owned(), email, roles: Some(Vec::new()) }
     });
     let devices = world.nodes.iter().enumerate().map(|(at, node)| Device {
+        traits: node.traits.clone(),
         name: format!("n{at}"),
         host: format!("n{at}"),
         tags: node.tags.clone(),
@@ -86,6 +87,20 @@ proptest! {
         let after = Document::parse(&world.text()).unwrap();
         let found = before.difference(&after, &roster(&world), &[]).unwrap();
         prop_assert!(found.is_narrowing() && found.gained.is_empty() && found.lost.is_empty(), "{found:?}");
+    }
+
+    /// The compiled rules and the whole language say the same of who sees whom.
+    #[test]
+    fn both_readings_agree_on_peers(world in worlds::world()) {
+        let compiled = Compiled::compile(&Policy::parse(&world.text()).unwrap());
+        let views = Document::parse(&world.text()).unwrap().answer(&roster(&world)).unwrap();
+        let signature = |at: usize| compiled.signature(&world.nodes[at].subject());
+        for (a, b) in pairs(&world) {
+            let own = world.nodes[a].is_of_same_person(&world.nodes[b]) && compiled.sees_own(&signature(a));
+            let seen = own || compiled.sees(&signature(a), &signature(b));
+            let told = views[&format!("n{a}")].peers.contains_key(&format!("n{b}"));
+            prop_assert_eq!(seen, told, "{}: {} {}", world.text(), a, b);
+        }
     }
 
     /// What is explained is what is so; what is denied has no rule, and what is allowed has one.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use crate::worlds::{GROUPS, Node, TAGS, USERS, Who, World};
+use crate::worlds::{GROUPS, Node, POSTURES, Rule, TAGS, USERS, Who, World};
 
 const PUBLIC_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1));
 const PUBLIC_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0, 0, 0, 0, 0, 1));
@@ -45,7 +45,7 @@ impl World {
                     return false;
                 }
             }
-            let from = rule.from.iter().any(|who| self.is_from(*who, packet, &self.nodes[a]));
+            let from = self.is_source(rule, packet, &self.nodes[a]);
             let to = (0..rule.to.len()).any(|at| {
                 let ports =
                     rule.ports(at).iter().any(|(first, last)| (*first..=*last).contains(&packet.port));
@@ -79,7 +79,7 @@ impl World {
             let to = rule.to.iter().filter_map(|(who, _)| who.nets()).flatten().any(|net| covers(&net));
             let packets = self.sends(viewer).into_iter();
             let mut packets = packets.map(|from| Packet { from, to: from, protocol: 6, port: 1 });
-            to && packets.any(|p| rule.from.iter().any(|who| self.is_from(*who, &p, &self.nodes[viewer])))
+            to && packets.any(|p| self.is_source(rule, &p, &self.nodes[viewer]))
         });
         rules.filter_map(|rule| Some(TAGS[rule.via?])).collect()
     }
@@ -99,6 +99,19 @@ impl World {
         let mut points = self.sends_of(node);
         points.extend(exits(node).map(|exit| if exit.addr().is_ipv4() { PUBLIC_V4 } else { PUBLIC_V6 }));
         points
+    }
+
+    /// Behind a posture, a source is a device that has it, known as whoever it is.
+    fn is_source(&self, rule: &Rule, packet: &Packet, sender: &Node) -> bool {
+        if rule.postures.is_empty() {
+            return rule.from.iter().any(|who| self.is_from(*who, packet, sender));
+        }
+        let fits = rule.postures.iter().any(|at| {
+            let (_, systems, oldest) = POSTURES[*at];
+            sender.like.is_some_and(|(os, minor)| systems.contains(&os) && minor >= oldest)
+        });
+        let own = sender.addresses().contains(&packet.from);
+        fits && own && rule.from.iter().any(|who| *who == Who::Any || is(*who, sender))
     }
 
     fn is_from(&self, who: Who, packet: &Packet, sender: &Node) -> bool {

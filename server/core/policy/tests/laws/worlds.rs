@@ -7,7 +7,7 @@ use std::{
 
 use ident::Tag;
 use ipnet::IpNet;
-use policy::Subject;
+use policy::{Subject, Traits};
 use proptest::{prelude::*, sample::select};
 
 pub const USERS: [(&str, &str); 3] =
@@ -44,6 +44,9 @@ const WRITTEN: [(&str, &[&str]); 4] = [
     ("autogroup:danger-all", &["0.0.0.0/0", "::/0"]),
 ];
 const PORTS: [&str; 4] = ["*", "22", "80-443", "22,8080"];
+/// Postures by name: the systems and the oldest second number of the client's version that they let pass.
+pub const POSTURES: [(&str, &[&str], u8); 2] =
+    [("posture:free", &["linux", "freebsd"], 0), ("posture:new", &["linux", "macos"], 80)];
 const PROTOCOLS: [(&str, i32); 2] = [("tcp", 6), ("icmp", 1)];
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,6 +73,8 @@ pub struct Rule {
     pub protocol: Option<usize>,
     /// A tag of the routers that may carry it.
     pub via: Option<usize>,
+    /// One of these is demanded of its sources.
+    pub postures: Vec<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -79,6 +84,9 @@ pub struct Node {
     pub v4: Ipv4Addr,
     pub v6: Ipv6Addr,
     pub routes: Vec<IpNet>,
+    /// System and second number of the client's version, where something is known.
+    pub like: Option<(&'static str, u8)>,
+    pub traits: Option<Traits>,
 }
 
 #[derive(Debug, Clone)]
@@ -140,10 +148,16 @@ impl Rule {
 const SETS: &str = r#""ipset:some": ["10.1.0.0/22", "remove 10.1.2.0/24", "192.168.1.0/24"]"#;
 
 impl Rule {
+    fn posture(&self) -> String {
+        let names: Vec<_> = self.postures.iter().map(|at| POSTURES[*at].0).collect();
+        if names.is_empty() { String::new() } else { format!(", \"srcPosture\": {names:?}") }
+    }
+
     /// The rule as grants, one for each destination, since these may have different ports.
     fn as_grants(&self, quoted: &impl Fn(Vec<String>) -> String) -> String {
         let from = quoted(self.from.iter().map(Who::to_string).collect());
         let via = self.via.map_or("", |at| TAGS[at]);
+        let posture = self.posture();
         let grants = self.to.iter().map(|(who, ports)| {
             let ports = PORTS[*ports].split(',').map(|ports| match self.protocol {
                 Some(at) => format!("{}:{ports}", PROTOCOLS[at].0),
@@ -151,7 +165,7 @@ impl Rule {
             });
             let ip = quoted(ports.collect());
             format!(
-                "    {{\"src\": [{from}], \"dst\": [\"{who}\"], \"ip\": [{ip}], \"via\": [\"{via}\"]}},\n"
+                "    {{\"src\": [{from}], \"dst\": [\"{who}\"], \"ip\": [{ip}], \"via\": [\"{via}\"]{posture}}},\n"
             )
         });
         grants.collect()
@@ -161,7 +175,14 @@ impl Rule {
 impl Node {
     pub fn subject(&self) -> Subject<'_> {
         let login = self.user.map(|at| USERS[at].0);
-        Subject { tags: &self.tags, login, v4: self.v4, v6: self.v6, routes: &self.routes }
+        Subject {
+            tags: &self.tags,
+            login,
+            v4: self.v4,
+            v6: self.v6,
+            routes: &self.routes,
+            traits: self.traits.as_ref(),
+        }
     }
 
     pub fn is_of_same_person(&self, other: &Self) -> bool {
@@ -190,13 +211,21 @@ impl World {
             let to = quoted(rule.to.iter().map(|(who, ports)| format!("{who}:{}", PORTS[*ports])).collect());
             let proto =
                 rule.protocol.map_or(String::new(), |at| format!(", \"proto\": {:?}", PROTOCOLS[at].0));
-            format!("    {{\"action\": \"accept\", \"src\": [{from}], \"dst\": [{to}]{proto}}}, // a rule\n")
+            format!(
+                "    {{\"action\": \"accept\", \"src\": [{from}], \"dst\": [{to}]{proto}{}}}, // a rule\n",
+                rule.posture()
+            )
+        });
+        let postures = POSTURES.map(|(name, systems, minor)| {
+            let systems = systems.iter().map(|os| format!("'{os}'")).collect::<Vec<_>>().join(", ");
+            format!("{name:?}: [\"node:os IN [{systems}]\", \"node:tsVersion >= '1.{minor}'\"]")
         });
         format!(
-            "{{\n  \"groups\": {{{}}},\n  \"hosts\": {{\"office\": {:?}}},\n  \"tagOwners\": {{{}}},\n  \"ipsets\": {{{SETS}}},\n  \"acls\": [\n{}  ],\n  \"grants\": [\n{grants}  ],\n}}\n",
+            "{{\n  \"groups\": {{{}}},\n  \"hosts\": {{\"office\": {:?}}},\n  \"tagOwners\": {{{}}},\n  \"ipsets\": {{{SETS}}},\n  \"postures\": {{{}}},\n  \"acls\": [\n{}  ],\n  \"grants\": [\n{grants}  ],\n}}\n",
             groups.join(", "),
             NETS[4],
             tags.join(", "),
+            postures.join(", "),
             rules.collect::<String>(),
         )
     }
@@ -239,29 +268,36 @@ fn rule() -> impl Strategy<Value = Rule> {
     let to = proptest::collection::vec((target, 0..PORTS.len()), 0..3);
     let protocol = proptest::option::weighted(0.3, 0..PROTOCOLS.len());
     let via = proptest::option::weighted(0.2, 0..TAGS.len());
-    (proptest::collection::vec(source, 0..3), to, protocol, via).prop_map(|(from, mut to, protocol, via)| {
+    let postures =
+        prop_oneof![2 => Just(vec![]), 1 => proptest::sample::subsequence(vec![0, 1], 1..=POSTURES.len())];
+    let parts = (proptest::collection::vec(source, 0..3), to, protocol, via, postures);
+    parts.prop_map(|(from, mut to, protocol, via, postures)| {
         if protocol == Some(1) {
             to.iter_mut().for_each(|destination| destination.1 = 0);
         }
-        if !from.iter().all(|who| who.is_person()) || via.is_some() {
+        if !from.iter().all(|who| who.is_person()) || via.is_some() || !postures.is_empty() {
             to.retain(|(who, _)| *who != Who::Own);
         }
         if via.is_some() {
             // Grants do not take a whole family, and what they mean by `*` with `via` is nothing at all.
             to.retain(|(who, _)| *who != Who::Any && *who != Who::Net(NETS.len() - 1));
         }
-        Rule { from, to, protocol, via }
+        Rule { from, to, protocol, via, postures }
     })
 }
 
-fn node() -> impl Strategy<Value = (Vec<Tag>, Option<usize>, Vec<IpNet>)> {
+type Like = Option<(&'static str, u8)>;
+
+fn node() -> impl Strategy<Value = (Vec<Tag>, Option<usize>, Vec<IpNet>, Like)> {
     let tags = prop_oneof![Just(vec![]), proptest::sample::subsequence(TAGS.to_vec(), 1..=2)];
     let user = proptest::option::of(0..USERS.len());
     let routes =
         prop_oneof![2 => Just(vec![]), 1 => proptest::collection::vec(select(ROUTES.to_vec()), 0..3)];
-    (tags, user, routes).prop_map(|(tags, user, routes)| {
+    let like =
+        proptest::option::of((select(vec!["linux", "macos", "freebsd", ""]), select(vec![9, 80, 100])));
+    (tags, user, routes, like).prop_map(|(tags, user, routes, like)| {
         let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
-        (tags, user, routes.iter().map(|route| route.parse().unwrap()).collect())
+        (tags, user, routes.iter().map(|route| route.parse().unwrap()).collect(), like)
     })
 }
 
@@ -269,9 +305,14 @@ pub fn world() -> impl Strategy<Value = World> {
     let rules = proptest::collection::vec(rule(), 0..4);
     (rules, proptest::collection::vec(node(), 2..5)).prop_map(|(rules, nodes)| {
         let numbered = nodes.into_iter().zip(2u8..);
-        let nodes = numbered.map(|((tags, user, routes), number)| {
+        let nodes = numbered.map(|((tags, user, routes, like), number)| {
             let v6 = Ipv6Addr::new(0xfd7a, 0x115c, 0xa1e0, 0, 0, 0, 0, number.into());
-            Node { tags, user, v4: Ipv4Addr::new(100, 64, 0, number), v6, routes }
+            let traits = like.map(|(os, minor)| Traits {
+                os: os.to_owned(),
+                version: format!("1.{minor}.3-t0"),
+                ..Traits::default()
+            });
+            Node { tags, user, v4: Ipv4Addr::new(100, 64, 0, number), v6, routes, like, traits }
         });
         World { rules, nodes: nodes.collect() }
     })

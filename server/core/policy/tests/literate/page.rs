@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ident::Tag;
 use ipnet::IpNet;
-use policy::Subject;
+use policy::{Subject, Traits};
 
 /// Who plays a scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,8 @@ pub struct Scene {
     pub expect: Vec<String>,
 }
 
-/// One line of a `nodes` block: name, tags or login, IPv4 address, approved routes.
+/// One line of a `nodes` block: name, tags or login, IPv4 address, approved routes, and what the client tells, such as
+/// `os=linux`.
 #[derive(Clone)]
 pub struct Node {
     pub name: String,
@@ -37,13 +38,21 @@ pub struct Node {
     pub login: Option<String>,
     pub v4: Ipv4Addr,
     pub routes: Vec<IpNet>,
+    pub traits: Option<Traits>,
 }
 
 impl Node {
     pub fn subject(&self) -> Subject<'_> {
         let [_, _, c, d] = self.v4.octets();
         let v6 = Ipv6Addr::new(0xfd7a, 0x115c, 0xa1e0, 0, 0, 0, 0, u16::from_be_bytes([c, d]));
-        Subject { tags: &self.tags, login: self.login.as_deref(), v4: self.v4, v6, routes: &self.routes }
+        Subject {
+            tags: &self.tags,
+            login: self.login.as_deref(),
+            v4: self.v4,
+            v6,
+            routes: &self.routes,
+            traits: self.traits.as_ref(),
+        }
     }
 }
 
@@ -101,11 +110,30 @@ fn node(line: &str) -> Node {
     let mut words = line.split_whitespace();
     let (name, who, v4) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
     let tagged = who.starts_with("tag:");
+    let (told, routes): (Vec<_>, Vec<_>) = words.partition(|word| word.contains('='));
     Node {
         name: name.to_owned(),
         tags: if tagged { who.split(',').map(|tag| tag.parse().unwrap()).collect() } else { Vec::new() },
         login: (!tagged && who != "-").then(|| who.to_owned()),
         v4: v4.parse().unwrap(),
-        routes: words.map(|route| route.parse().unwrap()).collect(),
+        routes: routes.iter().map(|route| route.parse().unwrap()).collect(),
+        traits: (!told.is_empty()).then(|| traits(&told)),
     }
+}
+
+fn traits(told: &[&str]) -> Traits {
+    let mut traits = Traits::default();
+    for word in told {
+        let (key, value) = word.split_once('=').unwrap();
+        match key {
+            "host" => traits.host = value.to_owned(),
+            "os" => traits.os = value.to_owned(),
+            "osVersion" => traits.os_version = value.to_owned(),
+            "version" => traits.version = value.to_owned(),
+            "autoUpdate" => traits.auto_update = Some(value.parse().unwrap()),
+            "stateEncrypted" => traits.state_encrypted = Some(value.parse().unwrap()),
+            other => panic!("no client tells {other:?}"),
+        }
+    }
+    traits
 }

@@ -95,6 +95,7 @@ fn roster(scene: &Scene) -> Roster {
         let subject = node.subject();
         let owner = node.login.as_ref().map(|login| login.to_lowercase());
         Device {
+            traits: node.traits.clone(),
             name: node.name.clone(),
             host: node.name.clone(),
             tags: node.tags.clone(),

@@ -147,6 +147,7 @@ impl Tailnet {
             let [v4, v6] = self.addresses(at);
             let (IpAddr::V4(v4), IpAddr::V6(v6)) = (v4, v6) else { unreachable!() };
             Device {
+                traits: None,
                 name: NAMES[at].to_owned(),
                 host: NAMES[at].to_owned(),
                 tags: node.tags.iter().map(|tag| TAGS[*tag].parse().unwrap()).collect(),

@@ -34,6 +34,7 @@ impl World {
             v4: node.v4,
             v6: node.v6,
             routes: node.served_routes(),
+            traits: Some(node.traits()),
         });
         let mut devices: Vec<_> = devices.collect();
         let borne: BTreeSet<_> = devices.iter().flat_map(|device| device.tags.iter().cloned()).collect();
@@ -58,5 +59,6 @@ fn possible(tags: Vec<Tag>, owner: Option<usize>, n: u32) -> Device {
         v4: Ipv4Addr::from(0x647f_fffe - n),
         v6: Ipv6Addr::from(0xfd7a_115c_a1e0_ffff_0000_0000_0000_0000_u128 + u128::from(n)),
         routes: Vec::new(),
+        traits: None,
     }
 }

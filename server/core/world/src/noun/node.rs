@@ -9,7 +9,7 @@ use std::{
 use ident::{AuthKeyId, DiscoKey, MachineKey, NodeId, NodeKey, UserId};
 use ipnet::IpNet;
 use jiff::Timestamp;
-use policy::Badge;
+use policy::{Badge, Traits};
 use serde::{Deserialize, Serialize};
 use wire::Hostinfo;
 
@@ -140,6 +140,20 @@ impl Node {
     /// Whether an operator or the policy lets it serve the route.
     pub fn may_serve(&self, route: &IpNet) -> bool {
         self.approved_routes.contains(route) || self.auto_routes.contains(route)
+    }
+    /// What its client told of the machine, as postures ask for it. A client leaves out that it does not update itself.
+    pub fn traits(&self) -> Traits {
+        let host = &self.hostinfo;
+        let flag = |key: &str| host.other.get(key).and_then(serde_json::Value::as_bool);
+        let told = (!host.ipn_version.is_empty()).then_some(false);
+        Traits {
+            host: host.hostname.clone(),
+            os: host.os.clone(),
+            os_version: host.os_version.clone(),
+            version: host.ipn_version.clone(),
+            auto_update: flag("AllowsUpdate").or(told),
+            state_encrypted: flag("StateEncrypted"),
+        }
     }
     /// Routes that it advertises and may serve, exit routes included.
     pub fn served_routes(&self) -> Vec<IpNet> {

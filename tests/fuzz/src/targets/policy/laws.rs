@@ -67,7 +67,7 @@ pub(super) fn served(
 
 fn subject<'a>(device: &'a Device, roster: &'a Roster) -> Subject<'a> {
     let login = device.owner.and_then(|at| roster.people.get(at)).map(|person| person.email.as_str());
-    Subject { tags: &device.tags, login, v4: device.v4, v6: device.v6, routes: &device.routes }
+    Subject { tags: &device.tags, login, v4: device.v4, v6: device.v6, routes: &device.routes, traits: None }
 }
 
 /// What nodes are told is about them, and nobody is told of networks that are not there.

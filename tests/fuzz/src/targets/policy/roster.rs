@@ -24,6 +24,7 @@ pub(super) fn roster() -> Roster {
         ("all", &["tag:a", "tag:gw"], None, &["10.1.0.0/16", "0.0.0.0/0", "::/0"]),
     ];
     let devices = lines.iter().zip(1u8..).map(|((name, tags, owner, routes), number)| Device {
+        traits: None,
         name: (*name).to_owned(),
         host: (*name).to_owned(),
         tags: tags.iter().filter_map(|tag| tag.parse().ok()).collect(),

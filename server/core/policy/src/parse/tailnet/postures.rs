@@ -1,17 +1,28 @@
 //! `postures`: what a device must be like. Written as `node:os == 'linux'`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeMap, sync::Arc};
 
-use jsonc_parser::{ast::Value, common::Ranged};
+use jsonc_parser::{ast, common::Ranged};
 
 use crate::{
-    alias::{Mistake, Names, mistake, nearest, not_yet},
+    alias::{Alias, Mistake, Named, Names, mistake, nearest, not_yet},
     parse::hujson::Report,
+    posture::{Assertion, Attribute, Guard, Order, Posture, Test, Value},
 };
 
+/// Assertions by the name of their posture.
+pub(crate) type Known = BTreeMap<String, Arc<[Assertion]>>;
+
 /// Attributes that clients report themselves.
-const OF_NODE: [&str; 7] =
-    ["host", "os", "osVersion", "tsAutoUpdate", "tsReleaseTrack", "tsStateEncrypted", "tsVersion"];
+const OF_NODE: [(&str, Attribute); 7] = [
+    ("host", Attribute::Host),
+    ("os", Attribute::Os),
+    ("osVersion", Attribute::OsVersion),
+    ("tsAutoUpdate", Attribute::AutoUpdate),
+    ("tsReleaseTrack", Attribute::ReleaseTrack),
+    ("tsStateEncrypted", Attribute::StateEncrypted),
+    ("tsVersion", Attribute::Version),
+];
 const SPACES: [&str; 11] = [
     "node",
     "ip",
@@ -29,9 +40,9 @@ const SPACES: [&str; 11] = [
 const OPERATORS: [&str; 10] = ["NOT SET", "IS SET", "NOT IN", "IN", "==", "!=", "<=", ">=", "<", ">"];
 const FORM: &str = "write an attribute, an operator and a value, such as node:os == 'linux'";
 
-/// The names of the postures that are defined, with `posture:`.
-pub(crate) fn read(value: &Value, report: &mut Report) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
+/// The assertions of each posture by its name, with `posture:`.
+pub(crate) fn read(value: &ast::Value, report: &mut Report) -> Known {
+    let mut known = Known::new();
     for member in report.members(value, "postures") {
         let name = member.name.as_str();
         let bare = name.strip_prefix("posture:").unwrap_or_default();
@@ -39,88 +50,142 @@ pub(crate) fn read(value: &Value, report: &mut Report) -> BTreeSet<String> {
             let hint = Some("a posture is written posture:name".to_owned());
             report.say(member.start(), format!("postures[{name:?}]: not a posture's name"), hint);
         }
-        let assertions = report.texts(&member.value, &format!("postures[{name:?}]"));
-        if assertions.is_empty() {
+        let texts = report.texts(&member.value, &format!("postures[{name:?}]"));
+        if texts.is_empty() {
             report.say(member.value.start(), format!("postures[{name:?}] asserts nothing"), None);
         }
-        for (at, text) in assertions {
-            if let Err(Mistake { message, hint }) = assertion(text) {
-                report.say(at, format!("postures[{name:?}]: {message}"), hint);
+        let mut assertions = Vec::new();
+        for (at, text) in texts {
+            match assertion(text) {
+                Ok(assertion) => assertions.push(assertion),
+                Err(Mistake { message, hint }) => {
+                    report.say(at, format!("postures[{name:?}]: {message}"), hint);
+                }
             }
         }
-        names.insert(name.to_owned());
+        known.insert(name.to_owned(), assertions.into());
     }
-    names
+    known
 }
 
-/// Whether a rule demands a posture, by itself or by default.
-pub(crate) fn guard(value: Option<&Value>, names: &Names, report: &mut Report) -> bool {
-    value.is_some_and(|value| demands(value, "srcPosture", &names.postures, report))
-        || names.posture_by_default
+/// What a rule demands of its sources, by itself or by default.
+pub(crate) fn guard(value: Option<&ast::Value>, names: &Names, report: &mut Report) -> Option<Guard> {
+    let own = value.and_then(|value| demanded(value, "srcPosture", &names.postures, report));
+    own.or_else(|| names.posture_by_default.clone())
 }
 
-/// Whether a list of postures demands something. No posture is looked at yet, so that a rule which demands one opens
-/// nothing, and a running server refuses it.
-pub(crate) fn demands(value: &Value, key: &str, known: &BTreeSet<String>, report: &mut Report) -> bool {
-    let texts = report.texts(value, key);
-    for (at, text) in &texts {
-        if !known.contains(*text) {
-            let hint = nearest(text, known.iter().map(String::as_str))
+/// What a list of postures demands; nothing when it is empty.
+pub(crate) fn demanded(value: &ast::Value, key: &str, known: &Known, report: &mut Report) -> Option<Guard> {
+    let mut postures = Vec::new();
+    for (at, text) in report.texts(value, key) {
+        let Some(assertions) = known.get(text) else {
+            let hint = nearest(text, known.keys().map(String::as_str))
                 .or_else(|| Some("define it in postures first".to_owned()));
-            report.say(*at, format!("{key}: posture not found: {text:?}"), hint);
-        }
+            report.say(at, format!("{key}: posture not found: {text:?}"), hint);
+            continue;
+        };
+        postures.push(Posture { name: text.to_owned(), assertions: Arc::clone(assertions) });
     }
-    if !texts.is_empty() {
-        report.unserved(value.start(), not_yet(key));
-    }
-    !texts.is_empty()
+    (!postures.is_empty()).then(|| Guard::of(postures))
 }
 
-fn assertion(text: &str) -> Result<(), Mistake> {
+/// The sources of a rule that demands a posture: known devices alone. Nothing is known of who sends from an address,
+/// so that one opens nothing.
+pub(crate) fn guarded(sources: Vec<Named>, guard: &Guard) -> Vec<Named> {
+    let with = |named: Named| {
+        let text = format!("{} with {guard}", named.text);
+        Some(Named { alias: with(named.alias, guard)?, text })
+    };
+    sources.into_iter().filter_map(with).collect()
+}
+
+/// The devices among those that an alias means which the guard lets pass; none for one by address.
+pub(crate) fn with(alias: Alias, guard: &Guard) -> Option<Alias> {
+    match alias {
+        Alias::Prefix(_) | Alias::Range(..) | Alias::Set(_) | Alias::Anywhere => None,
+        alias => Some(Alias::With(Box::new(alias), guard.clone())),
+    }
+}
+
+/// The devices of one person to each other, as far as they have a posture, are no class of viewers yet.
+pub(crate) fn own(at: usize, report: &mut Report) {
+    report.unserved(at, not_yet("autogroup:self behind srcPosture"));
+}
+
+pub(crate) fn assertion(text: &str) -> Result<Assertion, Mistake> {
     let wrong = || mistake(format!("{text:?} is no assertion"), FORM);
-    let (attribute, rest) = text.trim().split_once(char::is_whitespace).ok_or_else(wrong)?;
-    attribute_name(attribute)?;
+    let (name, rest) = text.trim().split_once(char::is_whitespace).ok_or_else(wrong)?;
+    let attribute = attribute(name)?;
     let rest = rest.trim();
     let operator = OPERATORS.into_iter().find(|operator| rest.starts_with(operator)).ok_or_else(|| {
         let known = OPERATORS.join(", ");
         mistake(format!("{text:?} has no operator"), &format!("operators are {known}"))
     })?;
-    let value = rest[operator.len()..].trim();
-    let fits = match operator {
-        "IS SET" | "NOT SET" => value.is_empty(),
-        "IN" | "NOT IN" => is_list(value),
-        _ => is_value(value),
+    let operand = rest[operator.len()..].trim();
+    let test = match operator {
+        "IS SET" => operand.is_empty().then_some(Test::IsSet),
+        "NOT SET" => operand.is_empty().then_some(Test::NotSet),
+        "IN" => list(operand).map(Test::In),
+        "NOT IN" => list(operand).map(Test::NotIn),
+        "==" => value(operand).map(Test::Equal),
+        "!=" => value(operand).map(Test::Unequal),
+        "<=" => value(operand).map(|value| Test::Ordered(Order::AtMost, value)),
+        ">=" => value(operand).map(|value| Test::Ordered(Order::AtLeast, value)),
+        "<" => value(operand).map(|value| Test::Ordered(Order::Less, value)),
+        _ => value(operand).map(|value| Test::Ordered(Order::More, value)),
     };
-    if fits { Ok(()) } else { Err(mistake(format!("{text:?}: {value:?} is no value for {operator}"), FORM)) }
+    let wrong = || mistake(format!("{text:?}: {operand:?} is no value for {operator}"), FORM);
+    Ok(Assertion { attribute, test: test.ok_or_else(wrong)? })
 }
 
-fn attribute_name(attribute: &str) -> Result<(), Mistake> {
+fn attribute(attribute: &str) -> Result<Attribute, Mistake> {
     let wrong = || mistake(format!("{attribute:?} is no attribute"), FORM);
     let (space, name) = attribute.split_once(':').ok_or_else(wrong)?;
     if !SPACES.contains(&space) {
         let hint = nearest(space, SPACES).or_else(|| Some(format!("namespaces are {}", SPACES.join(", "))));
         return Err(Mistake { message: format!("{attribute:?}: unknown namespace {space:?}"), hint });
     }
-    if space == "node" && !OF_NODE.contains(&name) {
-        let hint = nearest(name, OF_NODE).or_else(|| Some(format!("it is one of {}", OF_NODE.join(", "))));
-        return Err(Mistake { message: format!("{attribute:?}: unknown attribute"), hint });
+    if space == "node" {
+        let names = || OF_NODE.iter().map(|(known, _)| *known);
+        return OF_NODE.iter().find(|(known, _)| *known == name).map(|(_, known)| *known).ok_or_else(|| {
+            let all = names().collect::<Vec<_>>().join(", ");
+            let hint = nearest(name, names()).or_else(|| Some(format!("it is one of {all}")));
+            Mistake { message: format!("{attribute:?}: unknown attribute"), hint }
+        });
     }
     let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    if fits { Ok(()) } else { Err(wrong()) }
+    if fits { Ok(Attribute::Elsewhere) } else { Err(wrong()) }
 }
 
-fn is_list(text: &str) -> bool {
-    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    inner.is_some_and(|inner| inner.split(',').all(|value| is_value(value.trim())))
+/// `['a', "b, c", 3]`: at least one value.
+fn list(text: &str) -> Option<Vec<Value>> {
+    let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+    let (mut quote, mut begin, mut values) = (None, 0, Vec::new());
+    for (at, c) in inner.char_indices() {
+        match (quote, c) {
+            (None, '\'' | '"') => quote = Some(c),
+            (None, ',') => {
+                values.push(value(inner[begin..at].trim())?);
+                begin = at + 1;
+            }
+            (Some(open), close) if open == close => quote = None,
+            _ => {}
+        }
+    }
+    values.push(value(inner[begin..].trim())?);
+    Some(values)
 }
 
-fn is_value(text: &str) -> bool {
+fn value(text: &str) -> Option<Value> {
     let quoted = |quote: char| {
         let inner = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-        inner.is_some_and(|inner| !inner.contains(quote))
+        inner.filter(|inner| !inner.contains(quote)).map(|inner| Value::Text(inner.to_owned()))
     };
-    let bare = matches!(text, "true" | "false") || text.parse::<f64>().is_ok_and(f64::is_finite);
-    bare || quoted('\'') || quoted('"')
+    match text {
+        "true" | "false" => Some(Value::Flag(text == "true")),
+        _ if text.parse::<f64>().is_ok_and(f64::is_finite) => Some(Value::Text(text.to_owned())),
+        _ => quoted('\'').or_else(|| quoted('"')),
+    }
 }
 
 #[cfg(test)]
@@ -136,10 +201,11 @@ mod tests {
             "custom:tier IN ['prod', 'staging']",
             "ip:country NOT IN [\"KP\"]",
             "falcon:ztaScore >= 70",
+            "custom:tier IN ['a, b', \"c\"]",
             "custom:checked IS SET",
             "custom:checked NOT SET",
         ] {
-            assert_eq!(assertion(right), Ok(()), "{right}");
+            assert!(assertion(right).is_ok(), "{right}");
         }
         for (wrong, what) in [
             ("", "is no assertion"),
@@ -151,6 +217,9 @@ mod tests {
             ("node:os == linux", "is no value"),
             ("node:os == 'li'nux'", "is no value"),
             ("node:os IN 'linux'", "is no value"),
+            ("node:os IN []", "is no value"),
+            ("node:os IN ['a',]", "is no value"),
+            ("node:os IN ['a]", "is no value"),
             ("custom: == 1", "is no attribute"),
             ("custom:x IS SET 1", "is no value"),
         ] {
