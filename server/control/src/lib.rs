@@ -4,6 +4,7 @@
 
 pub mod admin;
 mod arrival;
+mod bootstrap;
 pub mod config;
 mod doors;
 pub mod fanout;

@@ -36,11 +36,13 @@ pub struct Setup {
     pub ephemeral_grace: &'static str,
     /// Where the relay listens, if it is on.
     pub relay: Option<SocketAddr>,
+    /// What clients would be told, if it is not where the server listens.
+    pub server_url: Option<&'static str>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { leaving_grace: "1s", ephemeral_grace: "30m", relay: None }
+        Self { leaving_grace: "1s", ephemeral_grace: "30m", relay: None, server_url: None }
     }
 }
 
@@ -152,6 +154,7 @@ pub fn config(folder: &Path, address: SocketAddr, setup: Setup) -> Config {
         ..RelayFile::default()
     };
     let file = File {
+        server_url: setup.server_url.map(str::to_owned),
         listen: Some(address.to_string()),
         data_dir: Some(folder.to_owned()),
         relay: Some(relay),
@@ -171,6 +174,7 @@ pub fn durable(world: &World) -> serde_json::Value {
         "auth_keys": world.auth_keys.values().map(|k| json!(**k)).collect::<Vec<_>>(),
         "api_keys": world.api_keys.values().map(|k| json!(**k)).collect::<Vec<_>>(),
         "policy": world.policy.policy.text(),
+        "dns": json!(*world.dns),
         "next": format!("{:?}", world.next_ids()),
     })
 }

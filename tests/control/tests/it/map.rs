@@ -1,5 +1,6 @@
 //! What a stream says: everything once, then what changed, then nothing.
 
+mod dns;
 mod edits;
 mod logins;
 mod policies;
