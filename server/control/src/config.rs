@@ -30,6 +30,8 @@ pub struct Config {
     pub relay: Option<RelayConfig>,
     /// Further DERP maps: files or URLs.
     pub derp_maps: Vec<DerpMapSource>,
+    /// A file of extra names that is watched.
+    pub records_file: Option<PathBuf>,
     /// What the World takes from the configuration.
     pub settings: Settings,
 }

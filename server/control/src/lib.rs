@@ -12,6 +12,7 @@ pub mod keyring;
 mod listen;
 mod machine;
 mod quota;
+mod records;
 pub mod relay;
 mod revoked;
 mod security;

@@ -84,6 +84,7 @@ struct Dns {
     resolvers: Vec<String>,
     split: BTreeMap<String, Vec<String>>,
     search: Vec<String>,
+    records_file: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -149,6 +150,7 @@ impl Shown {
                     .map(|(s, to)| (s.clone(), to.iter().map(ToString::to_string).collect()))
                     .collect(),
                 search: dns.search,
+                records_file: config.records_file.map(|path| path.display().to_string()),
             },
             leaving_grace: format!("{}s", config.settings.leaving_grace.as_secs()),
             ephemeral_grace: format!("{}s", config.settings.ephemeral_grace.as_secs()),
@@ -190,6 +192,7 @@ impl Render for Shown {
                 join(self.dns.split.iter().map(|(suffix, to)| format!("{suffix}={}", join(to)))),
             )
             .add("dns.search", join(&self.dns.search))
+            .add("dns.records_file", join(&self.dns.records_file))
             .add("leaving_grace", &self.leaving_grace)
             .add("ephemeral_grace", &self.ephemeral_grace)
             .render(screen)

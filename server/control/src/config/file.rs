@@ -72,6 +72,8 @@ pub struct DnsFile {
     pub split: BTreeMap<String, Vec<String>>,
     /// Suffixes to search behind the tailnet's own.
     pub search: Vec<String>,
+    /// A file of extra names that is watched.
+    pub records_file: Option<PathBuf>,
 }
 
 /// `relay:`
@@ -121,6 +123,7 @@ const KEYS: &[&str] = &[
     "dns.split",
     "dns.split.*",
     "dns.search",
+    "dns.records_file",
     "leaving_grace",
     "ephemeral_grace",
 ];

@@ -5,6 +5,7 @@ mod edits;
 mod logins;
 mod policies;
 mod presence;
+mod records;
 
 use std::time::Duration;
 
