@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use talk::{Answer, Context, Failure, Options};
 
 mod apikey;
+mod dns;
 mod event;
 mod key;
 mod node;
@@ -52,6 +53,9 @@ enum Noun {
     /// Routes that devices offer to the mesh
     #[command(subcommand)]
     Route(route::Verb),
+    /// DNS: nameservers, split DNS, extra records
+    #[command(subcommand)]
+    Dns(dns::Verb),
     /// Pre-auth keys: what lets a device in
     #[command(subcommand)]
     Key(key::Verb),
@@ -84,6 +88,7 @@ impl Noun {
             Noun::User(verb) => verb.run(context).await,
             Noun::Node(verb) => verb.run(context).await,
             Noun::Route(verb) => verb.run(context).await,
+            Noun::Dns(verb) => verb.run(context).await,
             Noun::Key(verb) => verb.run(context).await,
             Noun::Apikey(verb) => verb.run(context).await,
             Noun::Role(verb) => verb.run(context).await,

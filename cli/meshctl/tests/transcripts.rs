@@ -50,6 +50,7 @@ fn every_page_has_its_test() {
         pages,
         [
             "access.md",
+            "dns.md",
             "help.md",
             "people.md",
             "policy-offline.md",
@@ -91,6 +92,11 @@ fn two_servers() {
 #[test]
 fn people() {
     play("people.md");
+}
+
+#[test]
+fn dns() {
+    play("dns.md");
 }
 
 #[test]

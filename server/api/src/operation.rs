@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{apikey, event, key, node, policy, role, route, server, user};
+use crate::{apikey, dns, event, key, node, policy, role, route, server, user};
 
 /// The HTTP method of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,6 +133,11 @@ pub const OPERATIONS: &[Declared] = &[
     route::LIST.declared(),
     route::APPROVE.declared(),
     route::REVOKE.declared(),
+    dns::SHOW.declared(),
+    dns::SET.declared(),
+    dns::LIST.declared(),
+    dns::SET_RECORD.declared(),
+    dns::DELETE_RECORD.declared(),
     key::LIST.declared(),
     key::CREATE.declared(),
     key::VERIFY.declared(),

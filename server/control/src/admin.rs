@@ -4,6 +4,7 @@
 
 mod apikey;
 mod call;
+mod dns;
 mod entry;
 mod event;
 mod key;
@@ -37,6 +38,7 @@ pub fn routes(doors: Arc<Doors>) -> Router {
         user::add,
         node::add,
         route::add,
+        dns::add,
         key::add,
         apikey::add,
         role::add,

@@ -1,12 +1,13 @@
 //! What the server is told: a YAML file and flags in, one resolved [`Config`] or every mistake at once out. Pure.
 
+mod dns;
 mod file;
 mod resolve;
 mod unknown;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-pub use file::{AdminFile, File, RelayFile, TlsFile};
+pub use file::{AdminFile, DnsFile, File, RelayFile, TlsFile};
 pub use resolve::{Flags, resolve};
 use world::Settings;
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub relay: Option<RelayConfig>,
     /// Further DERP maps: files or URLs.
     pub derp_maps: Vec<DerpMapSource>,
+    /// A file of extra names that is watched.
+    pub records_file: Option<PathBuf>,
     /// What the World takes from the configuration.
     pub settings: Settings,
 }

@@ -10,6 +10,7 @@ use crate::{
     config::Config,
     fanout::Hub,
     keyring::{Keyring, present},
+    records::RecordsFile,
     relay::Relay,
     security::SecurityLog,
     store::Store,
@@ -35,6 +36,8 @@ pub struct Doors {
     pub security: SecurityLog,
     /// What is wrong with the policy in force.
     pub verdict: Arc<Verdict>,
+    /// The watched file of extra names.
+    pub records: Arc<RecordsFile>,
     /// Names this process among those that share a database.
     pub instance: u64,
     /// The public half of the Noise key.

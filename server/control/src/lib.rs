@@ -4,6 +4,7 @@
 
 pub mod admin;
 mod arrival;
+mod bootstrap;
 pub mod config;
 mod doors;
 pub mod fanout;
@@ -11,6 +12,7 @@ pub mod keyring;
 mod listen;
 mod machine;
 mod quota;
+mod records;
 pub mod relay;
 mod revoked;
 mod security;

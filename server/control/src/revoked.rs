@@ -11,7 +11,9 @@ pub fn revoked(before: &World, after: &World, changes: &[Change]) -> Vec<NodeKey
         {
             Some(*id)
         }
-        Change::Node { .. } | Change::Sources { .. } | Change::Policy | Change::User { .. } => None,
+        Change::Node { .. } | Change::Sources { .. } | Change::Policy | Change::User { .. } | Change::Dns => {
+            None
+        }
     });
     let old = touched.filter_map(|id| before.nodes.get(id)).filter(|n| n.accepted());
     old.map(|n| n.node_key).filter(|key| !admits(after, key)).collect()

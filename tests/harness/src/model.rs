@@ -101,6 +101,10 @@ impl Model {
         &self.peers
     }
 
+    /// What its resolver goes by.
+    pub fn dns(&self) -> Option<&DnsConfig> {
+        self.dns.as_ref()
+    }
     /// The device itself.
     pub fn node(&self) -> Option<&Node> {
         self.node.as_deref()

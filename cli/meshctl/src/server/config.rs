@@ -1,5 +1,7 @@
 //! `meshctl server config`.
 
+use std::collections::BTreeMap;
+
 use clap::Subcommand;
 use control::config::{Config, DerpMapSource};
 use serde::Serialize;
@@ -70,8 +72,19 @@ struct Shown {
     domain: String,
     relay: Relay,
     derp_maps: Vec<String>,
+    dns: Dns,
     leaving_grace: String,
     ephemeral_grace: String,
+}
+
+#[derive(Serialize)]
+struct Dns {
+    magic: bool,
+    override_local: bool,
+    resolvers: Vec<String>,
+    split: BTreeMap<String, Vec<String>>,
+    search: Vec<String>,
+    records_file: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -103,6 +116,7 @@ impl Shown {
             DerpMapSource::File(path) => path.display().to_string(),
             DerpMapSource::Url(url) => url,
         };
+        let dns = config.settings.dns;
         let relay = config.relay.map(|r| Relay {
             enabled: true,
             listen: r.listen.map(|a| a.to_string()),
@@ -126,6 +140,18 @@ impl Shown {
             domain: config.settings.domain.clone(),
             relay: relay.unwrap_or_default(),
             derp_maps: config.derp_maps.into_iter().map(map).collect(),
+            dns: Dns {
+                magic: dns.magic,
+                override_local: dns.override_local,
+                resolvers: dns.resolvers.iter().map(ToString::to_string).collect(),
+                split: dns
+                    .split
+                    .iter()
+                    .map(|(s, to)| (s.clone(), to.iter().map(ToString::to_string).collect()))
+                    .collect(),
+                search: dns.search,
+                records_file: config.records_file.map(|path| path.display().to_string()),
+            },
             leaving_grace: format!("{}s", config.settings.leaving_grace.as_secs()),
             ephemeral_grace: format!("{}s", config.settings.ephemeral_grace.as_secs()),
         }
@@ -158,6 +184,15 @@ impl Render for Shown {
         };
         fields
             .add("derp_maps", join(&self.derp_maps))
+            .add("dns.magic", self.dns.magic)
+            .add("dns.override_local", self.dns.override_local)
+            .add("dns.resolvers", join(&self.dns.resolvers))
+            .add(
+                "dns.split",
+                join(self.dns.split.iter().map(|(suffix, to)| format!("{suffix}={}", join(to)))),
+            )
+            .add("dns.search", join(&self.dns.search))
+            .add("dns.records_file", join(&self.dns.records_file))
             .add("leaving_grace", &self.leaving_grace)
             .add("ephemeral_grace", &self.ephemeral_grace)
             .render(screen)

@@ -32,6 +32,8 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         connected: call.doors.relay.as_ref().map_or(0, |r| r.connections() as u64),
         traffic: traffic(&call),
     });
+    let mut warnings = call.doors.verdict.warnings(&call.world).await;
+    warnings.extend(call.doors.records.trouble());
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         server_url: config.server_url.clone(),
@@ -41,7 +43,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         store: "sqlite".to_owned(),
         counts,
         policy_set: policy::updated(&call).await?.is_some(),
-        warnings: call.doors.verdict.warnings(&call.world).await,
+        warnings,
         relay,
         policy_unreadable: policy_text.is_some_and(|text| !in_force(&call, &text)),
         set_aside: aside.into_iter().map(set_aside).collect::<Result<_, _>>()?,

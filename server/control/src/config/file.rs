@@ -1,6 +1,9 @@
 //! The file as it is written. Every key is optional; unknown ones are mistakes.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use serde_yaml::{Mapping, Value};
@@ -29,6 +32,8 @@ pub struct File {
     pub relay: Option<RelayFile>,
     /// Files or URLs of further DERP maps.
     pub derp_maps: Vec<String>,
+    /// What holds of DNS until it is changed.
+    pub dns: Option<DnsFile>,
     /// How long a node stays online after its stream ended.
     pub leaving_grace: Option<String>,
     /// How long an ephemeral node may be away.
@@ -51,6 +56,24 @@ pub struct TlsFile {
 pub struct AdminFile {
     /// Off by default: API keys are not taken over plain HTTP, except on loopback.
     pub plain_http: Option<bool>,
+}
+
+/// `dns:`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct DnsFile {
+    /// On by default.
+    pub magic: Option<bool>,
+    /// Off by default.
+    pub override_local: Option<bool>,
+    /// Global nameservers.
+    pub resolvers: Vec<String>,
+    /// Nameservers by suffix.
+    pub split: BTreeMap<String, Vec<String>>,
+    /// Suffixes to search behind the tailnet's own.
+    pub search: Vec<String>,
+    /// A file of extra names that is watched.
+    pub records_file: Option<PathBuf>,
 }
 
 /// `relay:`
@@ -93,6 +116,14 @@ const KEYS: &[&str] = &[
     "relay.region_code",
     "relay.region_name",
     "derp_maps",
+    "dns",
+    "dns.magic",
+    "dns.override_local",
+    "dns.resolvers",
+    "dns.split",
+    "dns.split.*",
+    "dns.search",
+    "dns.records_file",
     "leaving_grace",
     "ephemeral_grace",
 ];

@@ -9,7 +9,7 @@ use std::{
 use http::Uri;
 use world::Settings;
 
-use super::{Config, DerpMapSource, File, Mistake, RelayConfig, RelayFile, TlsFiles, parse_duration};
+use super::{Config, DerpMapSource, File, Mistake, RelayConfig, RelayFile, TlsFiles, dns, parse_duration};
 
 /// What the command line may say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,14 +41,21 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
     let domain = file.domain.as_deref().unwrap_or("mesh.internal");
     let domain = check.domain(domain, &host, relay_file.host.as_deref());
     let relay = check.relay(&relay_file, listen, tls.is_some(), &host, url_port);
-    let settings = Settings {
+    let mut settings = Settings {
         domain,
         leaving_grace: check.duration("leaving_grace", file.leaving_grace.as_deref(), 10),
         ephemeral_grace: check.duration("ephemeral_grace", file.ephemeral_grace.as_deref(), 1800),
+        dns: Default::default(),
     };
     if !check.mistakes.is_empty() {
         return Err(check.mistakes);
     }
+    let dns =
+        dns::start_values(file.dns.as_ref(), &settings, [&host, relay.as_ref().map_or(&host, |r| &r.host)]);
+    settings.dns = dns.map_err(|refusal| {
+        let hint = refusal.hint();
+        vec![Mistake { place: check.place, key: "dns".into(), message: refusal.to_string(), hint }]
+    })?;
     Ok(Config {
         server_url,
         listen,
@@ -58,6 +65,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         data_dir,
         relay,
         derp_maps: file.derp_maps.iter().map(|s| derp_map(s)).collect(),
+        records_file: file.dns.as_ref().and_then(|dns| dns.records_file.clone()),
         settings,
     })
 }

@@ -25,6 +25,7 @@ use crate::{
     listen::{self, Listener},
     machine,
     quota::Quota,
+    records::{self, RecordsFile},
     relay::{self, Admission, Relay, certificate},
     revoked, site,
     store::{Loaded, Store},
@@ -64,8 +65,13 @@ pub(super) async fn start(config: Config) -> Result<Server, Fault> {
     parts.tasks.spawn(cut_revoked(relay.clone(), cut, parts.stop.clone()));
     parts.tasks.spawn(timers::run(hub.clone(), writer.clone(), parts.stop.clone()));
     parts.tasks.spawn(verdict::run(hub.clone(), verdict.clone(), parts.stop.clone()));
+    let records = Arc::new(RecordsFile::new(config.records_file.clone()));
+    let watch =
+        records::run(records.clone(), config.clone(), hub.clone(), writer.clone(), parts.stop.clone());
+    parts.tasks.spawn(watch);
     let doors = Arc::new(Doors {
         verdict,
+        records,
         instance: u64::from_le_bytes(first8(&random())),
         public_key: noise_key.public_key(),
         started: Timestamp::now(),

@@ -44,6 +44,7 @@ impl Store {
             api_keys: bodies(&tx, "api_key")?,
             bound: bound(&tx)?,
             primaries: primaries(&tx)?,
+            dns: bodies(&tx, "dns")?.pop(),
             policy,
             nodes,
             next,

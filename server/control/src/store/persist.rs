@@ -19,6 +19,7 @@ struct Touched {
     auth_keys: BTreeSet<AuthKeyId>,
     api_keys: BTreeSet<ApiKeyId>,
     policy: bool,
+    dns: bool,
 }
 
 impl Touched {
@@ -67,6 +68,10 @@ impl Touched {
                 self.api_keys.insert(*key);
             }
             E::PolicySet { .. } => self.policy = true,
+            E::DnsSet { .. }
+            | E::DnsRecordSet { .. }
+            | E::DnsRecordDeleted { .. }
+            | E::DnsRecordsRead { .. } => self.dns = true,
         }
     }
 }
@@ -87,6 +92,9 @@ pub(super) fn rows<'a>(
     if touched.policy {
         let text = world.policy.policy.text();
         tx.execute("UPDATE tailnet SET policy = ?2 WHERE id = ?1", params![TAILNET, text])?;
+    }
+    if touched.dns {
+        tx.execute("INSERT OR REPLACE INTO dns VALUES (?1, ?2)", params![TAILNET, json(&*world.dns)?])?;
     }
     let next = world.next_ids();
     tx.prepare_cached(

@@ -9,7 +9,7 @@ use world::{ClassId, Node, World};
 use crate::{
     Logins, Span,
     filter::{Filters, filters, opened, opens_to_others, opens_to_own, part, rules_of},
-    full::from_nothing,
+    full::{dns, from_nothing},
     patch::change,
     peer::{has_routes, peer, seen, seen_by, self_node},
     profile::{named, owner_id, owner_profile, refers_to},
@@ -91,7 +91,7 @@ impl Span {
         delta
     }
 
-    /// What only the viewer is told: itself, and the parts of its filter that are other than before. `sources` answers
+    /// What only the viewer is told: itself, what its resolver is told, and the parts of its filter that are other than before. `sources` answers
     /// for the new World. None when there is nothing, or the viewer is gone. Rules of SSH are asked for apart:
     /// [`Span::logins`].
     pub fn private(
@@ -111,6 +111,7 @@ impl Span {
         if message.node.is_some() || self.users.contains(&owner_id(now)) {
             message.user_profiles = vec![owner_profile(&self.new, now)];
         }
+        message.dns_config = self.changes_dns().then(|| dns(&self.new));
         message.packet_filters = match was.filter(|_| !self.regroups(viewer)) {
             Some(was) => self.changed_parts(was, now, sources),
             None => from_nothing(filters(&self.new, now, sources)),

@@ -1,13 +1,15 @@
 //! The whole map: the first message of a stream, and what every difference must lead to.
 
+mod dns;
 mod relays;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use wire::{Debug, DerpMap, DnsConfig, MapResponse};
+use wire::{Debug, DerpMap, MapResponse};
 use world::{Node, World};
 
+pub use dns::dns;
 pub use relays::relays;
 
 use crate::{
@@ -24,11 +26,6 @@ pub struct Site {
     pub derp_map: Arc<DerpMap>,
     /// Whether clients may send their logs to their maker.
     pub collect_logs: bool,
-}
-
-/// The resolver's configuration: MagicDNS with the tailnet's domain to search in.
-pub fn dns(world: &World) -> DnsConfig {
-    DnsConfig { proxied: true, domains: vec![world.settings.domain.clone()], ..DnsConfig::default() }
 }
 
 /// The whole map. Peers are in the order of their ids, but devices of the viewer's own person that its class does not see

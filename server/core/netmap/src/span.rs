@@ -31,6 +31,8 @@ pub struct Span {
     owners: BTreeSet<UserId>,
     /// Those among them whose devices are others than before.
     movers: BTreeSet<UserId>,
+    /// Whether an operator changed something of DNS.
+    pub(crate) dns: bool,
     /// Rules of SSH with other callers, unless the policy is another.
     pub(crate) logins: BTreeSet<usize>,
 }
@@ -39,6 +41,7 @@ impl Span {
     /// All changes that lead from the old World to the new one.
     pub fn new<'a>(old: Arc<World>, new: Arc<World>, changes: impl IntoIterator<Item = &'a Change>) -> Self {
         let (mut touched, mut rules, mut users) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut dns = false;
         for change in changes {
             match change {
                 Change::Node { id, .. } => {
@@ -50,13 +53,14 @@ impl Span {
                 Change::User { id } if old.users.get(id) != new.users.get(id) => {
                     users.insert(*id);
                 }
+                Change::Dns => dns = true,
                 Change::User { .. } | Change::Policy => {}
             }
         }
         let owner = |world: &World, id: &NodeId| world.nodes.get(*id).and_then(|n| n.owner.user());
         let owners = touched.iter().flat_map(|id| [owner(&old, id), owner(&new, id)]).flatten().collect();
         let logins = changed_logins(&old, &new, &touched, !users.is_empty());
-        let mut span = Self { old, new, touched, rules, users, owners, movers: BTreeSet::new(), logins };
+        let mut span = Self { old, new, touched, rules, users, owners, movers: BTreeSet::new(), dns, logins };
         span.movers = span.movers();
         if span.moves_subnets() {
             let all = 0..span.new.classes.compiled().rules().len();
@@ -190,7 +194,7 @@ impl<'a> Concern<'a> {
 
     /// Whether every viewer is concerned, whatever its class.
     pub fn is_everybody(&self) -> bool {
-        self.span.changes_policy() || !self.span.users.is_empty()
+        self.span.changes_policy() || !self.span.users.is_empty() || self.span.changes_dns()
     }
 
     /// Viewers who are concerned as themselves, whatever their class; no other has another class than before.

@@ -91,6 +91,14 @@ impl Draft {
             }
             E::ApiKeyRevoked { key, at } => self.change_api_key(*key, |k| k.revoked = Some(*at)),
             E::PolicySet { policy, .. } => self.put_in_force(policy),
+            E::DnsSet { settings, .. } => self.change_dns(|dns| dns.settings.clone_from(settings)),
+            E::DnsRecordSet { name, addresses, .. } => self.change_dns(|dns| {
+                dns.records.insert(name.clone(), addresses.clone());
+            }),
+            E::DnsRecordDeleted { name } => self.change_dns(|dns| {
+                dns.records.remove(name);
+            }),
+            E::DnsRecordsRead { records } => self.change_dns(|dns| dns.watched.clone_from(records)),
         }
     }
 
@@ -239,6 +247,11 @@ impl Draft {
             self.world.nodes.put(changed);
         }
         self.changes.push(Change::Policy);
+    }
+
+    fn change_dns(&mut self, edit: impl FnOnce(&mut crate::Dns)) {
+        edit(Arc::make_mut(&mut self.world.dns));
+        self.changes.push(Change::Dns);
     }
 
     fn rename_user(&mut self, id: ident::UserId, login: &str) {

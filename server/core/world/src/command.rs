@@ -1,13 +1,17 @@
 //! What may be asked of a World, and what is answered. Nothing here carries a secret.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use ident::{ApiKeyId, AuthKeyId, DiscoKey, MachineKey, NodeId, NodeKey, Tag, UserId};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use wire::Hostinfo;
 
-use crate::{Prepared, Role, Verifier};
+use crate::{Bootstrap, Nameserver, Prepared, Records, Role, Verifier};
 
 /// What a decision may know of the world outside.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +82,21 @@ pub struct NodeReport {
     pub capver: u32,
 }
 
+/// What to change of who is asked for which names; the rest stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DnsEdit {
+    /// Whether clients answer for the tailnet's domain.
+    pub magic: Option<bool>,
+    /// Whether the global nameservers take the place of a machine's own.
+    pub override_local: Option<bool>,
+    /// All global nameservers.
+    pub resolvers: Option<Vec<Nameserver>>,
+    /// Nameservers by suffix; none of them takes the suffix away.
+    pub split: BTreeMap<String, Vec<Nameserver>>,
+    /// All suffixes to search.
+    pub search: Option<Vec<String>>,
+}
+
 /// A wish.
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -144,6 +163,16 @@ pub enum Command {
     SetPolicy { prepared: Prepared },
     /// Put a policy in force in the place of one that was looked at, with a word about why.
     ReplacePolicy { over: Prepared, prepared: Prepared, message: String },
+
+    /// Change who is asked for which names. What would keep clients from one of the `bootstrap` names is refused
+    /// unless it is forced.
+    EditDns { edit: DnsEdit, bootstrap: Vec<Bootstrap>, force: bool },
+    /// Set the addresses of an extra name; a name of one label is in the tailnet's domain.
+    SetDnsRecord { name: String, addresses: BTreeSet<IpAddr>, bootstrap: Vec<Bootstrap>, force: bool },
+    /// Forget an extra name.
+    DeleteDnsRecord { name: String },
+    /// The watched file was read.
+    ReadDnsRecords { records: Records, bootstrap: Vec<Bootstrap> },
 }
 
 /// How a device's request to register ended.

@@ -2,6 +2,7 @@
 
 mod access;
 mod address;
+mod dns;
 mod expiry;
 mod name;
 mod node;
@@ -11,6 +12,7 @@ mod register;
 mod report;
 mod route;
 
+pub use dns::{Bootstrap, dangers as dns_dangers};
 pub(crate) use route::settle;
 
 use crate::{Answer, Command, Context, Event, Refusal, World};
@@ -66,5 +68,11 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::ReplacePolicy { over, prepared, message } => {
             access::replace_policy(world, over, prepared, message)
         }
+        C::EditDns { edit, bootstrap, force } => dns::edit(world, edit, bootstrap, *force),
+        C::SetDnsRecord { name, addresses, bootstrap, force } => {
+            dns::set_record(world, name, addresses, bootstrap, *force)
+        }
+        C::DeleteDnsRecord { name } => dns::delete_record(world, name),
+        C::ReadDnsRecords { records, bootstrap } => dns::read_records(world, records, bootstrap),
     }
 }

@@ -7,7 +7,7 @@ use crate::DurableEvent;
 pub struct Description {
     /// The event's stable name.
     pub kind: &'static str,
-    /// What it is about: `node:5`, `user:1`, `key:3`, `apikey:2`, `role:server`, `policy`.
+    /// What it is about: `node:5`, `user:1`, `key:3`, `apikey:2`, `role:server`, `policy`, `dns`, `dns:NAME`.
     pub subject: String,
 }
 
@@ -36,6 +36,10 @@ impl DurableEvent {
             E::ApiKeyCreated { key } => ("api_key_created", format!("apikey:{}", key.id)),
             E::ApiKeyRevoked { key, .. } => ("api_key_revoked", format!("apikey:{key}")),
             E::PolicySet { .. } => ("policy_set", "policy".to_owned()),
+            E::DnsSet { .. } => ("dns_set", "dns".to_owned()),
+            E::DnsRecordSet { name, .. } => ("dns_record_set", format!("dns:{name}")),
+            E::DnsRecordDeleted { name } => ("dns_record_deleted", format!("dns:{name}")),
+            E::DnsRecordsRead { .. } => ("dns_records_read", "dns".to_owned()),
         };
         Description { kind, subject }
     }

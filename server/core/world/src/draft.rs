@@ -69,6 +69,8 @@ pub enum Change {
     Sources { rule: usize },
     /// Another policy is in force: classes before it belong to another epoch.
     Policy,
+    /// Clients are told something else of DNS.
+    Dns,
     /// A person's name changed.
     User { id: ident::UserId },
 }

@@ -3,7 +3,11 @@
 
 mod trial;
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use ident::{ApiKeyId, AuthKeyId, DiscoKey, NodeId, NodeKey, Tag, UserId};
 use ipnet::IpNet;
@@ -12,7 +16,7 @@ use policy::{Compiled, Policy};
 use serde::{Deserialize, Serialize};
 use wire::Hostinfo;
 
-use crate::{ApiKey, AuthKey, Node, NonEmpty, Presence, Role, User};
+use crate::{ApiKey, AuthKey, DnsSettings, Node, NonEmpty, Presence, Records, Role, User};
 
 /// A policy with what was compiled from it outside the writer. Equality is equality of the text.
 #[derive(Debug, Clone)]
@@ -115,6 +119,24 @@ pub enum DurableEvent {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         message: String,
     },
+
+    /// Who is asked for which names; `despite` says what was overridden.
+    DnsSet {
+        settings: DnsSettings,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        despite: Vec<String>,
+    },
+    /// An extra name; `despite` says what was overridden.
+    DnsRecordSet {
+        name: String,
+        addresses: BTreeSet<IpAddr>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        despite: Vec<String>,
+    },
+    /// An extra name is forgotten.
+    DnsRecordDeleted { name: String },
+    /// The watched file has these names.
+    DnsRecordsRead { records: Records },
 }
 
 /// Told to those whom it concerns, stored as a last value some seconds later.

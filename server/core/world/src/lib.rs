@@ -19,15 +19,15 @@ mod route;
 mod state;
 
 pub use class::{ClassId, Classes};
-pub use command::{Answer, Command, Context, KeyProof, NodeReport, Registered, Registration};
-pub use decide::decide;
+pub use command::{Answer, Command, Context, DnsEdit, KeyProof, NodeReport, Registered, Registration};
+pub use decide::{Bootstrap, decide, dns_dangers};
 pub use describe::Description;
 pub use draft::{Change, Draft, Fields, Step};
 pub use event::{DurableEvent, Event, Prepared, VolatileEvent};
 pub use load::Rows;
 pub use noun::{
-    ApiKey, AuthKey, KeyDefaults, Lifecycle, Live, Node, NonEmpty, Owner, Presence, Role, Settings, User,
-    Verifier,
+    ApiKey, AuthKey, Dns, DnsSettings, KeyDefaults, Lifecycle, Live, Nameserver, Node, NonEmpty, Owner,
+    Presence, Records, Role, Settings, User, Verifier, is_within,
 };
 pub use refusal::Refusal;
 pub use roster::Roster;

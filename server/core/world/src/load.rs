@@ -5,7 +5,9 @@ use std::sync::Arc;
 use ident::{MachineKey, NodeId, NodeKey};
 use ipnet::IpNet;
 
-use crate::{ApiKey, AuthKey, Classes, Draft, Node, Prepared, Role, Settings, User, World, state::NextIds};
+use crate::{
+    ApiKey, AuthKey, Classes, Dns, Draft, Node, Prepared, Role, Settings, User, World, state::NextIds,
+};
 
 /// Everything that a store keeps of a tailnet.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub struct Rows {
     pub primaries: Vec<(IpNet, NodeId)>,
     /// The policy in force.
     pub policy: Prepared,
+    /// DNS; none when nothing of it was ever changed.
+    pub dns: Option<Dns>,
     /// The ids to give next.
     pub next: NextIds,
 }
@@ -36,6 +40,7 @@ impl World {
         let mut world = World::empty(settings);
         world.classes = Classes::new(1, rows.policy.compiled.clone());
         world.policy = rows.policy;
+        world.dns = rows.dns.map_or(world.dns, Arc::new);
         world.users = rows.users.into_iter().map(|u| (u.id, Arc::new(u))).collect();
         world.roles = rows.roles.into_iter().map(|r| (r.name.clone(), Arc::new(r))).collect();
         world.auth_keys = rows.auth_keys.into_iter().map(|k| (k.id, Arc::new(k))).collect();

@@ -107,6 +107,12 @@ pub enum Refusal {
     /// Another policy came into force in the meantime.
     #[error("the policy in force is not the one that was edited")]
     PolicyChanged,
+    /// Clients could not find what they need before the mesh is up.
+    #[error("{}", dangers.join("; "))]
+    DnsTrap {
+        /// A sentence each.
+        dangers: Vec<String>,
+    },
     /// A value out of its range.
     #[error("{what}: {rule}")]
     OutOfRange {
@@ -139,12 +145,18 @@ impl Refusal {
             Refusal::PoolExhausted => "pool_exhausted",
             Refusal::Policy(_) => "policy_invalid",
             Refusal::PolicyChanged => "policy_changed",
+            Refusal::DnsTrap { .. } => "dns_trap",
             Refusal::OutOfRange { .. } => "out_of_range",
         }
     }
     /// What to do next, where there is something.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Refusal::NotFound { noun: "record", .. } => "`meshctl dns record list` shows what there is".into(),
+            Refusal::DnsTrap { .. } => {
+                "give that name a nameserver of its own that is reachable without the mesh (`--split NAME=ADDRESS`), or pass --force"
+                    .into()
+            }
             Refusal::NotFound { noun, .. } => {
                 format!("`meshctl {} list` shows what there is", noun.replace("API key", "apikey"))
             }

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use policy::Signature;
 
-use crate::{ApiKey, AuthKey, Classes, Node, Prepared, Presence, Role, Roster, Settings, User};
+use crate::{ApiKey, AuthKey, Classes, Dns, Node, Prepared, Presence, Role, Roster, Settings, User};
 
 /// A tailnet.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct World {
     pub api_keys: OrdMap<ApiKeyId, Arc<ApiKey>>,
     /// The policy in force.
     pub policy: Prepared,
+    /// What clients are told of DNS.
+    pub dns: Arc<Dns>,
     /// The viewer classes under that policy.
     pub classes: Classes,
     /// The machine that each node key ever registered belongs to, for good.
@@ -69,7 +71,9 @@ impl World {
     /// A tailnet with nothing in it, where nothing reaches anything.
     pub fn empty(settings: Settings) -> Self {
         let policy = Prepared::deny_all();
+        let dns = Dns { settings: settings.dns.clone(), ..Dns::default() };
         Self {
+            dns: Arc::new(dns),
             settings: Arc::new(settings),
             version: 0,
             nodes: Roster::default(),

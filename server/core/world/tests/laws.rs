@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use wire::Hostinfo;
 use world::{
-    Command, Context, Draft, KeyDefaults, KeyProof, NodeReport, NonEmpty, Prepared, Registration, Role, Rows,
-    Settings, Verifier, World,
+    Bootstrap, Command, Context, DnsEdit, Draft, KeyDefaults, KeyProof, NodeReport, NonEmpty, Prepared,
+    Registration, Role, Rows, Settings, Verifier, World,
 };
 
 const POLICIES: [&str; 4] = [
@@ -35,6 +35,8 @@ enum Wish {
     Approve { node: u64, route: u8 },
     Policy { which: u8 },
     Expire { node: u64 },
+    Dns { server: u8, force: bool },
+    Record { name: u8, set: bool },
     Wait { seconds: u16 },
 }
 
@@ -52,6 +54,8 @@ fn wish() -> impl Strategy<Value = Wish> {
         1 => (node.clone(), 0..3u8).prop_map(|(node, route)| Wish::Approve { node, route }),
         1 => (0..4u8).prop_map(|which| Wish::Policy { which }),
         1 => node.prop_map(|node| Wish::Expire { node }),
+        1 => any::<(u8, bool)>().prop_map(|(server, force)| Wish::Dns { server, force }),
+        1 => any::<(u8, bool)>().prop_map(|(name, set)| Wish::Record { name, set }),
         1 => (1..4000u16).prop_map(|seconds| Wish::Wait { seconds }),
     ]
 }
@@ -71,6 +75,10 @@ fn route(n: u8) -> ipnet::IpNet {
 fn hostinfo(hostname: u8, r: u8) -> Arc<Hostinfo> {
     let hostname = ["web", "Web", "db.example.com"][usize::from(hostname) % 3].to_owned();
     Arc::new(Hostinfo { hostname, routable_ips: vec![route(r)], ..Hostinfo::default() })
+}
+
+fn bootstrap() -> Vec<Bootstrap> {
+    vec![Bootstrap { name: "mesh.example.com".into(), what: "the control server".into() }]
 }
 
 fn command(wish: &Wish) -> Command {
@@ -106,6 +114,25 @@ fn command(wish: &Wish) -> Command {
         }
         Wish::Stream { node, open: false, epoch } => {
             Command::StreamClosed { node: id(*node), instance: 1, epoch: *epoch }
+        }
+        Wish::Dns { server, force } => {
+            let servers = ["10.1.0.53", "1.1.1.1", "100.64.0.1"][usize::from(*server) % 3].parse();
+            let split = [("example.com".to_owned(), vec![servers.unwrap()])].into();
+            let edit = DnsEdit { magic: Some(server % 2 == 0), split, ..DnsEdit::default() };
+            Command::EditDns { edit, bootstrap: bootstrap(), force: *force }
+        }
+        Wish::Record { name, set } => {
+            let name =
+                ["web", "mesh.example.com", "printer.lan", "bad..name"][usize::from(*name) % 4].to_owned();
+            match set {
+                true => Command::SetDnsRecord {
+                    name,
+                    addresses: ["10.1.0.9".parse().unwrap()].into(),
+                    bootstrap: bootstrap(),
+                    force: false,
+                },
+                false => Command::DeleteDnsRecord { name },
+            }
         }
         Wish::Delete { node } => Command::DeleteNode { id: id(*node) },
         Wish::Rename { node, name } => Command::RenameNode { id: id(*node), name: format!("web-{name}") },
@@ -153,7 +180,8 @@ fn durable(world: &World) -> String {
     let classes: Vec<_> =
         world.nodes.iter().map(|n| n.class.map(|c| world.classes.signature(c).cloned())).collect();
     format!(
-        "{nodes:?} {keys:?} {classes:?} {:?} {:?} {:?} {:?}",
+        "{nodes:?} {keys:?} {classes:?} {:?} {:?} {:?} {:?} {:?}",
+        world.dns,
         world.bound,
         world.roles,
         world.policy.policy.text(),
@@ -174,6 +202,7 @@ fn reloaded(world: &World) -> World {
             bound: world.bound.iter().map(|(k, m)| (*k, *m)).collect(),
             primaries: world.primaries.iter().map(|(p, n)| (*p, *n)).collect(),
             policy: Prepared::parse(world.policy.policy.text()).unwrap(),
+            dns: Some(serde_json::from_str(&serde_json::to_string(&*world.dns).unwrap()).unwrap()),
             next: world.next_ids(),
         },
     )

@@ -226,6 +226,7 @@ fn a_restart_of_the_server_costs_an_ephemeral_node_nothing_of_its_grace() {
         bound: vec![],
         primaries: vec![],
         policy: tale.world.policy.clone(),
+        dns: None,
         next: tale.world.next_ids(),
     };
     tale.world = World::load(Settings::default(), rows);

@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use api::{key, policy, role};
 use control::{
     Fault, Server,
-    config::{Config, File, Flags, RelayFile, resolve},
+    config::{Config, DnsFile, File, Flags, RelayFile, resolve},
 };
 use harness::Identity;
 use serde_json::json;
@@ -36,11 +36,21 @@ pub struct Setup {
     pub ephemeral_grace: &'static str,
     /// Where the relay listens, if it is on.
     pub relay: Option<SocketAddr>,
+    /// What clients would be told, if it is not where the server listens.
+    pub server_url: Option<&'static str>,
+    /// A file in the server's folder that it watches for DNS records.
+    pub records_file: Option<&'static str>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { leaving_grace: "1s", ephemeral_grace: "30m", relay: None }
+        Self {
+            leaving_grace: "1s",
+            ephemeral_grace: "30m",
+            relay: None,
+            server_url: None,
+            records_file: None,
+        }
     }
 }
 
@@ -152,6 +162,10 @@ pub fn config(folder: &Path, address: SocketAddr, setup: Setup) -> Config {
         ..RelayFile::default()
     };
     let file = File {
+        dns: setup
+            .records_file
+            .map(|name| DnsFile { records_file: Some(folder.join(name)), ..DnsFile::default() }),
+        server_url: setup.server_url.map(str::to_owned),
         listen: Some(address.to_string()),
         data_dir: Some(folder.to_owned()),
         relay: Some(relay),
@@ -171,6 +185,7 @@ pub fn durable(world: &World) -> serde_json::Value {
         "auth_keys": world.auth_keys.values().map(|k| json!(**k)).collect::<Vec<_>>(),
         "api_keys": world.api_keys.values().map(|k| json!(**k)).collect::<Vec<_>>(),
         "policy": world.policy.policy.text(),
+        "dns": json!(*world.dns),
         "next": format!("{:?}", world.next_ids()),
     })
 }

@@ -1,10 +1,12 @@
 //! What a stream says: everything once, then what changed, then nothing.
 
+mod dns;
 mod edits;
 mod logins;
 mod policies;
 mod postures;
 mod presence;
+mod records;
 
 use std::time::Duration;
 

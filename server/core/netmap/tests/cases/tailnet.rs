@@ -26,6 +26,7 @@ pub fn world(case: &Value) -> Result<World, String> {
         primaries: Vec::new(),
         nodes,
         policy,
+        dns: None,
         next,
     };
     Ok(World::load(Settings::default(), rows))

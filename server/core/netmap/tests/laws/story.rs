@@ -22,6 +22,7 @@ pub enum Event {
     Delete { node: u8 },
     RenameUser { user: u8, name: u8 },
     Policy { policy: u16 },
+    Dns { server: u8, record: u8 },
 }
 
 /// One batch of events and who reads behind it.
@@ -76,5 +77,6 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<u8>().prop_map(|node| Event::Delete { node }),
         1 => two().prop_map(|(user, name)| Event::RenameUser { user, name }),
         1 => any::<u16>().prop_map(|policy| Event::Policy { policy }),
+        1 => two().prop_map(|(server, record)| Event::Dns { server, record }),
     ]
 }

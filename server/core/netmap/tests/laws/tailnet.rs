@@ -9,8 +9,8 @@ use netmap::Span;
 use policy::{Signature, Subject};
 use wire::Hostinfo;
 use world::{
-    Change, Command, Context, Draft, DurableEvent, KeyDefaults, KeyProof, Lifecycle, Live, Node, NodeReport,
-    NonEmpty, Owner, Prepared, Registration, Role, Settings, Verifier, World,
+    Change, Command, Context, DnsEdit, Draft, DurableEvent, KeyDefaults, KeyProof, Lifecycle, Live, Node,
+    NodeReport, NonEmpty, Owner, Prepared, Registration, Role, Settings, Verifier, World,
 };
 
 use crate::story::{Chapter, Event};
@@ -186,6 +186,23 @@ impl Tailnet {
             Event::RenameUser { user, name } => Command::RenameUser {
                 id: UserId::new(u64::from(user % 2) + 1).ok()?,
                 login: ["alice", "bob", "carol@x.org"][usize::from(name) % 3].into(),
+            },
+            Event::Dns { server, record } if server % 2 == 0 => Command::SetDnsRecord {
+                name: format!("extra{}", record % 3),
+                addresses: [[192, 0, 2, record % 5].into()].into(),
+                bootstrap: Vec::new(),
+                force: false,
+            },
+            Event::Dns { server, record } => Command::EditDns {
+                edit: DnsEdit {
+                    magic: Some(record % 3 != 0),
+                    override_local: Some(record % 5 == 0),
+                    resolvers: Some(vec![format!("192.0.2.{}", server % 4 + 1).parse().unwrap()]),
+                    split: [("corp.example".to_owned(), vec!["10.1.0.53".parse().unwrap()])].into(),
+                    ..DnsEdit::default()
+                },
+                bootstrap: Vec::new(),
+                force: false,
             },
             Event::Policy { policy: n } => Command::SetPolicy { prepared: policy(n) },
         })

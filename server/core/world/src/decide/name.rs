@@ -57,6 +57,21 @@ pub(super) fn check_label(noun: &'static str, name: &str) -> Result<(), Refusal>
     Ok(())
 }
 
+/// A domain in lower case without a final dot.
+pub(super) fn domain(noun: &'static str, name: &str) -> Result<String, Refusal> {
+    const RULE: &str = "labels of letters, digits, hyphens and underscores between dots, at most 253 in all";
+    let domain = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let label = |l: &str| {
+        let inner = l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        inner && !l.is_empty() && l.len() <= 63 && !l.starts_with('-') && !l.ends_with('-')
+    };
+    if domain.len() > 253 || !domain.split('.').all(label) || domain.parse::<std::net::IpAddr>().is_ok() {
+        let name = name.chars().take(300).collect();
+        return Err(Refusal::BadName { noun, name, rule: RULE });
+    }
+    Ok(domain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

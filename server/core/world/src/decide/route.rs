@@ -86,7 +86,7 @@ fn affected_prefixes(world: &World, changes: &[Change]) -> BTreeSet<IpNet> {
                 touched.insert(*id);
             }
             Change::Policy => touched.extend(world.nodes.iter().map(|n| n.id)),
-            Change::Node { .. } | Change::Sources { .. } | Change::User { .. } => {}
+            Change::Node { .. } | Change::Sources { .. } | Change::User { .. } | Change::Dns => {}
         }
     }
     if touched.is_empty() {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::DnsSettings;
+
 /// Fixed for the life of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -11,6 +13,8 @@ pub struct Settings {
     pub leaving_grace: Duration,
     /// How long an ephemeral node may be without a stream before it is deleted.
     pub ephemeral_grace: Duration,
+    /// What holds of DNS until an operator changes anything of it.
+    pub dns: DnsSettings,
 }
 
 impl Default for Settings {
@@ -19,6 +23,7 @@ impl Default for Settings {
             domain: "mesh.internal".into(),
             leaving_grace: Duration::from_secs(10),
             ephemeral_grace: Duration::from_secs(30 * 60),
+            dns: DnsSettings::default(),
         }
     }
 }

@@ -48,6 +48,7 @@ pub(super) fn reload(tailnet: &Tailnet) -> Result<(), String> {
             bound: world.bound.iter().map(|(key, machine)| (*key, *machine)).collect(),
             primaries: world.primaries.iter().map(|(prefix, node)| (*prefix, *node)).collect(),
             policy: world.policy.clone(),
+            dns: Some((*world.dns).clone()),
             next: world.next_ids(),
         },
     );
