@@ -49,6 +49,6 @@ fn signature_of_a_node(bencher: Bencher) {
     let compiled = Compiled::compile(&Policy::parse(&text()).unwrap());
     let tags: Vec<Tag> = ["tag:t3", "tag:t77"].map(|tag| tag.parse().unwrap()).to_vec();
     let (v4, v6) = ("100.64.0.9".parse().unwrap(), "fd7a:115c:a1e0::9".parse().unwrap());
-    let subject = Subject { tags: &tags, login: None, v4, v6, routes: &[] };
+    let subject = Subject { tags: &tags, login: None, v4, v6, routes: &[], traits: None };
     bencher.bench_local(|| compiled.signature(black_box(&subject)));
 }

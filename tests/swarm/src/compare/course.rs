@@ -104,7 +104,7 @@ async fn steps(args: &CourseArgs, target: &Target, gauge: Gauge) -> Result<()> {
     if args.server.is_some() {
         server.dialect = Dialect::Go;
     }
-    let mut fleet = Fleet::new(server, args.topology, plan)?;
+    let fleet = Fleet::new(server, args.topology, plan)?;
     let keys = fleet.mint(&target.keys).await?;
 
     let clock = Clock::start("ramp", gauge)?;
