@@ -195,8 +195,14 @@ fn rule(number: usize, line: Line, content: &Content, index: &mut Index, entries
 
 /// Notes one destination of a rule.
 fn tell(index: &mut Index, rule: usize, entry: usize, alias: &Alias, what: Option<Target>, line: &Line) {
-    let Some(what) = what else { return index.own.insert(rule) };
     let by_router = !line.via.is_empty();
+    let Some(what) = what else {
+        // Nobody's own devices are behind a router.
+        if !by_router {
+            index.own.insert(rule);
+        }
+        return;
+    };
     let insert = |marks: &mut Marks| {
         let (rules, entries) = match by_router {
             true => (&mut marks.routed, &mut marks.routed_entries),
