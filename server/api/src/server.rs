@@ -29,7 +29,7 @@ pub struct Status {
     /// Whether a policy was ever set; without one everything is denied.
     pub policy_set: bool,
     /// What an operator should know, a sentence each: how a policy that could not be read was replaced, which of the
-    /// policy's own tests fail.
+    /// policy's own tests fail, what is wrong with the watched file of DNS records, what DNS leads clients away from.
     #[serde(default)]
     pub warnings: Vec<String>,
     /// Its own relay; null when switched off.

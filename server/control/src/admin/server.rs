@@ -2,9 +2,13 @@
 
 use api::server::{Counts, Relay, RelayTraffic, STATUS, SetAside, Status};
 use noise::PrivateKey;
+use world::dns_dangers;
 
 use super::{Routes, call::Call, key::unusable, policy, refused::Refused, serve};
-use crate::store::{AsideRow, Store};
+use crate::{
+    bootstrap::names,
+    store::{AsideRow, Store},
+};
 
 pub(super) fn add(routes: Routes) -> Routes {
     serve(routes, &STATUS, status)
@@ -34,6 +38,8 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
     });
     let mut warnings = call.doors.verdict.warnings(&call.world).await;
     warnings.extend(call.doors.records.trouble());
+    let bootstrap = names(&call.doors.config, &call.world, &call.doors.hub.site());
+    warnings.extend(dns_dangers(&call.world, &call.world.dns, &bootstrap));
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         server_url: config.server_url.clone(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api::{
     dns::{DELETE_RECORD, Edit, LIST, SET, SET_RECORD, SHOW, SetRecord},
-    event,
+    event, server,
 };
 use harness::Model;
 use wire::DnsConfig;
@@ -103,6 +103,8 @@ async fn what_leads_away_from_the_control_server_is_refused_unless_it_is_forced(
     assert_eq!(house.admin.call(&SET, &[], &without).await.unwrap_err().code, "dns_trap");
     let forced = Edit { force: true, ..without };
     assert_eq!(house.admin.call(&SET, &[], &forced).await.unwrap().outcome.dangers.len(), 1);
+    let warnings = house.admin.call(&server::STATUS, &[], &()).await.unwrap().warnings;
+    assert!(warnings.iter().any(|w| w.contains("control.corp.example")), "{warnings:?}");
     let asked = event::Query { kind: Some("dns_set".into()), ..event::Query::default() };
     let events = house.admin.call(&event::LIST, &[], &asked).await.unwrap().events;
     let bodies: Vec<_> = events.iter().map(|e| serde_json::to_string(e).unwrap()).collect();
