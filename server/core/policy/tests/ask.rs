@@ -330,3 +330,22 @@ fn many_of_everything_stay_within_bounds() {
     let found = document(&rules(0)).difference(&document(&all), &roster, &[]).unwrap();
     assert!(!found.is_narrowing());
 }
+
+/// A posture takes away; without it, or with another one, some device may gain, whether or not there is one.
+#[test]
+fn another_posture_widens() {
+    let policy = |posture: &str, demanded: &str| {
+        let text = format!(
+            r#"{{"tagOwners": {{"tag:a": [], "tag:b": []}}, "postures": {{"posture:x": ["{posture}"]}},
+            "acls": [{{"action": "accept", "src": ["tag:a"], "dst": ["tag:b:22"]{demanded}}}]}}"#
+        );
+        Document::parse(&text).unwrap()
+    };
+    let demanded = r#", "srcPosture": ["posture:x"]"#;
+    let narrows =
+        |old: &Document, new: &Document| old.difference(new, &Roster::default(), &[]).unwrap().is_narrowing();
+    let (strict, loose) = (policy("node:tsVersion >= '1.80'", demanded), policy("node:os IS SET", demanded));
+    let open = policy("node:os IS SET", "");
+    assert!(narrows(&open, &strict) && narrows(&strict, &strict));
+    assert!(!narrows(&strict, &open) && !narrows(&strict, &loose));
+}
