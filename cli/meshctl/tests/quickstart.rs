@@ -25,7 +25,7 @@ struct Quickstart {
 impl Quickstart {
     /// Returns once it says that it is ready. Its loopback address is its own, so that fixed ports do not collide.
     fn run(folder: &Path) -> Self {
-        let mut command = meshctl(folder, &["quickstart", "--json", "--listen", &address()]);
+        let mut command = meshctl(folder, &["quickstart", "--json", "--listen", &address(84)]);
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -44,9 +44,10 @@ impl Drop for Quickstart {
     }
 }
 
-fn address() -> String {
+/// One that is nobody else's, by process and by test.
+fn address(test: u8) -> String {
     let [.., high, low] = std::process::id().to_be_bytes();
-    format!("127.84.{high}.{low}:8080")
+    format!("127.{test}.{high}.{low}:8080")
 }
 
 fn meshctl(folder: &Path, words: &[&str]) -> Command {
@@ -78,7 +79,7 @@ fn the_second_run_changes_nothing_but_what_no_longer_works() {
 
     let first = Quickstart::run(folder);
     assert_eq!(first.said["changed"], true);
-    assert_eq!(first.said["server_url"], format!("http://{}", address()));
+    assert_eq!(first.said["server_url"], format!("http://{}", address(84)));
     assert_eq!(first.said["data_dir"], folder.join("mesh-data").to_str().unwrap());
     let made = keys(&first.said);
     let names: Vec<_> = made.iter().map(|(name, _)| name.as_str()).collect();
@@ -86,7 +87,7 @@ fn the_second_run_changes_nothing_but_what_no_longer_works() {
     for (name, role) in first.said["roles"].as_object().unwrap() {
         let file = role["key_file"].as_str().unwrap();
         assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
-        let join = format!("tailscale up --login-server=http://{} --auth-key=file:{file}", address());
+        let join = format!("tailscale up --login-server=http://{} --auth-key=file:{file}", address(84));
         assert!(role["join"].as_str().unwrap().starts_with(&join), "{name}: {role}");
     }
     assert_eq!(json(folder, &["node", "list", "--json"])["nodes"], Value::Array(Vec::new()));
@@ -95,7 +96,7 @@ fn the_second_run_changes_nothing_but_what_no_longer_works() {
         let secret = key.trim().rsplit_once("mk-auth-").unwrap().1.split_once('-').unwrap().1;
         assert!(!events.contains(secret), "a secret is in the log");
     }
-    let again = output(folder, &["quickstart", "--listen", &address()]);
+    let again = output(folder, &["quickstart", "--listen", &address(84)]);
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("in use by another server"));
     assert_eq!(first.interrupt(), Some(0));
@@ -112,4 +113,24 @@ fn the_second_run_changes_nothing_but_what_no_longer_works() {
     assert_eq!(replaced, ["admin"]);
     assert_eq!(third.said["changed"], true);
     assert_eq!(third.interrupt(), Some(0));
+}
+
+/// What it prints last is a line to paste, wherever the data folder is.
+#[test]
+fn the_printed_line_finds_the_server() {
+    let home = tempfile::tempdir().unwrap();
+    let elsewhere = home.path().join("a mesh");
+    let mut command = meshctl(home.path(), &["quickstart", "--listen", &address(85), "--data-dir"]);
+    let mut process = command.arg(&elsewhere).stdout(Stdio::piped()).spawn().unwrap();
+    let last = BufReader::new(process.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap)
+        .find(|line| line.contains("Other verbs"))
+        .unwrap();
+    let started = Quickstart { process, said: Value::Null };
+    let line = last.split('`').nth(1).unwrap().replacen("meshctl", MESHCTL, 1);
+    let listed =
+        Command::new("sh").args(["-c", &line]).env_clear().current_dir(home.path()).output().unwrap();
+    assert!(listed.status.success(), "{line}: {}", String::from_utf8_lossy(&listed.stderr));
+    assert_eq!(started.interrupt(), Some(0));
 }

@@ -2,7 +2,10 @@
 
 mod keys;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use api::policy::{Edit, GET, SET};
 use api::role;
@@ -15,9 +18,9 @@ use serde::Serialize;
 use super::launch::{StopSignals, fault, log, mistaken, serve};
 use crate::{
     role::file,
-    talk::{Answer, Check, Context, Failure, Render, Screen, Target},
+    talk::{Answer, Check, Context, Failure, Render, Screen, Surroundings, Target},
 };
-use keys::RoleKey;
+use keys::{RoleKey, quoted};
 
 const NO_CHECK: Check = Check { check: false };
 
@@ -124,9 +127,21 @@ impl Render for Started {
         if !self.changed {
             text.push_str("\nEverything was there already; nothing was changed.\n");
         }
-        text.push_str(
-            "\nOther verbs find this server from this folder: `meshctl node list`. Ctrl-C stops it.\n",
-        );
+        text.push_str(&format!(
+            "\nOther verbs find this server {}. Ctrl-C stops it.\n",
+            way_here(&self.socket)
+        ));
         text
+    }
+}
+
+/// How other verbs find this server: by themselves from here, or by its socket.
+fn way_here(socket: &Path) -> String {
+    let is_this = |found: &PathBuf| std::path::absolute(found).is_ok_and(|found| found == socket);
+    match Surroundings::local_sockets().first().is_some_and(is_this) {
+        true => "from this folder: `meshctl node list`".to_owned(),
+        false => {
+            format!("by its socket: `meshctl --socket {} node list`", quoted(&socket.display().to_string()))
+        }
     }
 }
