@@ -2,7 +2,9 @@
 
 mod config;
 mod launch;
+mod notify;
 pub mod quickstart;
+mod reload;
 mod run;
 mod status;
 
@@ -14,6 +16,8 @@ use crate::talk::{Answer, Context, Failure};
 pub enum Verb {
     /// Run a server until it is told to stop
     Run(run::Args),
+    /// Have the server read its configuration again
+    Reload(reload::Args),
     /// Say how the server is
     Status(status::Args),
     /// Look at a configuration without running it
@@ -25,6 +29,7 @@ impl Verb {
     pub async fn run(self, context: &Context) -> Result<Answer, Failure> {
         match self {
             Verb::Run(args) => run::run(context, args).await,
+            Verb::Reload(args) => reload::run(context, args).await,
             Verb::Status(args) => status::run(context, args).await,
             Verb::Config(verb) => verb.run(context),
         }

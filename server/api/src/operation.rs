@@ -119,6 +119,7 @@ pub struct Empty {}
 /// Everything that may be called.
 pub const OPERATIONS: &[Declared] = &[
     server::STATUS.declared(),
+    server::RELOAD.declared(),
     user::LIST.declared(),
     user::SHOW.declared(),
     user::CREATE.declared(),

@@ -22,6 +22,8 @@ pub mod code {
     pub const UNAVAILABLE: &str = "unavailable";
     /// The server failed so that nobody can tell whether it was done.
     pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+    /// The server's configuration has mistakes, or says something that only a start can apply.
+    pub const BAD_CONFIG: &str = "bad_config";
     /// Over plain HTTP, where others can read along.
     pub const IN_CLEAR: &str = "in_clear";
 }
@@ -48,7 +50,7 @@ pub struct Problem {
 /// A mistake in a text that was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mistake {
-    /// From 1.
+    /// From 1; 0 when the message says the place.
     pub line: u32,
     /// From 1, in characters.
     pub column: u32,

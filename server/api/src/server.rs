@@ -4,10 +4,21 @@ use ident::MachineKey;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::operation::{Method::*, Operation, in_tailnet};
+use crate::operation::{Changed, Method::*, Operation, in_tailnet};
 
 /// How the server is, seen from a tailnet.
 pub const STATUS: Operation<(), Status> = Operation::read("server", Get, in_tailnet!("/server"));
+/// Has the configuration read again and applied as a whole, or not at all.
+pub const RELOAD: Operation<(), Changed<Reloaded>> =
+    Operation::write("server", Post, in_tailnet!("/server/reload"));
+
+/// What a reload found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Keys of the configuration that have other values than before; `tls` also when other certificates are in the files,
+    /// `derp_maps` also when other relays are in the maps.
+    pub applied: Vec<String>,
+}
 
 /// How the server is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

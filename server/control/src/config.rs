@@ -2,12 +2,16 @@
 
 mod dns;
 mod file;
+mod proxies;
+mod reload;
 mod resolve;
 mod unknown;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-pub use file::{AdminFile, DnsFile, File, RelayFile, TlsFile};
+pub use file::{AdminFile, DnsFile, File, ProxiesFile, RelayFile, TlsFile};
+pub use proxies::{Proxies, ProxyHeader};
+pub use reload::{Difference, NotReloaded};
 pub use resolve::{Flags, resolve};
 use world::Settings;
 
@@ -20,6 +24,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Certificate and key for that listener; none for plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// Who may stand in front of it.
+    pub proxies: Proxies,
     /// Where its files are.
     pub data_dir: PathBuf,
     /// The socket of the admin API.
@@ -36,6 +42,13 @@ pub struct Config {
     pub settings: Settings,
 }
 
+impl Config {
+    /// Whether only proxies and this host may connect: clients are told https, and the TLS is a proxy's.
+    pub fn is_behind_proxies(&self) -> bool {
+        self.tls.is_none() && self.server_url.starts_with("https://")
+    }
+}
+
 /// Certificate chain and private key, both PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -48,7 +61,7 @@ pub struct TlsFiles {
 /// The embedded relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelayConfig {
-    /// Its own TLS listener; none when it shares the server's, which then has TLS.
+    /// Its own TLS listener; none when it shares the server's, which then has TLS, itself or by a proxy.
     pub listen: Option<SocketAddr>,
     /// The port that clients are told.
     pub port: u16,

@@ -2,12 +2,15 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use arc_swap::ArcSwap;
 use ident::{AuthKeyId, MachineKey};
+use tokio::sync::{mpsc, oneshot};
 use wire::DerpMap;
 use world::KeyProof;
 
 use crate::{
-    config::Config,
+    certificate::CertificateFiles,
+    config::{Config, NotReloaded},
     fanout::Hub,
     keyring::{Keyring, present},
     records::RecordsFile,
@@ -20,8 +23,6 @@ use crate::{
 
 /// Handed to every listener's routes.
 pub struct Doors {
-    /// What was configured.
-    pub config: Config,
     /// The World and who watches it.
     pub hub: Arc<Hub>,
     /// The only one who changes it.
@@ -38,15 +39,52 @@ pub struct Doors {
     pub verdict: Arc<Verdict>,
     /// The watched file of extra names.
     pub records: Arc<RecordsFile>,
+    /// The watched certificate, if the server has TLS of its own.
+    pub certificate: Option<Arc<CertificateFiles>>,
     /// Names this process among those that share a database.
     pub instance: u64,
     /// The public half of the Noise key.
     pub public_key: MachineKey,
     /// When the process began to serve.
     pub started: jiff::Timestamp,
+    /// What is configured, for all who read it more than once.
+    pub live: LiveConfig,
+    /// Who reads the configuration again.
+    pub reloads: mpsc::Sender<ReloadWish>,
+}
+
+/// The configuration in force.
+pub type LiveConfig = Arc<ArcSwap<Config>>;
+
+/// Somebody wants the configuration to be read again.
+#[derive(Debug)]
+pub struct ReloadWish {
+    /// Whether nothing is to be applied.
+    pub check: bool,
+    /// Keys that have other values.
+    pub reply: oneshot::Sender<Result<Vec<String>, NotReloaded>>,
 }
 
 impl Doors {
+    /// What is configured.
+    pub fn config(&self) -> Arc<Config> {
+        self.live.load_full()
+    }
+
+    /// From now on this is.
+    pub fn set_config(&self, config: Config) {
+        self.live.store(Arc::new(config));
+    }
+
+    /// Has the configuration read again and applied; with `check`, only tried. The keys that have other values.
+    pub async fn reload(&self, check: bool) -> Result<Vec<String>, NotReloaded> {
+        let (reply, outcome) = oneshot::channel();
+        let gone = |_| NotReloaded::Failed("the server is stopping, or reloads already".into());
+        self.reloads.try_send(ReloadWish { check, reply }).map_err(gone)?;
+        let unsaid = |_| NotReloaded::Failed("the server stopped meanwhile".into());
+        outcome.await.unwrap_or_else(|e| Err(unsaid(e)))
+    }
+
     /// A presented auth key as the World may see it: an id and a digest. `None` when it has no key's shape.
     pub fn prove(&self, key: &ident::Secret<String>) -> Option<KeyProof> {
         let presented = present("auth", key)?;

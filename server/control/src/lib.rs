@@ -5,12 +5,14 @@
 pub mod admin;
 mod arrival;
 mod bootstrap;
+mod certificate;
 pub mod config;
 mod doors;
 pub mod fanout;
 pub mod keyring;
 mod listen;
 mod machine;
+mod mark;
 mod quota;
 mod records;
 pub mod relay;
@@ -26,7 +28,7 @@ mod websocket;
 pub mod writer;
 
 pub use doors::Doors;
-pub use server::{Fault, Ready, Server};
+pub use server::{Fault, Ready, Server, Source};
 
 /// The policy that `quickstart` begins with: nothing but what its roles need.
 pub const STARTER_POLICY: &str = include_str!("../templates/starter-policy.hujson");

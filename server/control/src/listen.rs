@@ -1,13 +1,15 @@
-//! Listeners: TCP with or without TLS, the local socket; HTTP/1.1 with bounds on what strangers can hold open.
+//! Listeners: TCP with or without TLS, the local socket; HTTP/1.1 with bounds on what strangers can hold open, wherever
+//! proxies say that they are.
 
 mod local;
-mod tls;
+mod preamble;
+mod proxied;
+mod visit;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo};
-use hyper::{Request, body::Incoming, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use arc_swap::ArcSwap;
+use axum::Router;
 use rustls::ServerConfig;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -17,19 +19,17 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
 use crate::{
-    arrival::{Proven, Stopping},
+    config::{Proxies, ProxyHeader},
     quota::{Party, Pass, Quota, Rate},
     relay::{Gulp, Relay, Sniffed, sniff},
 };
 pub use local::{bind_local, serve_local};
-pub use tls::{TlsError, from_files, from_self_signed};
+use visit::Peer;
 
-/// A client that has not said its request by then is cut.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const TLS_WITHIN: Duration = Duration::from_secs(10);
+const PREAMBLE_WITHIN: Duration = Duration::from_secs(10);
 /// A peer that vanished without a word is noticed by the kernel's probes.
 const QUIET: Duration = Duration::from_secs(45);
 const PROBE: Duration = Duration::from_secs(10);
@@ -41,16 +41,40 @@ const ARRIVE_AT_ONCE: u32 = 4000;
 /// What is tried again after an error of the kernel, such as too many open files.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+/// What a listener is to the outside; may be exchanged while connections are open.
+#[derive(Debug, Clone)]
+pub struct Face {
+    /// What answers requests.
+    pub router: Router,
+    /// Whose word about clients is taken.
+    pub proxies: Proxies,
+    /// Whether nobody but them and this host may connect.
+    pub only_proxies: bool,
+}
+
 /// One TCP listener and what is behind it.
 #[derive(Clone)]
 pub struct Listener {
     tls: Option<TlsAcceptor>,
-    router: Router,
+    face: Arc<ArcSwap<Face>>,
     relay: Option<Arc<Relay>>,
-    strangers: Arc<Quota>,
-    arrivals: Arc<Rate>,
-    proven_within: Duration,
+    entrance: Arc<Entrance>,
     stop: CancellationToken,
+}
+
+/// Bounds what newcomers may hold open.
+struct Entrance {
+    strangers: Arc<Quota>,
+    arrivals: Rate,
+    proven_within: Duration,
+}
+
+impl Entrance {
+    /// A place for somebody who has proved nothing.
+    fn admit(&self, party: Party) -> Option<Pass> {
+        let pass = self.strangers.enter(party)?;
+        self.arrivals.admits(party).is_ok().then_some(pass)
+    }
 }
 
 impl Listener {
@@ -58,14 +82,14 @@ impl Listener {
     /// connections that start with relay frames at once.
     pub fn new(
         tls: Option<Arc<ServerConfig>>,
-        router: Router,
+        face: Arc<ArcSwap<Face>>,
         relay: Option<Arc<Relay>>,
         strangers: Arc<Quota>,
         stop: CancellationToken,
     ) -> Self {
-        let tls = tls.map(TlsAcceptor::from);
-        let arrivals = Arc::new(Rate::new(ARRIVE_EVERY, ARRIVE_AT_ONCE));
-        Self { tls, router, relay, strangers, arrivals, proven_within: PROVEN_WITHIN, stop }
+        let arrivals = Rate::new(ARRIVE_EVERY, ARRIVE_AT_ONCE);
+        let entrance = Arc::new(Entrance { strangers, arrivals, proven_within: PROVEN_WITHIN });
+        Self { tls: tls.map(TlsAcceptor::from), face, relay, entrance, stop }
     }
 
     /// Accepts until told to stop.
@@ -78,7 +102,7 @@ impl Listener {
             match accepted {
                 Ok((stream, remote)) => {
                     let Some(pass) = self.lets_in(remote) else {
-                        tracing::debug!(%remote, "too many connections that prove nothing");
+                        tracing::debug!(%remote, "not let in, or too many connections that prove nothing");
                         continue;
                     };
                     let (this, stop) = (self.clone(), self.stop.clone());
@@ -99,75 +123,77 @@ impl Listener {
 
     /// A place for a newcomer; before anything is spent on it.
     fn lets_in(&self, remote: SocketAddr) -> Option<Pass> {
-        let party = Party::at(remote);
-        let pass = self.strangers.enter(party)?;
-        self.arrivals.admits(party).is_ok().then_some(pass)
+        let face = self.face.load();
+        if face.proxies.has(remote.ip()) {
+            return self.entrance.admit(Party::of_proxy(remote));
+        }
+        if face.only_proxies && !remote.ip().to_canonical().is_loopback() {
+            return None;
+        }
+        self.entrance.admit(Party::at(remote))
     }
 
-    async fn connection(self, stream: TcpStream, remote: SocketAddr, pass: Pass) {
+    async fn connection(self, mut stream: TcpStream, remote: SocketAddr, pass: Pass) {
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream)
             .set_tcp_keepalive(&TcpKeepalive::new().with_time(QUIET).with_interval(PROBE));
+        let Some((peer, pass)) = self.introduced(&mut stream, remote, pass).await else { return };
         match self.tls.clone() {
-            None => self.sniffed(stream, remote, pass).await,
+            None => self.sniffed(stream, peer, pass).await,
             Some(acceptor) => match timeout(TLS_WITHIN, acceptor.accept(Gulp::new(stream))).await {
-                Ok(Ok(stream)) => self.sniffed(stream, remote, pass).await,
+                Ok(Ok(stream)) => self.sniffed(stream, peer, pass).await,
                 Ok(Err(e)) => tracing::debug!(%remote, error = %e, "TLS handshake failed"),
                 Err(_) => tracing::debug!(%remote, "TLS handshake took too long"),
             },
         }
     }
 
-    async fn sniffed<S>(self, stream: S, remote: SocketAddr, pass: Pass)
+    /// Who this is, if a proxy says so before anything else.
+    async fn introduced(
+        &self,
+        stream: &mut TcpStream,
+        remote: SocketAddr,
+        pass: Pass,
+    ) -> Option<(Peer, Pass)> {
+        let face = self.face.load_full();
+        if face.proxies.header != ProxyHeader::ProxyProtocol || !face.proxies.has(remote.ip()) {
+            return Some((Peer::at(remote, &face), pass));
+        }
+        let client = match timeout(PREAMBLE_WITHIN, preamble::read(stream)).await {
+            Ok(Ok(client)) => client,
+            Ok(Err(e)) => {
+                tracing::warn!(%remote, error = %e, "a proxy does not say whom it speaks for");
+                return None;
+            }
+            Err(_) => return None,
+        };
+        let Some(client) = client else { return Some((Peer::at(remote, &face), pass)) };
+        let peer = Peer { remote: client, speaks_for_others: false };
+        Some((peer, self.entrance.admit(Party::at(client))?))
+    }
+
+    async fn sniffed<S>(self, stream: S, peer: Peer, pass: Pass)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Some(relay) = self.relay.clone() else {
-            return self.http(stream, remote, pass).await;
+            return self.http(stream, peer, pass).await;
         };
         match sniff(stream).await {
             Ok(Sniffed::FastStart(stream)) => {
                 drop(pass);
-                relay.serve_connection(stream, remote).await;
+                relay.serve_connection(stream, peer.remote).await;
             }
-            Ok(Sniffed::Http(stream)) => self.http(stream, remote, pass).await,
-            Err(e) => tracing::debug!(%remote, error = %e, "said nothing"),
+            Ok(Sniffed::Http(stream)) => self.http(stream, peer, pass).await,
+            Err(e) => tracing::debug!(remote = %peer.remote, error = %e, "said nothing"),
         }
     }
 
-    async fn http<S>(self, stream: S, remote: SocketAddr, pass: Pass)
+    async fn http<S>(self, stream: S, peer: Peer, pass: Pass)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { router, stop, proven_within, .. } = self;
-        let proven = CancellationToken::new();
-        let overdue = overdue(proven.clone(), pass, proven_within);
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(remote));
-            request.extensions_mut().insert(Stopping(stop.clone()));
-            request.extensions_mut().insert(Proven(proven.clone()));
-            router.clone().oneshot(request.map(Body::new))
-        });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_WITHIN)
-            .max_headers(64)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
-        tokio::select! {
-            ended = connection => if let Err(e) = ended {
-                tracing::debug!(%remote, error = %e, "connection ended");
-            },
-            () = overdue => tracing::debug!(%remote, "proved nothing in time"),
-        }
-    }
-}
-
-/// Returns when nothing was proven in time; a proof gives the pass back.
-async fn overdue(proven: CancellationToken, pass: Pass, within: Duration) {
-    if timeout(within, proven.cancelled()).await.is_ok() {
-        drop(pass);
-        std::future::pending::<()>().await;
+        visit::serve(stream, self.face, self.entrance, (peer, pass), self.stop).await;
     }
 }
 

@@ -17,7 +17,8 @@ pub use rate::{Rate, Spent};
 pub enum Party {
     /// An IPv4 address or an IPv6 /64.
     Household(IpAddr),
-    /// One connection from this host: a proxy here speaks for everybody, so they share nothing but the whole.
+    /// One connection of a proxy, or from this host, where an unknown one may be: it speaks for everybody, so they share
+    /// nothing but the whole.
     Local(SocketAddr),
     /// A machine that proved its key.
     Machine(MachineKey),
@@ -32,7 +33,12 @@ impl Party {
         Self::household(remote.ip())
     }
 
-    /// The same, for what not even a proxy on this host may exceed.
+    /// A connection of a configured proxy, of whose clients nothing is known yet.
+    pub fn of_proxy(remote: SocketAddr) -> Self {
+        Self::Local(remote)
+    }
+
+    /// The same as [`Party::at`], for what not even a proxy on this host may exceed.
     pub fn household(ip: IpAddr) -> Self {
         Self::Household(match ip.to_canonical() {
             IpAddr::V4(ip) => IpAddr::V4(ip),

@@ -2,15 +2,15 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{File, Metadata},
+    fs::File,
     io::{self, Read},
     net::IpAddr,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use world::{Command, Records};
@@ -19,6 +19,7 @@ use crate::{
     bootstrap::names,
     config::Config,
     fanout::Hub,
+    mark::Mark,
     writer::{Failed, Origin, Writer},
 };
 
@@ -26,18 +27,12 @@ const MOST_BYTES: u64 = 1 << 20;
 const LOOK: Duration = Duration::from_millis(500);
 /// A file may be refused for what else is in the mesh.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
-/// Two writes within one tick of the file system's clock leave the same time.
-const SETTLED: Duration = Duration::from_secs(2);
 
-/// The file, and what is wrong with it.
-#[derive(Debug)]
+/// What is wrong with the file.
+#[derive(Debug, Default)]
 pub struct RecordsFile {
-    path: Option<PathBuf>,
     trouble: Mutex<Option<String>>,
 }
-
-/// What tells one state of a file from another.
-type Mark = (u64, u64, u64, i64, i64, i64, i64);
 
 /// One entry of the file.
 #[derive(Debug, Deserialize)]
@@ -50,14 +45,23 @@ struct Entry {
 }
 
 impl RecordsFile {
-    /// None is no file: names that one had are forgotten.
-    pub fn new(path: Option<PathBuf>) -> Self {
-        Self { path, trouble: Mutex::default() }
-    }
-
     /// Why the names are not those that the file has, for people; nothing when they are.
     pub fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where no file is configured, names that one had are forgotten.
+    async fn forget(&self, config: &Config, hub: &Hub, writer: &Writer) {
+        if hub.world().dns.watched.is_empty() {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            return;
+        }
+        if let Err(why) = submit(Records::new(), config, hub, writer).await {
+            tracing::error!(
+                why,
+                "names of a file of DNS records that is no longer configured could not be forgotten"
+            );
+        }
     }
 
     fn note(&self, path: &Path, trouble: Option<String>) {
@@ -76,38 +80,36 @@ impl RecordsFile {
     }
 }
 
-/// Reads the file whenever it is another one, until told to stop.
+/// Reads the file that is configured whenever it is another one, until told to stop.
 pub async fn run(
     file: Arc<RecordsFile>,
-    config: Config,
+    live: Arc<ArcSwap<Config>>,
     hub: Arc<Hub>,
     writer: Writer,
     stop: CancellationToken,
 ) {
-    let Some(path) = file.path.clone() else {
-        if !hub.world().dns.watched.is_empty()
-            && let Err(why) = submit(Records::new(), &config, &hub, &writer).await
-        {
-            tracing::error!(
-                why,
-                "names of a file of DNS records that is no longer configured could not be forgotten"
-            );
-        }
-        return;
-    };
-    let mut known: Option<(Option<Mark>, Instant)> = None;
+    let mut known: Option<(PathBuf, Option<Mark>, Instant)> = None;
     while !stop.is_cancelled() {
-        let found = std::fs::metadata(&path).ok();
-        let mark = found.as_ref().map(mark);
-        let is_old = |(_, at): &(_, Instant)| file.trouble().is_some() && at.elapsed() >= TRY_AGAIN;
-        let is_same = known.as_ref().is_some_and(|known| known.0 == mark && !is_old(known));
-        if !is_same {
-            let outcome = match read(&path).await {
-                Ok(records) => submit(records, &config, &hub, &writer).await,
-                Err(why) => Err(why),
-            };
-            file.note(&path, outcome.err());
-            known = found.as_ref().is_none_or(is_settled).then(|| (mark, Instant::now()));
+        let config = live.load_full();
+        match &config.records_file {
+            None => {
+                known = None;
+                file.forget(&config, &hub, &writer).await;
+            }
+            Some(path) => {
+                let mark = Mark::of(path);
+                let is_old = |at: &Instant| file.trouble().is_some() && at.elapsed() >= TRY_AGAIN;
+                let is_known = |(of, had, at): &(PathBuf, _, _)| of == path && *had == mark && !is_old(at);
+                if !known.as_ref().is_some_and(is_known) {
+                    let outcome = match read(path).await {
+                        Ok(records) => submit(records, &config, &hub, &writer).await,
+                        Err(why) => Err(why),
+                    };
+                    file.note(path, outcome.err());
+                    let is_settled = mark.is_none_or(|mark| mark.is_settled());
+                    known = is_settled.then(|| (path.clone(), mark, Instant::now()));
+                }
+            }
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -168,16 +170,6 @@ fn parse(text: &str) -> Result<Records, String> {
         addresses.insert(address);
     }
     Ok(records)
-}
-
-fn mark(found: &Metadata) -> Mark {
-    let times = (found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec());
-    (found.dev(), found.ino(), found.size(), times.0, times.1, times.2, times.3)
-}
-
-fn is_settled(found: &Metadata) -> bool {
-    let age = found.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-    age.is_none_or(|age| age >= SETTLED)
 }
 
 #[cfg(test)]

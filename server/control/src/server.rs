@@ -1,8 +1,10 @@
 //! Puts the parts together, starts them in order, stops them in order.
 
+mod certificates;
 mod files;
 mod lockfile;
 mod open_files;
+mod reload;
 mod start;
 
 use std::{path::PathBuf, sync::Arc};
@@ -11,8 +13,13 @@ use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    config::Config, doors::Doors, keyring::KeyringError, listen::TlsError,
-    relay::certificate::CertificateError, store::StoreError, writer::Running,
+    certificate::TlsError,
+    config::{Config, NotReloaded},
+    doors::Doors,
+    keyring::KeyringError,
+    relay::certificate::CertificateError,
+    store::StoreError,
+    writer::Running,
 };
 
 /// Why the server does not run.
@@ -91,6 +98,8 @@ impl Fault {
     }
 }
 
+pub use reload::Source;
+
 /// Where a running server is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ready {
@@ -115,7 +124,13 @@ pub struct Server {
 impl Server {
     /// Starts everything; when it returns, clients are served.
     pub async fn start(config: Config) -> Result<Self, Fault> {
-        start::start(config).await
+        let same = config.clone();
+        Self::start_from(config, Box::new(move || Ok(same.clone()))).await
+    }
+
+    /// The same; whoever wants a reload gets what `source` then says.
+    pub async fn start_from(config: Config, source: Source) -> Result<Self, Fault> {
+        start::start(config, source).await
     }
 
     /// Where it is found.
@@ -126,6 +141,12 @@ impl Server {
     /// What its doors share; for the program that runs it, and for tests.
     pub fn doors(&self) -> &Arc<Doors> {
         &self.doors
+    }
+
+    /// Has the configuration read again and applied, all of it or nothing; the log says what came of it. The keys that
+    /// have other values.
+    pub async fn reload(&self) -> Result<Vec<String>, NotReloaded> {
+        self.doors.reload(false).await
     }
 
     /// Waits until it has to give up. Returns only then.

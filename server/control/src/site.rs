@@ -67,9 +67,14 @@ pub fn own_region(relay: &RelayConfig, cert_name: Option<String>) -> DerpRegion 
     }
 }
 
-/// Our region and all regions of the further maps; of two regions with the same id the first one counts.
-pub async fn derp_map(own: Option<DerpRegion>, sources: &[DerpMapSource], cache: &Path) -> DerpMap {
-    let mut map = DerpMap::default();
+/// Our region and all regions of the further maps; of two regions with the same id the first one counts. What had to be
+/// left out comes beside it.
+pub async fn derp_map(
+    own: Option<DerpRegion>,
+    sources: &[DerpMapSource],
+    cache: &Path,
+) -> (DerpMap, Vec<DerpMapError>) {
+    let (mut map, mut left_out) = (DerpMap::default(), Vec::new());
     map.regions.extend(own.map(|region| (region.region_id, region)));
     for further in join_all(sources.iter().map(|source| further(source, cache))).await {
         match further {
@@ -78,10 +83,10 @@ pub async fn derp_map(own: Option<DerpRegion>, sources: &[DerpMapSource], cache:
                     map.regions.entry(id).or_insert(region);
                 }
             }
-            Err(e) => tracing::error!(error = %e, "a DERP map is left out"),
+            Err(e) => left_out.push(e),
         }
     }
-    map
+    (map, left_out)
 }
 
 async fn further(source: &DerpMapSource, cache: &Path) -> Result<DerpMap, DerpMapError> {

@@ -15,12 +15,20 @@ mod house;
 mod journal;
 #[path = "surroundings/local.rs"]
 mod local;
+#[path = "surroundings/secure/nginx.rs"]
+mod nginx;
 #[path = "surroundings/origin.rs"]
 mod origin;
 #[path = "surroundings/secure/plain_http.rs"]
 mod plain_http;
+#[path = "surroundings/secure/proxied.rs"]
+mod proxied;
 #[path = "surroundings/relayed.rs"]
 mod relayed;
+#[path = "surroundings/settings/reload.rs"]
+mod reload;
+#[path = "surroundings/secure/renewed.rs"]
+mod renewed;
 #[path = "surroundings/secure.rs"]
 mod secure;
 #[path = "surroundings/settings.rs"]

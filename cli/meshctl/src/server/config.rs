@@ -66,6 +66,7 @@ struct Shown {
     server_url: String,
     listen: String,
     tls: Option<Tls>,
+    proxies: Proxies,
     data_dir: String,
     socket: String,
     admin: Admin,
@@ -90,6 +91,12 @@ struct Dns {
 #[derive(Serialize)]
 struct Admin {
     plain_http: bool,
+}
+
+#[derive(Serialize)]
+struct Proxies {
+    addresses: Vec<String>,
+    header: &'static str,
 }
 
 #[derive(Serialize)]
@@ -134,6 +141,10 @@ impl Shown {
                 cert_file: t.cert_file.display().to_string(),
                 key_file: t.key_file.display().to_string(),
             }),
+            proxies: Proxies {
+                addresses: config.proxies.addresses.iter().map(ToString::to_string).collect(),
+                header: config.proxies.header.name(),
+            },
             data_dir: config.data_dir.display().to_string(),
             socket: config.socket.display().to_string(),
             admin: Admin { plain_http: config.admin_in_clear },
@@ -160,12 +171,15 @@ impl Shown {
 
 impl Render for Shown {
     fn render(&self, screen: &Screen) -> String {
+        let proxies = Some(&self.proxies).filter(|p| !p.addresses.is_empty());
         let (relay, off) = (&self.relay, || "off".to_owned());
         let own = relay.listen.clone().unwrap_or_else(|| "the server's own".to_owned());
         let fields = Fields::default()
             .add("server_url", &self.server_url)
             .add("listen", &self.listen)
             .add("tls", self.tls.as_ref().map_or_else(off, |t| format!("{}, {}", t.cert_file, t.key_file)))
+            .add_if("proxies.addresses", proxies.map(|p| join(&p.addresses)))
+            .add_if("proxies.header", proxies.map(|p| p.header))
             .add("data_dir", &self.data_dir)
             .add("socket", &self.socket)
             .add("admin.plain_http", self.admin.plain_http)

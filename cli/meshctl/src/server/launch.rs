@@ -13,10 +13,11 @@ use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::notify::{State, notify};
 use crate::talk::{Failure, read_text};
 
 /// What the command line may say about a server.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct Settings {
     /// Configuration file (YAML) [default: none, a server on loopback]
     #[arg(long, value_name = "FILE")]
@@ -34,13 +35,30 @@ pub struct Settings {
 
 impl Settings {
     /// The configuration; all mistakes in it at once.
-    pub fn resolve(self) -> Result<Config, Failure> {
-        let file = match &self.config {
-            Some(path) => File::parse(path, &read_text(path)?).map_err(mistaken)?,
+    pub fn resolve(&self) -> Result<Config, Failure> {
+        self.of(self.text()?).map_err(mistaken)
+    }
+
+    /// The same as it is at this moment; a file that cannot be read is a mistake like others.
+    pub fn again(&self) -> Result<Config, Vec<Mistake>> {
+        let text = self.text().map_err(|failure| {
+            let place = self.config.as_ref().map_or_else(String::new, |path| path.display().to_string());
+            vec![Mistake { place, key: String::new(), message: failure.detail, hint: failure.hint }]
+        });
+        self.of(text?)
+    }
+
+    fn text(&self) -> Result<Option<String>, Failure> {
+        self.config.as_deref().map(read_text).transpose()
+    }
+
+    fn of(&self, text: Option<String>) -> Result<Config, Vec<Mistake>> {
+        let Settings { config, data_dir, listen, server_url } = self.clone();
+        let file = match config.as_deref().zip(text) {
+            Some((path, text)) => File::parse(path, &text)?,
             None => File::default(),
         };
-        let Settings { config, data_dir, listen, server_url } = self;
-        resolve(&file, &Flags { config_path: config, server_url, listen, data_dir }).map_err(mistaken)
+        resolve(&file, &Flags { config_path: config, server_url, listen, data_dir })
     }
 }
 
@@ -77,6 +95,25 @@ pub fn fault(fault: &Fault) -> Failure {
     }
 }
 
+/// Signals that ask for another reading of the configuration.
+pub struct ReloadSignals(Signal);
+
+impl ReloadSignals {
+    /// From now on the signal arrives here instead of ending the program.
+    pub fn watch() -> Result<Self, Failure> {
+        Ok(Self(watch(SignalKind::hangup())?))
+    }
+    /// Reloads at each one, for ever. What comes of it is in the log.
+    pub async fn follow(&mut self, server: &Server) {
+        loop {
+            self.0.recv().await;
+            notify(State::Reloading);
+            let _ = server.reload().await;
+            notify(State::Ready);
+        }
+    }
+}
+
 /// Signals that ask the program to end.
 pub struct StopSignals {
     interrupt: Signal,
@@ -86,8 +123,7 @@ pub struct StopSignals {
 impl StopSignals {
     /// From now on the signals arrive here instead of ending the program.
     pub fn watch() -> Result<Self, Failure> {
-        let on = |kind| signal(kind).map_err(|e| Failure::failed(format!("cannot watch for signals: {e}")));
-        Ok(Self { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
+        Ok(Self { interrupt: watch(SignalKind::interrupt())?, terminate: watch(SignalKind::terminate())? })
     }
     /// Waits for the next one.
     pub async fn next(&mut self) {
@@ -98,12 +134,29 @@ impl StopSignals {
     }
 }
 
+fn watch(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|e| Failure::failed(format!("cannot watch for signals: {e}")))
+}
+
 /// Serves until a signal comes, then stops in order; a second signal ends the waiting.
-pub async fn serve(server: Server, mut signals: StopSignals) -> Result<(), Failure> {
+pub async fn serve(
+    server: Server,
+    mut signals: StopSignals,
+    reloads: Option<ReloadSignals>,
+) -> Result<(), Failure> {
+    notify(State::Ready);
+    let reloading = async {
+        match reloads {
+            Some(mut reloads) => reloads.follow(&server).await,
+            None => std::future::pending().await,
+        }
+    };
     let failed = tokio::select! {
         () = signals.next() => None,
         cause = server.failed() => Some(cause),
+        () = reloading => None,
     };
+    notify(State::Stopping);
     tokio::select! {
         () = server.stop() => {}
         () = signals.next() => return Err(Failure::failed("ended before everything was stopped")),

@@ -68,7 +68,7 @@ pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
             return Err(failure);
         }
     }
-    serve(server, signals).await?;
+    serve(server, signals, None).await?;
     Ok(Answer::silent())
 }
 

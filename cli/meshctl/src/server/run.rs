@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use control::{Ready, Server};
 use serde::Serialize;
 
-use super::launch::{Settings, StopSignals, fault, log, serve};
+use super::launch::{ReloadSignals, Settings, StopSignals, fault, log, serve};
 use crate::talk::{Answer, Context, Failure, Render, Screen};
 
 #[derive(clap::Args)]
@@ -14,7 +14,8 @@ use crate::talk::{Answer, Context, Failure, Render, Screen};
   meshctl server run --data-dir ./mesh-data --listen 127.0.0.1:8080
 
 Runs in the foreground; one line on standard output says when clients are served, the log goes to standard error.
-SIGINT and SIGTERM stop it in order.")]
+SIGINT and SIGTERM stop it in order; SIGHUP has it read its configuration again, see `meshctl server reload`. A service
+manager that asks for it is told when it is ready, reloads and stops (Type=notify-reload).")]
 pub struct Args {
     #[command(flatten)]
     settings: Settings,
@@ -34,11 +35,13 @@ struct Serving {
 pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
     let config = args.settings.resolve()?;
     log(&args.log)?;
-    let signals = StopSignals::watch()?;
-    let server = Server::start(config).await.map_err(|e| fault(&e))?;
+    let (signals, reloads) = (StopSignals::watch()?, ReloadSignals::watch()?);
+    let settings = args.settings.clone();
+    let again = Box::new(move || settings.again());
+    let server = Server::start_from(config, again).await.map_err(|e| fault(&e))?;
     let Ready { server_url, socket, data_dir } = server.ready().clone();
     context.screen().show(&Answer::of(context, &Serving { server_url, socket, data_dir })?);
-    serve(server, signals).await?;
+    serve(server, signals, Some(reloads)).await?;
     Ok(Answer::silent())
 }
 

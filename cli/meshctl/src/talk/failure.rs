@@ -99,7 +99,10 @@ impl From<Problem> for Failure {
 /// A mistake in a text, in one line.
 fn words(m: &Mistake) -> String {
     let hint = m.hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
-    format!("line {}, column {}: {}{hint}", m.line, m.column, m.message)
+    match m.line {
+        0 => format!("{}{hint}", m.message),
+        line => format!("line {line}, column {}: {}{hint}", m.column, m.message),
+    }
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ async fn delete_record(call: Call, (): ()) -> Result<Changed<Records>, Refused> 
 }
 
 fn bootstrap(call: &Call) -> Vec<Bootstrap> {
-    names(&call.doors.config, &call.world, &call.doors.hub.site())
+    names(&call.doors.config(), &call.world, &call.doors.hub.site())
 }
 
 fn nameservers(texts: Vec<String>) -> Result<Vec<Nameserver>, Refusal> {

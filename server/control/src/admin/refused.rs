@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode, header};
 use policy::PolicyErrors;
 use world::Refusal;
 
-use crate::{store::StoreError, writer::Failed};
+use crate::{config::NotReloaded, store::StoreError, writer::Failed};
 
 /// Why a call is not answered.
 #[derive(Debug)]
@@ -106,6 +106,31 @@ pub fn mistakes(errors: &PolicyErrors) -> Vec<Mistake> {
         hint: e.hint.clone(),
     };
     errors.iter().map(mistake).collect()
+}
+
+impl From<NotReloaded> for Refused {
+    fn from(why: NotReloaded) -> Self {
+        let detail = format!("{why}; nothing was changed");
+        let mut refused =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, code::BAD_CONFIG, "not reloaded", detail);
+        let said = |message: String, hint| Mistake { line: 0, column: 0, message, hint };
+        match why {
+            NotReloaded::Mistakes(mistakes) => {
+                refused.0.errors = mistakes.iter().map(|m| said(m.to_string(), None)).collect();
+            }
+            NotReloaded::Unusable(lines) => {
+                refused.0.errors = lines.into_iter().map(|line| said(line, None)).collect();
+            }
+            NotReloaded::Fixed(_) => {
+                refused.0.hint = Some("put it back, or restart the server".into());
+            }
+            NotReloaded::Failed(_) => {
+                refused.0.status = StatusCode::SERVICE_UNAVAILABLE.as_u16();
+                refused.0.code = code::UNAVAILABLE.to_owned();
+            }
+        }
+        refused
+    }
 }
 
 impl From<Refusal> for Refused {

@@ -1,6 +1,9 @@
 //! The server itself.
 
-use api::server::{Counts, Relay, RelayTraffic, STATUS, SetAside, Status};
+use api::{
+    Changed,
+    server::{Counts, RELOAD, Relay, RelayTraffic, Reloaded, STATUS, SetAside, Status},
+};
 use noise::PrivateKey;
 use world::dns_dangers;
 
@@ -11,7 +14,15 @@ use crate::{
 };
 
 pub(super) fn add(routes: Routes) -> Routes {
-    serve(routes, &STATUS, status)
+    serve(serve(routes, &STATUS, status), &RELOAD, reload)
+}
+
+async fn reload(call: Call, (): ()) -> Result<Changed<Reloaded>, Refused> {
+    if !call.is_welcome() {
+        return Err(Refused::unauthorized());
+    }
+    let applied = call.doors.reload(call.is_check()).await?;
+    Ok(call.answer(!applied.is_empty(), Reloaded { applied }))
 }
 
 async fn status(call: Call, (): ()) -> Result<Status, Refused> {
@@ -19,7 +30,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
     let (aside, set_aside_total) = call.history(|store| store.set_aside(SetAside::MOST)).await?;
     let policy_text = call.history(Store::policy_text).await?;
     let key = PrivateKey::new(*call.doors.keyring.noise.expose()).map_err(|e| Refused::fault(&e))?;
-    let (config, world) = (&call.doors.config, &call.world);
+    let (config, world) = (call.doors.config(), &call.world);
     let counts = Counts {
         nodes: world.nodes.len() as u64,
         online: world.nodes.iter().filter(|n| n.online()).count() as u64,
@@ -38,7 +49,8 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
     });
     let mut warnings = call.doors.verdict.warnings(&call.world).await;
     warnings.extend(call.doors.records.trouble());
-    let bootstrap = names(&call.doors.config, &call.world, &call.doors.hub.site());
+    warnings.extend(call.doors.certificate.iter().flat_map(|files| files.warnings()));
+    let bootstrap = names(&config, &call.world, &call.doors.hub.site());
     warnings.extend(dns_dangers(&call.world, &call.world.dns, &bootstrap));
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -20,6 +20,8 @@ pub struct File {
     pub listen: Option<String>,
     /// TLS of that listener.
     pub tls: Option<TlsFile>,
+    /// Who may say where a client is.
+    pub proxies: Option<ProxiesFile>,
     /// Folder of keys and database.
     pub data_dir: Option<PathBuf>,
     /// Socket of the admin API.
@@ -48,6 +50,16 @@ pub struct TlsFile {
     pub cert_file: Option<PathBuf>,
     /// PEM key.
     pub key_file: Option<PathBuf>,
+}
+
+/// `proxies:`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ProxiesFile {
+    /// Addresses and prefixes.
+    pub addresses: Vec<String>,
+    /// `x-forwarded-for`, `forwarded` or `proxy-protocol`.
+    pub header: Option<String>,
 }
 
 /// `admin:`
@@ -102,6 +114,9 @@ const KEYS: &[&str] = &[
     "tls",
     "tls.cert_file",
     "tls.key_file",
+    "proxies",
+    "proxies.addresses",
+    "proxies.header",
     "data_dir",
     "socket",
     "admin",

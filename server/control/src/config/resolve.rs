@@ -9,7 +9,10 @@ use std::{
 use http::Uri;
 use world::Settings;
 
-use super::{Config, DerpMapSource, File, Mistake, RelayConfig, RelayFile, TlsFiles, dns, parse_duration};
+use super::{
+    Config, DerpMapSource, File, Mistake, Proxies, RelayConfig, RelayFile, TlsFiles, dns, parse_duration,
+    proxies,
+};
 
 /// What the command line may say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,12 +38,14 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = url.cloned().unwrap_or_else(|| format!("{scheme}://{listen}"));
     let (server_url, host, url_port) = check.url(&url);
+    let is_https = server_url.starts_with("https://");
+    let proxies = check.proxies(file, &server_url, listen, tls.is_some());
     let data_dir =
         flags.data_dir.clone().or_else(|| file.data_dir.clone()).unwrap_or_else(|| "mesh-data".into());
     let relay_file = file.relay.clone().unwrap_or_default();
     let domain = file.domain.as_deref().unwrap_or("mesh.internal");
     let domain = check.domain(domain, &host, relay_file.host.as_deref());
-    let relay = check.relay(&relay_file, listen, tls.is_some(), &host, url_port);
+    let relay = check.relay(&relay_file, listen, tls.is_some(), (is_https, &host, url_port));
     let mut settings = Settings {
         domain,
         leaving_grace: check.duration("leaving_grace", file.leaving_grace.as_deref(), 10),
@@ -60,6 +65,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         server_url,
         listen,
         tls,
+        proxies,
         admin_in_clear: file.admin.as_ref().is_some_and(|admin| admin.plain_http == Some(true)),
         socket: file.socket.clone().unwrap_or_else(|| data_dir.join("control.sock")),
         data_dir,
@@ -116,6 +122,20 @@ impl Check {
         Some(TlsFiles { cert_file: tls.cert_file.clone()?, key_file: tls.key_file.clone()? })
     }
 
+    fn proxies(&mut self, file: &File, url: &str, listen: SocketAddr, tls: bool) -> Proxies {
+        let written = file.proxies.clone().unwrap_or_default();
+        let found = proxies::proxies(&written, &mut |key, message, hint| self.mistake(key, message, hint));
+        let in_the_open = !tls && file.tls.is_none() && !listen.ip().to_canonical().is_loopback();
+        if url.starts_with("https://") && in_the_open && written.addresses.is_empty() {
+            self.mistake(
+                "tls",
+                format!("server_url says https, but {listen} would be plain HTTP that others can reach"),
+                "set tls.cert_file and tls.key_file; or listen on loopback behind a proxy; or name the proxies in proxies.addresses",
+            );
+        }
+        found
+    }
+
     /// The URL without a trailing slash, its host, and its port.
     fn url(&mut self, text: &str) -> (String, String, u16) {
         let bad = |check: &mut Self, why: &str| {
@@ -168,15 +188,15 @@ impl Check {
         f: &RelayFile,
         main: SocketAddr,
         tls: bool,
-        host: &str,
-        url_port: u16,
+        (https, host, url_port): (bool, &str, u16),
     ) -> Option<RelayConfig> {
         if f.enabled == Some(false) {
             return None;
         }
         let own = match &f.listen {
             Some(text) => Some(self.address("relay.listen", text)),
-            None if tls => None,
+            // A proxy with TLS passes its connections on, too.
+            None if tls || https => None,
             None => Some(SocketAddr::new(main.ip(), 8443)),
         };
         if own.is_some_and(|own| clash(own, main)) {

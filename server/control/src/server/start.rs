@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use ident::{NodeKey, Secret};
 use jiff::{SignedDuration, Timestamp};
@@ -15,18 +16,25 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use world::Command;
 
-use super::{Fault, Ready, Server, files, lockfile::LockFile, open_files};
+use super::{
+    Fault, Ready, Server,
+    certificates::Certificates,
+    files,
+    lockfile::LockFile,
+    open_files,
+    reload::{Reloader, Source, face},
+};
 use crate::{
     admin,
-    config::{Config, RelayConfig},
-    doors::Doors,
+    config::{Config, Proxies, RelayConfig},
+    doors::{Doors, LiveConfig},
     fanout::Hub,
     keyring::{Keyring, first_start, random},
-    listen::{self, Listener},
+    listen::{self, Face, Listener},
     machine,
     quota::Quota,
     records::{self, RecordsFile},
-    relay::{self, Admission, Relay, certificate},
+    relay::{self, Admission, Relay},
     revoked, site,
     store::{Loaded, Store},
     timers, ts2021,
@@ -40,8 +48,10 @@ const RETURN_WITHIN: SignedDuration = SignedDuration::from_secs(90);
 /// Connections that have proved nothing yet, to all listeners: in all, and from one household.
 const STRANGERS: usize = 4096;
 const STRANGERS_EACH: usize = 64;
+/// Wishes for a reload that wait for another one to end.
+const RELOADS: usize = 4;
 
-pub(super) async fn start(config: Config) -> Result<Server, Fault> {
+pub(super) async fn start(config: Config, source: Source) -> Result<Server, Fault> {
     let open_files = open_files::raise();
     make_folder(&config.data_dir)?;
     let lock = LockFile::take(&config.data_dir)?;
@@ -53,7 +63,8 @@ pub(super) async fn start(config: Config) -> Result<Server, Fault> {
     let noise_key = PrivateKey::new(*keyring.noise.expose()).map_err(|_| Fault::NoiseKey)?;
     let certificate = Certificates::load(&config)?;
     let own = config.relay.as_ref().map(|r| site::own_region(r, certificate.relay_cert_name.clone()));
-    let derp_map = site::derp_map(own, &config.derp_maps, &config.data_dir).await;
+    let (derp_map, left_out) = site::derp_map(own, &config.derp_maps, &config.data_dir).await;
+    left_out.iter().for_each(|e| tracing::error!(error = %e, "a DERP map is left out"));
     let hub = Hub::new(Arc::new(world), Arc::new(Site { derp_map: Arc::new(derp_map), collect_logs: false }));
     let (revoked, cut) = tokio::sync::mpsc::unbounded_channel();
     let (writer, running) =
@@ -65,25 +76,34 @@ pub(super) async fn start(config: Config) -> Result<Server, Fault> {
     parts.tasks.spawn(cut_revoked(relay.clone(), cut, parts.stop.clone()));
     parts.tasks.spawn(timers::run(hub.clone(), writer.clone(), parts.stop.clone()));
     parts.tasks.spawn(verdict::run(hub.clone(), verdict.clone(), parts.stop.clone()));
-    let records = Arc::new(RecordsFile::new(config.records_file.clone()));
-    let watch =
-        records::run(records.clone(), config.clone(), hub.clone(), writer.clone(), parts.stop.clone());
+    let live: LiveConfig = Arc::new(ArcSwap::from_pointee(config));
+    let records = Arc::new(RecordsFile::default());
+    let watch = records::run(records.clone(), live.clone(), hub.clone(), writer.clone(), parts.stop.clone());
     parts.tasks.spawn(watch);
+    if let Some(files) = &certificate.files {
+        parts.tasks.spawn(files.clone().run(parts.stop.clone()));
+    }
+    let (reloads, wishes) = tokio::sync::mpsc::channel(RELOADS);
     let doors = Arc::new(Doors {
         verdict,
         records,
+        certificate: certificate.files.clone(),
         instance: u64::from_le_bytes(first8(&random())),
         public_key: noise_key.public_key(),
         started: Timestamp::now(),
         security: Default::default(),
-        config,
+        live,
+        reloads,
         hub,
         writer,
         store,
         keyring: Arc::new(keyring),
         relay,
     });
-    parts.listen(&doors, noise_key, certificate).await?;
+    let relay_cert_name = certificate.relay_cert_name.clone();
+    let (base, face) = parts.listen(&doors, noise_key, certificate).await?;
+    let reloader = Reloader { doors: doors.clone(), source, face, base, relay_cert_name };
+    parts.tasks.spawn(reloader.run(wishes, parts.stop.clone()));
     Ok(parts.server(doors, running, lock))
 }
 
@@ -147,30 +167,6 @@ fn first8(secret: &Secret<[u8; 32]>) -> [u8; 8] {
     eight
 }
 
-/// What the listeners show, and what clients are told to expect of the relay's.
-struct Certificates {
-    main: Option<Arc<ServerConfig>>,
-    relay: Option<Arc<ServerConfig>>,
-    relay_cert_name: Option<String>,
-}
-
-impl Certificates {
-    fn load(config: &Config) -> Result<Self, Fault> {
-        if let Some(tls) = &config.tls {
-            files::key(&tls.key_file)?;
-        }
-        let main = config.tls.as_ref().map(listen::from_files).transpose()?;
-        if main.is_some() || config.relay.is_none() {
-            return Ok(Self { relay: main.clone(), main, relay_cert_name: None });
-        }
-        let hosts: Vec<String> = config.relay.iter().map(|r| r.host.clone()).collect();
-        files::key(&config.data_dir.join(certificate::KEY_FILE))?;
-        let own = certificate::load_or_create(&config.data_dir, &hosts)?;
-        let relay_cert_name = Some(own.cert_name());
-        Ok(Self { main, relay: Some(listen::from_self_signed(own)?), relay_cert_name })
-    }
-}
-
 struct Parts {
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -184,36 +180,28 @@ impl Parts {
         Self { stop: CancellationToken::new(), tasks: TaskTracker::new(), open_files, strangers }
     }
 
+    /// What the main listener always answers, and what it is to the outside.
     async fn listen(
         &self,
         doors: &Arc<Doors>,
         key: PrivateKey,
         certificates: Certificates,
-    ) -> Result<(), Fault> {
-        let (config, relay) = (&doors.config, doors.relay.clone());
+    ) -> Result<(Router, Arc<ArcSwap<Face>>), Fault> {
+        let (config, relay) = (doors.config(), doors.relay.clone());
         let machine = machine::routes(doors.clone());
-        let mut main = ts2021::routes(doors.clone(), key, machine, self.open_files);
-        let in_clear = certificates.main.is_none() && !config.listen.ip().is_loopback();
-        main = main.merge(match in_clear && !config.admin_in_clear {
-            true => admin::closed(),
-            false => admin::routes(doors.clone()),
-        });
+        let mut base = ts2021::routes(doors.clone(), key, machine, self.open_files);
         let shared = config.relay.as_ref().is_some_and(|r| r.listen.is_none());
         if let (Some(relay), true) = (&relay, shared) {
-            main = main.merge(relay::routes(relay.clone(), BTreeMap::new()));
+            base = base.merge(relay::routes(relay.clone(), BTreeMap::new()));
         }
-        if in_clear && config.admin_in_clear {
-            tracing::warn!(listen = %config.listen, "THE ADMIN API IS SERVED WITHOUT TLS (admin.plain_http): whoever can listen in on this address reads API keys and uses them");
-        } else if in_clear {
-            tracing::info!(listen = %config.listen, "no TLS: the admin API is served on the local socket only");
-        }
+        let face = Arc::new(ArcSwap::from_pointee(face(doors, &base, &config)));
         let fast = relay.clone().filter(|_| shared);
-        self.tcp(config.listen, certificates.main, main, fast).await?;
+        self.tcp(config.listen, certificates.main, face.clone(), fast).await?;
         if let (Some(relay), Some(own)) = (relay, config.relay.as_ref()) {
             self.relay(relay, own, certificates.relay).await?;
         }
         self.local(doors)?;
-        Ok(())
+        Ok((base, face))
     }
 
     async fn relay(
@@ -223,8 +211,9 @@ impl Parts {
         tls: Option<Arc<ServerConfig>>,
     ) -> Result<(), Fault> {
         if let Some(listen) = own.listen {
-            let routes = relay::routes(relay.clone(), BTreeMap::new());
-            self.tcp(listen, tls, routes, Some(relay)).await?;
+            let router = relay::routes(relay.clone(), BTreeMap::new());
+            let face = Face { router, proxies: Proxies::default(), only_proxies: false };
+            self.tcp(listen, tls, Arc::new(ArcSwap::from_pointee(face)), Some(relay)).await?;
         }
         if let Some(stun) = own.stun {
             let socket = UdpSocket::bind(stun).await.map_err(Fault::io(format!("STUN on {stun}")))?;
@@ -237,18 +226,19 @@ impl Parts {
         &self,
         address: SocketAddr,
         tls: Option<Arc<ServerConfig>>,
-        router: Router,
+        face: Arc<ArcSwap<Face>>,
         relay: Option<Arc<Relay>>,
     ) -> Result<(), Fault> {
         let socket =
             TcpListener::bind(address).await.map_err(Fault::io(format!("listening on {address}")))?;
-        let listener = Listener::new(tls, router, relay, self.strangers.clone(), self.stop.clone());
+        let listener = Listener::new(tls, face, relay, self.strangers.clone(), self.stop.clone());
         self.tasks.spawn(listener.serve(socket));
         Ok(())
     }
 
     fn local(&self, doors: &Arc<Doors>) -> Result<(), Fault> {
-        let path = &doors.config.socket;
+        let config = doors.config();
+        let path = &config.socket;
         let socket = listen::bind_local(path).map_err(Fault::io(path.display().to_string()))?;
         let routes = admin::routes(doors.clone());
         self.tasks.spawn(listen::serve_local(socket, routes, self.stop.clone()));
@@ -256,7 +246,7 @@ impl Parts {
     }
 
     fn server(self, doors: Arc<Doors>, writer: Running, lock: LockFile) -> Server {
-        let config = &doors.config;
+        let config = doors.config();
         let ready = Ready {
             server_url: config.server_url.clone(),
             socket: config.socket.clone(),

@@ -125,6 +125,11 @@ impl Draft {
                     n.live.last_seen = *last_seen;
                 });
             }
+            E::SettingsTaken { settings } => {
+                if self.world.take_settings(settings) {
+                    self.changes.push(Change::Dns);
+                }
+            }
             E::KeyExpired { node } => {
                 self.change(*node, Fields::WHOLE | Fields::KEY_EXPIRY, |n| n.expired = true);
             }

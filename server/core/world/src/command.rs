@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use wire::Hostinfo;
 
-use crate::{Bootstrap, Nameserver, Prepared, Records, Role, Verifier};
+use crate::{Bootstrap, Nameserver, Prepared, Records, Role, Settings, Verifier};
 
 /// What a decision may know of the world outside.
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +113,8 @@ pub enum Command {
     /// After a start: nodes that were connected when the server stopped are given until then to come back, and each up to
     /// a third longer, so that those who do not are not all announced at once.
     ExpectReturn { nodes: Vec<NodeId>, until: Timestamp },
+    /// The configuration was read again.
+    TakeSettings { settings: Box<Settings> },
     /// A deadline of [`crate::World::next_deadline`] may have passed.
     Tick,
 

@@ -15,7 +15,7 @@ mod route;
 pub use dns::{Bootstrap, dangers as dns_dangers};
 pub(crate) use route::settle;
 
-use crate::{Answer, Command, Context, Event, Refusal, World};
+use crate::{Answer, Command, Context, Event, Refusal, Settings, VolatileEvent, World};
 
 /// Events in the order in which they apply, and the answer once they are stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,7 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::StreamOpened { node, instance, epoch } => presence::opened(world, *node, *instance, *epoch),
         C::StreamClosed { node, instance, epoch } => presence::closed(world, *node, *instance, *epoch, ctx),
         C::ExpectReturn { nodes, until } => Ok(presence::expect_return(world, nodes, *until, ctx)),
+        C::TakeSettings { settings } => take_settings(world, settings),
         C::Tick => Ok(expiry::tick(world, ctx)),
         C::CreateUser { login, display_name } => person::create(world, login, display_name, ctx),
         C::RenameUser { id, login } => person::rename(world, *id, login),
@@ -75,4 +76,16 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::DeleteDnsRecord { name } => dns::delete_record(world, name),
         C::ReadDnsRecords { records, bootstrap } => dns::read_records(world, records, bootstrap),
     }
+}
+
+/// All but the domain, which is part of every name that clients hold.
+fn take_settings(world: &World, settings: &Settings) -> Result<Decision, Refusal> {
+    if settings.domain != world.settings.domain {
+        return Err(Refusal::OutOfRange { what: "domain", rule: "the one that the server started with" });
+    }
+    if *settings == *world.settings {
+        return Ok(Decision::nothing(Answer::Done));
+    }
+    let event = VolatileEvent::SettingsTaken { settings: Box::new(settings.clone()) };
+    Ok(Decision::one(event, Answer::Done))
 }

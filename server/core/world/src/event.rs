@@ -16,7 +16,7 @@ use policy::{Compiled, Policy};
 use serde::{Deserialize, Serialize};
 use wire::Hostinfo;
 
-use crate::{ApiKey, AuthKey, DnsSettings, Node, NonEmpty, Presence, Records, Role, User};
+use crate::{ApiKey, AuthKey, DnsSettings, Node, NonEmpty, Presence, Records, Role, Settings, User};
 
 /// A policy with what was compiled from it outside the writer. Equality is equality of the text.
 #[derive(Debug, Clone)]
@@ -156,6 +156,8 @@ pub enum VolatileEvent {
     KeyExpired { node: NodeId },
     /// Which node serves a subnet route; with a tag, to those whom a rule sends by routers with that tag.
     RoutePrimary { prefix: IpNet, via: Option<Tag>, node: Option<NodeId> },
+    /// The configuration says something else.
+    SettingsTaken { settings: Box<Settings> },
     /// An API key opened a call.
     ApiKeyUsed { key: ApiKeyId, at: Timestamp },
 }

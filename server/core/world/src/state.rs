@@ -154,6 +154,20 @@ impl World {
         due
     }
 
+    /// Whether clients are told something else of DNS: what the configuration says of it holds until anything of it is
+    /// changed by an operator.
+    pub(crate) fn take_settings(&mut self, settings: &Settings) -> bool {
+        let untouched = Dns { settings: self.settings.dns.clone(), ..Dns::default() };
+        let follows = *self.dns == untouched && self.settings.dns != settings.dns;
+        if follows {
+            self.dns = Arc::new(Dns { settings: settings.dns.clone(), ..Dns::default() });
+        }
+        self.settings = Arc::new(settings.clone());
+        let deadline = |node: &Arc<Node>| Some((self.deadline_of(node)?, node.id));
+        self.deadlines = self.nodes.iter().filter_map(deadline).collect();
+        follows
+    }
+
     pub(crate) fn put_node(&mut self, node: Node) {
         self.drop_deadline(node.id);
         if let Some(at) = self.deadline_of(&node) {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ident::{AuthKeyId, MachineKey, NodeId, NodeKey};
 use ipnet::IpNet;
@@ -203,6 +203,23 @@ fn an_ephemeral_node_has_its_grace_from_its_last_sign_of_life() {
     assert!(tale.node().is_some());
     tale.wait(20);
     assert!(tale.node().is_none());
+}
+
+#[test]
+fn another_grace_holds_for_who_is_away_already_and_another_domain_is_refused() {
+    let mut tale = Tale::begin();
+    tale.register(1, DEV_EPHEMERAL);
+    tale.wait(100);
+    let shorter = Settings { ephemeral_grace: Duration::from_secs(200), ..Settings::default() };
+    tale.say(Command::TakeSettings { settings: Box::new(shorter.clone()) });
+    tale.wait(90);
+    assert!(tale.node().is_some());
+    tale.wait(20);
+    assert!(tale.node().is_none(), "its deadline has come nearer");
+    let moved = Settings { domain: "net.example".into(), ..shorter };
+    let command = Command::TakeSettings { settings: Box::new(moved) };
+    let refused = Draft::new(&tale.world).step(&command, Context { now: tale.now, rng: 7 });
+    assert!(refused.is_err_and(|refusal| refusal.to_string().contains("domain")));
 }
 
 #[test]

@@ -7,8 +7,20 @@ use std::{
 };
 
 use control::config::TlsFile;
-use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use jiff::{ToSpan, Zoned};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+};
 use rustls::ClientConfig;
+
+/// When a certificate is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Good {
+    ForEver,
+    Past,
+    /// Of ninety.
+    ThreeDays,
+}
 
 /// Signs for anybody.
 pub struct Authority {
@@ -33,8 +45,25 @@ impl Authority {
 
     /// Chain and key for this host, as files of this name in the folder.
     pub fn files(&self, folder: &Path, name: &str, host: &str) -> TlsFile {
+        self.files_good(folder, name, host, Good::ForEver)
+    }
+
+    /// The same, and for how long.
+    pub fn files_good(&self, folder: &Path, name: &str, host: &str, good: Good) -> TlsFile {
         let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new([host.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let mut leaf = CertificateParams::new([host.to_owned()]).unwrap();
+        let span = match good {
+            Good::ForEver => None,
+            Good::Past => Some((-90, -3)),
+            Good::ThreeDays => Some((-87, 3)),
+        };
+        if let Some((from, until)) = span {
+            [leaf.not_before, leaf.not_after] = [from, until].map(|days: i32| {
+                let day = Zoned::now().checked_add(days.days()).unwrap();
+                date_time_ymd(day.year().into(), day.month() as u8, day.day() as u8)
+            });
+        }
+        let leaf = leaf.signed_by(&key, &self.issuer).unwrap();
         let write = |kind: &str, text: String| -> PathBuf {
             let path = folder.join(format!("{name}-{kind}.pem"));
             fs::write(&path, text).unwrap();

@@ -21,7 +21,7 @@ use crate::{
 
 const NODES: &str = node::LIST.path();
 
-fn with(tls: TlsFile) -> File {
+pub fn with(tls: TlsFile) -> File {
     let address = free_address();
     File {
         server_url: Some(format!("https://localhost:{}", address.port())),

@@ -146,3 +146,37 @@ fn addresses_that_cannot_both_be_had_are_a_mistake() {
     assert_eq!(keys("listen: 127.0.0.1:9000\nrelay: {listen: '127.0.0.1:9000'}\n"), ["relay.listen"]);
     load("listen: 127.0.0.1:9000\nrelay: {listen: '127.0.0.2:9000', stun: '127.0.0.1:9000'}\n").unwrap();
 }
+
+#[test]
+fn https_without_tls_is_for_loopback_and_proxies_only() {
+    let behind = "server_url: https://mesh.example.com\nlisten: '0.0.0.0:8080'\n";
+    let found = mistakes(behind);
+    let [only] = found.as_slice() else { panic!("{found:?}") };
+    assert!(only.key == "tls" && only.message.contains("plain HTTP"), "{only}");
+    assert!(only.hint.as_ref().is_some_and(|hint| hint.contains("proxies.addresses")), "{only}");
+    for text in ["proxies: {}\n", "proxies: {addresses: []}\n"] {
+        assert_eq!(keys(&format!("{behind}{text}")), ["tls"], "{text}");
+    }
+    let proxied = load(&format!("{behind}proxies: {{addresses: [192.0.2.7, '2001:db8::/64']}}\n")).unwrap();
+    assert!(proxied.is_behind_proxies());
+    assert_eq!(proxied.relay.unwrap().port, 443, "the relay is behind them too");
+    load("server_url: https://mesh.example.com\nlisten: '127.0.0.1:8080'\n").unwrap();
+    load("server_url: https://mesh.example.com\nlisten: '[::1]:8080'\n").unwrap();
+    let whole = load(&format!("{behind}tls: {{cert_file: a, key_file: b}}\n")).unwrap();
+    assert!(!whole.is_behind_proxies());
+    let http = load("server_url: http://192.0.2.1:8080\nlisten: '0.0.0.0:8080'\n").unwrap();
+    assert!(!http.is_behind_proxies(), "http says what it is");
+}
+
+#[test]
+fn a_proxy_is_named_by_address_and_by_how_it_tells() {
+    for wrong in ["0.0.0.0/0", "::/0", "mesh.example.com", "192.0.2.1:80", "192.0.2.0/33", "''"] {
+        assert_eq!(keys(&format!("proxies: {{addresses: ['{wrong}']}}\n")), ["proxies.addresses"], "{wrong}");
+    }
+    assert_eq!(keys("proxies: {addresses: [192.0.2.1], header: x-real-ip}\n"), ["proxies.header"]);
+    for header in ["x-forwarded-for", "forwarded", "proxy-protocol"] {
+        let config = load(&format!("proxies: {{addresses: [192.0.2.9/24], header: {header}}}\n")).unwrap();
+        assert_eq!(config.proxies.header.name(), header);
+        assert!(config.proxies.has("192.0.2.1".parse().unwrap()), "a prefix is meant");
+    }
+}

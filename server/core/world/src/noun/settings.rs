@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::DnsSettings;
 
-/// Fixed for the life of the process.
+/// Fixed until the configuration is read again; the domain for the life of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// MagicDNS suffix without a trailing dot, for example `mesh.internal`.

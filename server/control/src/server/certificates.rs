@@ -1,0 +1,47 @@
+//! What the listeners show, and what clients are told to expect of the relay's.
+
+use std::{path::Path, sync::Arc};
+
+use rustls::ServerConfig;
+
+use super::{Fault, files};
+use crate::{
+    certificate::{CertificateFiles, Pair, Shown, TlsError, server_config},
+    config::Config,
+    relay::certificate,
+};
+
+/// TLS of each listener that has it.
+pub(super) struct Certificates {
+    pub(super) main: Option<Arc<ServerConfig>>,
+    pub(super) relay: Option<Arc<ServerConfig>>,
+    pub(super) relay_cert_name: Option<String>,
+    /// To be watched.
+    pub(super) files: Option<Arc<CertificateFiles>>,
+}
+
+impl Certificates {
+    pub(super) fn load(config: &Config) -> Result<Self, Fault> {
+        if let Some(tls) = &config.tls {
+            files::key(&tls.key_file)?;
+        }
+        let files = config.tls.clone().map(|tls| CertificateFiles::open(tls, key_is_safe)).transpose()?;
+        let main = files.as_ref().map(|files| server_config(files.shown()));
+        if main.is_some() || config.relay.as_ref().is_none_or(|relay| relay.listen.is_none()) {
+            return Ok(Self { relay: main.clone(), main, relay_cert_name: None, files });
+        }
+        let hosts: Vec<String> = config.relay.iter().map(|r| r.host.clone()).collect();
+        files::key(&config.data_dir.join(certificate::KEY_FILE))?;
+        let own = certificate::load_or_create(&config.data_dir, &hosts)?;
+        let relay_cert_name = Some(own.cert_name());
+        let pair = Pair::new(vec![own.cert_der], own.key_der).map_err(TlsError::from)?;
+        Ok(Self { main, relay: Some(server_config(Shown::new(pair))), relay_cert_name, files })
+    }
+}
+
+fn key_is_safe(path: &Path) -> Result<(), String> {
+    files::key(path).map_err(|fault| match fault.hint() {
+        Some(hint) => format!("{fault} ({hint})"),
+        None => fault.to_string(),
+    })
+}
