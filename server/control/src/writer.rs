@@ -303,7 +303,8 @@ impl Desk {
                 Event::Volatile(VolatileEvent::ApiKeyUsed { key, .. }) => {
                     self.dirty_keys.insert(*key);
                 }
-                Event::Volatile(VolatileEvent::KeyExpired { .. }) | Event::Durable(_) => {}
+                Event::Volatile(VolatileEvent::KeyExpired { .. } | VolatileEvent::Responsive { .. })
+                | Event::Durable(_) => {}
             }
         }
     }
