@@ -22,6 +22,10 @@ pub mod code {
     pub const UNAVAILABLE: &str = "unavailable";
     /// The server failed so that nobody can tell whether it was done.
     pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+    /// The device holds no connection, so it was not asked.
+    pub const NOT_CONNECTED: &str = "not_connected";
+    /// The device was asked and did not answer in time.
+    pub const NO_ANSWER: &str = "no_answer";
     /// Over plain HTTP, where others can read along.
     pub const IN_CLEAR: &str = "in_clear";
 }

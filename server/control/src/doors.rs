@@ -7,6 +7,7 @@ use wire::DerpMap;
 use world::KeyProof;
 
 use crate::{
+    calls::Calls,
     config::Config,
     fanout::Hub,
     keyring::{Keyring, present},
@@ -24,6 +25,8 @@ pub struct Doors {
     pub config: Config,
     /// The World and who watches it.
     pub hub: Arc<Hub>,
+    /// What is asked of live nodes.
+    pub calls: Arc<Calls>,
     /// The only one who changes it.
     pub writer: Writer,
     /// For history only.

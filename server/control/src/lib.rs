@@ -5,6 +5,7 @@
 pub mod admin;
 mod arrival;
 mod bootstrap;
+mod calls;
 pub mod config;
 mod doors;
 pub mod fanout;

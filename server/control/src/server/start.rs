@@ -18,6 +18,7 @@ use world::Command;
 use super::{Fault, Ready, Server, files, lockfile::LockFile, open_files};
 use crate::{
     admin,
+    calls::{self, Calls},
     config::{Config, RelayConfig},
     doors::Doors,
     fanout::Hub,
@@ -69,10 +70,15 @@ pub(super) async fn start(config: Config) -> Result<Server, Fault> {
     let watch =
         records::run(records.clone(), config.clone(), hub.clone(), writer.clone(), parts.stop.clone());
     parts.tasks.spawn(watch);
+    let (calls, instance) = (Calls::new(hub.clone()), u64::from_le_bytes(first8(&random())));
+    let routers =
+        calls::watch_routers(calls.clone(), hub.clone(), writer.clone(), instance, parts.stop.clone());
+    parts.tasks.spawn(routers);
     let doors = Arc::new(Doors {
         verdict,
         records,
-        instance: u64::from_le_bytes(first8(&random())),
+        calls,
+        instance,
         public_key: noise_key.public_key(),
         started: Timestamp::now(),
         security: Default::default(),
