@@ -3,6 +3,7 @@
 mod delete;
 mod expire;
 mod list;
+mod ping;
 mod rename;
 mod show;
 mod tag;
@@ -17,6 +18,8 @@ pub enum Verb {
     List(list::Args),
     /// Show one device
     Show(show::Args),
+    /// Ask a device's client whether it is there
+    Ping(ping::Args),
     /// Make a device join again: its key stops being accepted at once
     Expire(expire::Args),
     /// Forget a device: its id and addresses are gone
@@ -32,6 +35,7 @@ impl Verb {
         match self {
             Verb::List(args) => list::run(context, args).await,
             Verb::Show(args) => show::run(context, args).await,
+            Verb::Ping(args) => ping::run(context, args).await,
             Verb::Expire(args) => expire::run(context, args).await,
             Verb::Delete(args) => delete::run(context, args).await,
             Verb::Rename(args) => rename::run(context, args).await,

@@ -22,6 +22,8 @@ pub const TAG: Operation<Tags, Changed<One>> =
 /// Stops accepting the device's key at once; it must join again.
 pub const EXPIRE: Operation<(), Changed<One>> =
     Operation::write("node", Post, in_tailnet!("/node/{node}/expire"));
+/// Asks the device's client whether it is there, in the stream that it holds, and waits a few seconds for its answer.
+pub const PING: Operation<(), Pong> = Operation::read("node", Post, in_tailnet!("/node/{node}/ping"));
 /// Forgets a device: its id and addresses are gone.
 pub const DELETE: Operation<(), Changed<One>> = Operation::write("node", Delete, in_tailnet!("/node/{node}"));
 
@@ -90,6 +92,17 @@ pub struct Nodes {
 pub struct One {
     /// The device.
     pub node: Node,
+}
+
+/// A device's client has answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pong {
+    /// The device's id.
+    pub id: NodeId,
+    /// Its name.
+    pub name: String,
+    /// From the question to the answer, at the server.
+    pub microseconds: u64,
 }
 
 /// The name to have from now on.

@@ -130,6 +130,7 @@ pub const OPERATIONS: &[Declared] = &[
     node::RENAME.declared(),
     node::TAG.declared(),
     node::EXPIRE.declared(),
+    node::PING.declared(),
     node::DELETE.declared(),
     route::LIST.declared(),
     route::APPROVE.declared(),

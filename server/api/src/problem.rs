@@ -24,6 +24,10 @@ pub mod code {
     pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
     /// The server's configuration has mistakes, or says something that only a start can apply.
     pub const BAD_CONFIG: &str = "bad_config";
+    /// The device holds no connection, so it was not asked.
+    pub const NOT_CONNECTED: &str = "not_connected";
+    /// The device was asked and did not answer in time.
+    pub const NO_ANSWER: &str = "no_answer";
     /// Over plain HTTP, where others can read along.
     pub const IN_CLEAR: &str = "in_clear";
 }

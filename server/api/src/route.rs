@@ -1,6 +1,6 @@
 //! Routes: who offers them, who may, who serves.
 
-use ident::NodeId;
+use ident::{NodeId, Tag};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +30,34 @@ pub struct Route {
     pub approved: bool,
     /// Whether the mesh is sent through this device; exit nodes are chosen by each client instead.
     pub primary: bool,
+    /// Tags by which a rule of the policy sends its sources through this device.
+    pub serves_tags: Vec<Tag>,
     /// Whether the device is online.
     pub online: bool,
+    /// Whether routes can be trusted to it: it has left no question unanswered and has not just lost its connection.
+    pub responsive: bool,
+    /// What comes of all this.
+    pub state: State,
+}
+
+/// What a device does for a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It may serve what it does not offer.
+    NotOffered,
+    /// It offers what it may not serve.
+    NotApproved,
+    /// It is not online, or its key has expired.
+    Offline,
+    /// An exit node that clients can choose.
+    Exit,
+    /// The mesh, or those whom a rule sends by its tags, reach the prefix through it.
+    Serving,
+    /// It takes over when those that serve cannot.
+    Standby,
+    /// It is connected and does not answer, so others go first.
+    Silent,
 }
 
 /// Several routes.

@@ -9,6 +9,7 @@ use wire::DerpMap;
 use world::KeyProof;
 
 use crate::{
+    calls::Calls,
     certificate::CertificateFiles,
     config::{Config, NotReloaded},
     fanout::Hub,
@@ -25,6 +26,8 @@ use crate::{
 pub struct Doors {
     /// The World and who watches it.
     pub hub: Arc<Hub>,
+    /// What is asked of live nodes.
+    pub calls: Arc<Calls>,
     /// The only one who changes it.
     pub writer: Writer,
     /// For history only.

@@ -22,7 +22,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ident::NodeId;
 use netmap::{Concern, Site, Span};
-use wire::MapResponse;
+use wire::{MapResponse, PingRequest};
 use world::{Change, World};
 
 use bodies::Bodies;
@@ -118,6 +118,11 @@ impl Hub {
         let seat = seats.take(node, epoch, &self.front.load().world);
         drop(seats);
         Session::new(self.clone(), seat, encoding)
+    }
+
+    /// Asks the node something in its stream. False when it holds none here, or has not read what it was asked before.
+    pub fn ask(&self, node: NodeId, question: PingRequest) -> bool {
+        self.seats().of(node).is_some_and(|seat| seat.ask(question))
     }
 
     /// Ends the node's stream.

@@ -6,6 +6,7 @@ pub mod admin;
 mod arrival;
 mod bootstrap;
 mod certificate;
+mod calls;
 pub mod config;
 mod doors;
 pub mod fanout;

@@ -2,6 +2,7 @@
 //! the channel's machine key must be the node's.
 
 mod action;
+mod answer;
 mod map;
 mod pace;
 mod polls;
@@ -39,6 +40,7 @@ pub fn routes(doors: Arc<Doors>) -> Router {
         .route("/machine/register", post(register::register))
         .route("/machine/map", post(map::map))
         .route("/machine/ssh/action/{src}/to/{dst}", get(action::action))
+        .route("/machine/answer/{id}", post(answer::answer))
         .fallback(|| async { (StatusCode::NOT_FOUND, "unknown path\n") })
         .with_state(Arc::new(Machines { doors, pace: Pace::default(), polls: Polls::default() }))
 }

@@ -303,7 +303,11 @@ impl Desk {
                 Event::Volatile(VolatileEvent::ApiKeyUsed { key, .. }) => {
                     self.dirty_keys.insert(*key);
                 }
-                Event::Volatile(VolatileEvent::KeyExpired { .. } | VolatileEvent::SettingsTaken { .. })
+                Event::Volatile(
+                    VolatileEvent::KeyExpired { .. }
+                    | VolatileEvent::SettingsTaken { .. }
+                    | VolatileEvent::Responsive { .. },
+                )
                 | Event::Durable(_) => {}
             }
         }

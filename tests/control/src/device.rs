@@ -101,6 +101,13 @@ impl Listener {
         message
     }
 
+    /// The next message, however long it takes; none when the stream has ended.
+    pub async fn heard(&mut self) -> Option<MapResponse> {
+        let message = self.stream.next().await.ok().flatten()?;
+        self.fold(message.clone());
+        Some(message)
+    }
+
     fn fold(&mut self, message: MapResponse) {
         self.go.fold(message.clone()).unwrap();
         self.rust.fold(message).unwrap();

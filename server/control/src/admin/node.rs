@@ -1,12 +1,17 @@
 //! Devices.
 
+use std::time::Duration;
+
 use api::{
     Changed,
-    node::{DELETE, EXPIRE, LIST, Node, Nodes, One, RENAME, Rename, SHOW, TAG, Tags},
+    node::{DELETE, EXPIRE, LIST, Node, Nodes, One, PING, Pong, RENAME, Rename, SHOW, TAG, Tags},
 };
 use world::{Command, Lifecycle, Presence, World};
 
 use super::{Routes, call::Call, call::Outcome, refused::Refused, serve, user};
+
+/// Longer than a client takes that has to connect anew to answer.
+const PONG_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) fn add(routes: Routes) -> Routes {
     let routes = serve(routes, &LIST, list);
@@ -14,6 +19,7 @@ pub(super) fn add(routes: Routes) -> Routes {
     let routes = serve(routes, &RENAME, rename);
     let routes = serve(routes, &TAG, tag);
     let routes = serve(routes, &EXPIRE, expire);
+    let routes = serve(routes, &PING, ping);
     serve(routes, &DELETE, delete)
 }
 
@@ -42,6 +48,13 @@ async fn expire(call: Call, (): ()) -> Result<Changed<One>, Refused> {
     let id = call.node(&call.name)?.id;
     let outcome = call.carry_out(Command::ExpireNode { id }).await?;
     changed(&call, id, outcome)
+}
+
+async fn ping(call: Call, (): ()) -> Result<Pong, Refused> {
+    let node = call.node(&call.name)?;
+    let took = call.doors.calls.echo(&node, PONG_WITHIN).await?;
+    let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    Ok(Pong { id: node.id, name: node.name.clone(), microseconds })
 }
 
 async fn delete(call: Call, (): ()) -> Result<Changed<One>, Refused> {

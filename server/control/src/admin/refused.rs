@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode, header};
 use policy::PolicyErrors;
 use world::Refusal;
 
-use crate::{config::NotReloaded, store::StoreError, writer::Failed};
+use crate::{calls::NoAnswer, config::NotReloaded, store::StoreError, writer::Failed};
 
 /// Why a call is not answered.
 #[derive(Debug)]
@@ -145,6 +145,23 @@ impl From<Refusal> for Refused {
         };
         let mut refused = Self::new(status, refusal.code(), title, refusal.to_string());
         refused.0.hint = refusal.hint();
+        refused
+    }
+}
+
+impl From<NoAnswer> for Refused {
+    fn from(why: NoAnswer) -> Self {
+        let (status, code) = match why {
+            NoAnswer::NotConnected => (StatusCode::CONFLICT, code::NOT_CONNECTED),
+            NoAnswer::Busy => (StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE),
+            NoAnswer::Late => (StatusCode::GATEWAY_TIMEOUT, code::NO_ANSWER),
+        };
+        let mut refused = Self::new(status, code, "no answer", why.to_string());
+        refused.0.hint = Some(match why {
+            NoAnswer::NotConnected => "`meshctl node list` shows when it was last connected".into(),
+            NoAnswer::Busy => "try again in a moment".into(),
+            NoAnswer::Late => "it hangs, or its network is gone and the connection is not yet cut".into(),
+        });
         refused
     }
 }

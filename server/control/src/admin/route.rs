@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use api::{
     Changed,
-    route::{APPROVE, Choice, LIST, REVOKE, Route, Routes as List},
+    route::{APPROVE, Choice, LIST, REVOKE, Route, Routes as List, State},
 };
 use ipnet::IpNet;
 use world::{Command, Node, Refusal, World};
@@ -60,14 +60,40 @@ async fn set(
 fn view(world: &World, node: &Node) -> Vec<Route> {
     let advertised = &node.hostinfo.routable_ips;
     let all: BTreeSet<IpNet> = advertised.iter().chain(&node.approved_routes).copied().collect();
-    let route = |prefix: IpNet| Route {
-        prefix,
-        node_id: node.id,
-        node: node.name.clone(),
-        advertised: advertised.contains(&prefix),
-        approved: node.may_serve(&prefix),
-        primary: world.primaries.get(&prefix) == Some(&node.id),
-        online: node.online(),
+    let route = |prefix: IpNet| {
+        let primary = world.primaries.get(&prefix) == Some(&node.id);
+        let by_tags = world.via_primaries.iter().filter(|((p, _), id)| *p == prefix && **id == node.id);
+        let serves_tags: Vec<_> = by_tags.map(|((_, tag), _)| tag.clone()).collect();
+        Route {
+            prefix,
+            node_id: node.id,
+            node: node.name.clone(),
+            advertised: advertised.contains(&prefix),
+            approved: node.may_serve(&prefix),
+            primary,
+            online: node.online(),
+            responsive: node.live.responsive,
+            state: state(node, &prefix, primary || !serves_tags.is_empty()),
+            serves_tags,
+        }
     };
     all.into_iter().map(route).collect()
+}
+
+fn state(node: &Node, prefix: &IpNet, serves: bool) -> State {
+    if !node.hostinfo.routable_ips.contains(prefix) {
+        State::NotOffered
+    } else if !node.may_serve(prefix) {
+        State::NotApproved
+    } else if !node.can_route() {
+        State::Offline
+    } else if prefix.prefix_len() == 0 {
+        State::Exit
+    } else if serves {
+        State::Serving
+    } else if !node.live.responsive {
+        State::Silent
+    } else {
+        State::Standby
+    }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -11,7 +11,11 @@ use std::{
 use ident::NodeId;
 use netmap::Concern;
 use tokio::sync::Notify;
+use wire::PingRequest;
 use world::{ClassId, World};
+
+/// Questions that wait for a client that reads nothing.
+const MOST_QUESTIONS: usize = 4;
 
 /// How a session is reached.
 #[derive(Debug)]
@@ -20,11 +24,30 @@ pub(super) struct Seat {
     epoch: u64,
     wake: Notify,
     closed: AtomicBool,
+    questions: Mutex<Vec<PingRequest>>,
 }
 
 impl Seat {
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+    /// What the client is to be asked.
+    pub(super) fn questions(&self) -> Vec<PingRequest> {
+        std::mem::take(&mut *self.lock())
+    }
+    /// False when the client has not yet read what it was asked before.
+    pub(super) fn ask(&self, question: PingRequest) -> bool {
+        let mut questions = self.lock();
+        let has_room = questions.len() < MOST_QUESTIONS;
+        if has_room {
+            questions.push(question);
+            drop(questions);
+            self.wake();
+        }
+        has_room
+    }
+    fn lock(&self) -> MutexGuard<'_, Vec<PingRequest>> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
     /// Returns when there may be news since the last call.
     pub(super) async fn news(&self) {
@@ -59,7 +82,13 @@ impl Seats {
     /// A new seat in this World, which is the last one noted or a later one. Of two for one node the one with the lower
     /// epoch is closed.
     pub(super) fn take(&mut self, node: NodeId, epoch: u64, world: &World) -> Arc<Seat> {
-        let seat = Arc::new(Seat { node, epoch, wake: Notify::new(), closed: AtomicBool::new(false) });
+        let seat = Arc::new(Seat {
+            node,
+            epoch,
+            wake: Notify::new(),
+            closed: AtomicBool::new(false),
+            questions: Mutex::default(),
+        });
         match self.by_node.get(&node) {
             Some(newer) if newer.seat.epoch > epoch => seat.close(),
             other => {
@@ -86,6 +115,10 @@ impl Seats {
         if let Some(seat) = self.remove(node) {
             seat.close();
         }
+    }
+
+    pub(super) fn of(&self, node: NodeId) -> Option<&Seat> {
+        self.by_node.get(&node).map(|holder| &*holder.seat)
     }
 
     /// Notes whom something concerns that led to this World.

@@ -141,6 +141,7 @@ impl Session {
         let node = node.filter(|n| n.lifecycle == Lifecycle::Active && Some(n.node_key) == self.key);
         let Some(node) = node.cloned() else { return Err(End::Over) };
         let Some(cursor) = self.cursor else { return self.whole(&front, &node) };
+        self.questions()?;
         self.site_news()?;
         let told = self.hub.told.load_full();
         if told.seq <= cursor {
@@ -205,6 +206,15 @@ impl Session {
             }
         }
         self.cursor = Some(told.seq);
+        Ok(())
+    }
+
+    /// One in a message; as a keepalive it costs the client no look at the rest of its map.
+    fn questions(&mut self) -> Result<(), End> {
+        for question in self.seat.questions() {
+            let message = MapResponse { ping_request: Some(question), ..MapResponse::keep_alive() };
+            self.ready.push_back(rendered(&message, self.encoding)?);
+        }
         Ok(())
     }
 

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     admin,
+    calls::{self, Calls},
     config::{Config, Proxies, RelayConfig},
     doors::{Doors, LiveConfig},
     fanout::Hub,
@@ -84,11 +85,16 @@ pub(super) async fn start(config: Config, source: Source) -> Result<Server, Faul
         parts.tasks.spawn(files.clone().run(parts.stop.clone()));
     }
     let (reloads, wishes) = tokio::sync::mpsc::channel(RELOADS);
+    let (calls, instance) = (Calls::new(hub.clone()), u64::from_le_bytes(first8(&random())));
+    let routers =
+        calls::watch_routers(calls.clone(), hub.clone(), writer.clone(), instance, parts.stop.clone());
+    parts.tasks.spawn(routers);
     let doors = Arc::new(Doors {
         verdict,
         records,
+        calls,
         certificate: certificate.files.clone(),
-        instance: u64::from_le_bytes(first8(&random())),
+        instance,
         public_key: noise_key.public_key(),
         started: Timestamp::now(),
         security: Default::default(),

@@ -118,17 +118,25 @@ impl Draft {
             E::PresenceChanged { node, presence, last_seen } => {
                 let Some(old) = self.world.nodes.get(*node) else { return };
                 let online = !matches!(presence, Presence::Offline);
-                let fields =
+                let back = matches!(presence, Presence::Connected { .. });
+                let mut fields =
                     if old.online() == online { Fields::NONE } else { Fields::ONLINE | Fields::LAST_SEEN };
+                if back && !old.live.responsive {
+                    fields |= Fields::TRUST;
+                }
                 self.change(*node, fields, |n| {
                     n.live.presence = *presence;
                     n.live.last_seen = *last_seen;
+                    n.live.responsive |= back;
                 });
             }
             E::SettingsTaken { settings } => {
                 if self.world.take_settings(settings) {
                     self.changes.push(Change::Dns);
                 }
+            }
+            E::Responsive { node, responsive } => {
+                self.change(*node, Fields::TRUST, |n| n.live.responsive = *responsive);
             }
             E::KeyExpired { node } => {
                 self.change(*node, Fields::WHOLE | Fields::KEY_EXPIRY, |n| n.expired = true);
@@ -165,7 +173,7 @@ impl Draft {
         let (before, old_routes) = (old.class, old.served_routes());
         let mut node = (**old).clone();
         edit(&mut node);
-        if !fields.is_empty() {
+        if !fields.is_empty() && fields != Fields::TRUST {
             node.rev = self.world.version;
         }
         if fields.contains(Fields::WHOLE) {
@@ -233,8 +241,17 @@ impl Draft {
             (Some(by_tag), None) => self.world.via_primaries.remove(&by_tag),
         };
         for id in [from, to].into_iter().flatten() {
-            self.change(id, Fields::WHOLE, |_| {});
+            self.touch(id);
         }
+    }
+
+    /// The node is to be told of anew although nothing of itself is another: once for all routes that it gains or loses.
+    fn touch(&mut self, id: NodeId) {
+        let version = self.world.version;
+        let Some(old) = self.world.nodes.get(id).filter(|node| node.rev != version) else { return };
+        let (class, node) = (old.class, Node { rev: version, ..(**old).clone() });
+        self.world.nodes.put(node);
+        self.note(id, Fields::WHOLE, class, class);
     }
 
     fn put_in_force(&mut self, policy: &Prepared) {

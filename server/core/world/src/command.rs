@@ -110,6 +110,9 @@ pub enum Command {
     StreamOpened { node: NodeId, instance: u64, epoch: u64 },
     /// A map stream has ended.
     StreamClosed { node: NodeId, instance: u64, epoch: u64 },
+    /// A connected node was asked whether it is there. What is said of another stream than the one that it holds counts
+    /// for nothing.
+    Questioned { node: NodeId, instance: u64, epoch: u64, answered: bool },
     /// After a start: nodes that were connected when the server stopped are given until then to come back, and each up to
     /// a third longer, so that those who do not are not all announced at once.
     ExpectReturn { nodes: Vec<NodeId>, until: Timestamp },

@@ -44,6 +44,9 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::Report(report) => report::report(world, report),
         C::StreamOpened { node, instance, epoch } => presence::opened(world, *node, *instance, *epoch),
         C::StreamClosed { node, instance, epoch } => presence::closed(world, *node, *instance, *epoch, ctx),
+        C::Questioned { node, instance, epoch, answered } => {
+            presence::questioned(world, *node, *instance, *epoch, *answered)
+        }
         C::ExpectReturn { nodes, until } => Ok(presence::expect_return(world, nodes, *until, ctx)),
         C::TakeSettings { settings } => take_settings(world, settings),
         C::Tick => Ok(expiry::tick(world, ctx)),

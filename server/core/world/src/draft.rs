@@ -33,6 +33,8 @@ impl Fields {
     pub const WHOLE: Fields = Fields(256);
     /// Something that only the node itself is told.
     pub const SELF: Fields = Fields(512);
+    /// Whether routes can be trusted to it, of which nobody is told.
+    pub const TRUST: Fields = Fields(1024);
 
     /// Whether all of the other's parts are here.
     pub fn contains(self, other: Fields) -> bool {

@@ -152,6 +152,8 @@ pub enum VolatileEvent {
     },
     /// A stream opened, ended, or has been gone for long enough.
     PresenceChanged { node: NodeId, presence: Presence, last_seen: Option<Timestamp> },
+    /// Routes can be trusted to a node again, or no more.
+    Responsive { node: NodeId, responsive: bool },
     /// The clock has passed a node's key expiry.
     KeyExpired { node: NodeId },
     /// Which node serves a subnet route; with a tag, to those whom a rule sends by routers with that tag.

@@ -189,7 +189,8 @@ impl World {
 
     pub(crate) fn deadline_of(&self, node: &Node) -> Option<Timestamp> {
         let leaving = match node.live.presence {
-            Presence::Leaving { until } => Some(until),
+            Presence::Leaving { until, routes_until } if hands_over(node) => Some(until.min(routes_until)),
+            Presence::Leaving { until, .. } => Some(until),
             Presence::Connected { .. } | Presence::Offline => None,
         };
         let expiry = node.key_expiry.filter(|_| !node.expired);
@@ -205,4 +206,9 @@ impl World {
         let since = node.live.last_seen.unwrap_or(node.created);
         since.checked_add(jiff::SignedDuration::try_from(self.settings.ephemeral_grace).ok()?).ok()
     }
+}
+
+/// Whether routes of the node wait for it to come back.
+pub(crate) fn hands_over(node: &Node) -> bool {
+    node.live.responsive && node.subnet_routes().next().is_some()
 }

@@ -291,7 +291,7 @@ fn after_a_restart_those_who_do_not_come_back_are_announced_one_by_one() {
         let back = Command::ExpectReturn { nodes: nodes.clone(), until };
         draft.step(&back, Context { now: tale.now, rng }).unwrap();
         let end = |n: &Arc<Node>| match n.live.presence {
-            Presence::Leaving { until } => until,
+            Presence::Leaving { until, .. } => until,
             other => panic!("{other:?}"),
         };
         draft.world.nodes.iter().map(end).collect()

@@ -5,8 +5,10 @@ mod edits;
 mod logins;
 mod policies;
 mod postures;
+mod prefixes;
 mod presence;
 mod records;
+mod routers;
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! Histories: a line is what somebody says, from requests of devices to an operator's wishes.
 //!
-//! `r3 BODY` and `m3 BODY` are requests of machine 3; `c NODE` ends a stream, `t SECONDS` lets time pass; `n NODE NAME`,
+//! `r3 BODY` and `m3 BODY` are requests of machine 3; `c NODE` ends a stream, `q NODE no` leaves a question
+//! unanswered, `t SECONDS` lets time pass; `n NODE NAME`,
 //! `g NODE TAG`, `a NODE ROUTE`, `x NODE`, `e NODE`, `u LOGIN`, `p POLICY` are wishes of an operator.
 
 mod laws;
@@ -16,9 +17,11 @@ pub(super) use tailnet::{Tailnet, context};
 pub struct Worlds;
 
 const MOST_LINES: usize = 40;
-const WISHES: [&str; 22] = [
+const WISHES: [&str; 24] = [
     "c 1",
     "c 2",
+    "q 1 no",
+    "q 2 yes",
     "t 1",
     "t 11",
     "t 2000",

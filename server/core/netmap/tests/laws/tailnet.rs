@@ -165,6 +165,9 @@ impl Tailnet {
             }
             Event::Open { node: n } => Command::StreamOpened { node: node(n)?.id, instance: 1, epoch: 1 },
             Event::Close { node: n } => Command::StreamClosed { node: node(n)?.id, instance: 1, epoch: 1 },
+            Event::Question { node: n, answered } => {
+                Command::Questioned { node: node(n)?.id, instance: 1, epoch: 1, answered }
+            }
             Event::Wait { seconds } => {
                 self.now = self.now.checked_add(SignedDuration::from_secs(seconds.into())).unwrap();
                 Command::Tick

@@ -8,6 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::Decision;
 use crate::{Answer, Context, Lifecycle, Node, Presence, Refusal, VolatileEvent, World};
 
+/// A client that begins its poll anew is back by then; so soon are its routes served by another if it is not.
+const ROUTES_WAIT: SignedDuration = SignedDuration::from_secs(1);
+
 pub(super) fn opened(world: &World, id: NodeId, instance: u64, epoch: u64) -> Result<Decision, Refusal> {
     let node = super::node::find(world, id)?;
     if node.lifecycle != Lifecycle::Active {
@@ -34,7 +37,24 @@ pub(super) fn closed(
     }
     let grace = SignedDuration::try_from(world.settings.leaving_grace).unwrap_or(SignedDuration::ZERO);
     let until = ctx.now.checked_add(grace).unwrap_or(ctx.now);
-    Ok(Decision::one(changed(node, Presence::Leaving { until }, Some(ctx.now)), Answer::Node(id)))
+    let routes_until = ctx.now.checked_add(ROUTES_WAIT).unwrap_or(ctx.now);
+    let presence = Presence::Leaving { until, routes_until };
+    Ok(Decision::one(changed(node, presence, Some(ctx.now)), Answer::Node(id)))
+}
+
+pub(super) fn questioned(
+    world: &World,
+    id: NodeId,
+    instance: u64,
+    epoch: u64,
+    answered: bool,
+) -> Result<Decision, Refusal> {
+    let node = super::node::find(world, id)?;
+    let asked = node.live.presence == (Presence::Connected { instance, epoch });
+    if !asked || node.live.responsive == answered {
+        return Ok(Decision::nothing(Answer::Node(id)));
+    }
+    Ok(Decision::one(VolatileEvent::Responsive { node: id, responsive: answered }, Answer::Node(id)))
 }
 
 pub(super) fn expect_return(world: &World, nodes: &[NodeId], until: Timestamp, ctx: Context) -> Decision {
@@ -46,7 +66,8 @@ pub(super) fn expect_return(world: &World, nodes: &[NodeId], until: Timestamp, c
     let gone = nodes.iter().filter_map(|id| world.nodes.get(*id));
     let gone = gone.filter(|node| node.live.presence == Presence::Offline);
     let back = |node: &Arc<Node>| {
-        let presence = Presence::Leaving { until: longer(node.id) };
+        let until = longer(node.id);
+        let presence = Presence::Leaving { until, routes_until: until };
         changed(node, presence, Some(ctx.now)).into()
     };
     Decision { events: gone.map(back).collect(), answer: Answer::Done }

@@ -1,6 +1,6 @@
 //! Routes: who may serve them, and which of those who may does.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use ident::{NodeId, Tag};
 use ipnet::IpNet;
@@ -36,14 +36,14 @@ fn with_both_families(node: &Node, routes: &BTreeSet<IpNet>) -> BTreeSet<IpNet> 
 }
 
 /// After a batch of changes: every subnet route that one of the changed nodes serves or served has the right primary.
-/// The primary stays while it is able; then the able node with the lowest id takes over; with none the route is unmapped.
+/// The primary stays while it is able and trusted; then such a node with the lowest id takes over; with nobody online the
+/// route is unmapped.
 pub(crate) fn settle(world: &World, changes: &[Change]) -> Vec<Event> {
     let affected = affected_prefixes(world, changes);
     if affected.is_empty() {
         return Vec::new();
     }
-    let able = |n: &&Arc<Node>| n.accepted() && n.online() && !n.hostinfo.routable_ips.is_empty();
-    let routers = world.nodes.iter().filter(able);
+    let routers = world.nodes.iter().filter(|node| node.can_route());
     let routers: Vec<Router> =
         routers.map(|node| Router { node, routes: node.subnet_routes().collect() }).collect();
     let tags: Vec<&Tag> = world.classes.compiled().router_tags().collect();
@@ -70,10 +70,14 @@ struct Router<'a> {
     routes: BTreeSet<IpNet>,
 }
 
+/// Those who can be trusted come first. Where nobody can, the route stays with whoever is online: it may yet work, and
+/// without it clients would send what is meant for the network to wherever else they are.
 fn next(routers: &[Router], prefix: &IpNet, via: Option<&Tag>, now: Option<NodeId>) -> Option<NodeId> {
     let has_tag = |router: &&Router| via.is_none_or(|tag| router.node.owner.tags().contains(tag));
-    let serving = routers.iter().filter(|router| router.routes.contains(prefix)).filter(has_tag);
-    let ids: Vec<NodeId> = serving.map(|router| router.node.id).collect();
+    let able = routers.iter().filter(|router| router.routes.contains(prefix)).filter(has_tag);
+    let able: Vec<&Node> = able.map(|router| router.node).collect();
+    let trusted: Vec<NodeId> = able.iter().filter(|node| node.live.responsive).map(|node| node.id).collect();
+    let ids = if trusted.is_empty() { able.iter().map(|node| node.id).collect() } else { trusted };
     now.filter(|id| ids.contains(id)).or(ids.first().copied())
 }
 
@@ -82,7 +86,9 @@ fn affected_prefixes(world: &World, changes: &[Change]) -> BTreeSet<IpNet> {
     let mut touched = BTreeSet::new();
     for change in changes {
         match change {
-            Change::Node { id, fields, .. } if fields.intersects(Fields::WHOLE | Fields::ONLINE) => {
+            Change::Node { id, fields, .. }
+                if fields.intersects(Fields::WHOLE | Fields::ONLINE | Fields::TRUST) =>
+            {
                 touched.insert(*id);
             }
             Change::Policy => touched.extend(world.nodes.iter().map(|n| n.id)),

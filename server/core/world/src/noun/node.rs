@@ -7,7 +7,7 @@ use std::{
 };
 
 use ident::{AuthKeyId, DiscoKey, MachineKey, NodeId, NodeKey, UserId};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::Timestamp;
 use policy::{Badge, Traits};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,12 @@ use wire::Hostinfo;
 
 use super::Owner;
 use crate::ClassId;
+
+/// What an exit node serves.
+const EXITS: [IpNet; 2] = [
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0)),
+];
 
 /// Whether the node takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +46,8 @@ pub enum Presence {
     Leaving {
         /// When it counts as gone.
         until: Timestamp,
+        /// When others take over the routes that they can serve in its place.
+        routes_until: Timestamp,
     },
     /// No stream.
     Offline,
@@ -60,12 +68,23 @@ pub struct Live {
     pub presence: Presence,
     /// When its last stream ended.
     pub last_seen: Option<Timestamp>,
+    /// Whether routes can be trusted to it: not while it leaves a question unanswered or has been without a stream for
+    /// more than a moment. A new stream or an answer makes it good again.
+    pub responsive: bool,
 }
 
 impl Default for Live {
     fn default() -> Self {
         let presence = Presence::Offline;
-        Self { disco: None, endpoints: Vec::new(), home_derp: 0, capver: 0, presence, last_seen: None }
+        Self {
+            disco: None,
+            endpoints: Vec::new(),
+            home_derp: 0,
+            capver: 0,
+            presence,
+            last_seen: None,
+            responsive: true,
+        }
     }
 }
 
@@ -133,13 +152,19 @@ impl Node {
     pub fn online(&self) -> bool {
         !matches!(self.live.presence, Presence::Offline)
     }
+    /// Whether the mesh can be sent through it: accepted, online, and it offers routes.
+    pub fn can_route(&self) -> bool {
+        self.accepted() && self.online() && !self.hostinfo.routable_ips.is_empty()
+    }
     /// Whether it is registered and its key is still good.
     pub fn accepted(&self) -> bool {
         self.lifecycle == Lifecycle::Active && !self.expired
     }
-    /// Whether an operator or the policy lets it serve the route.
+    /// Whether an operator or the policy lets it serve the route. An exit node that serves one family only leaks the
+    /// other, so who may serve one may serve both.
     pub fn may_serve(&self, route: &IpNet) -> bool {
-        self.approved_routes.contains(route) || self.auto_routes.contains(route)
+        let named = |route: &IpNet| self.approved_routes.contains(route) || self.auto_routes.contains(route);
+        named(route) || (route.prefix_len() == 0 && EXITS.iter().any(named))
     }
     /// What its client told of the machine, as postures ask for it. A client leaves out that it does not update itself.
     pub fn traits(&self) -> Traits {

@@ -87,6 +87,12 @@ impl Tailnet {
             Some(("c", "")) => {
                 node().map(|node| Command::StreamClosed { node, instance: 1, epoch: self.streams })
             }
+            Some(("q", "")) => node().map(|node| Command::Questioned {
+                node,
+                instance: 1,
+                epoch: self.streams,
+                answered: value == "yes",
+            }),
             Some(("n", "")) => node().map(|id| Command::RenameNode { id, name: value.to_owned() }),
             Some(("g", "")) => node().map(|id| Command::TagNode {
                 id,
