@@ -66,19 +66,11 @@ fn ranges(world: &World, rule: usize) -> Vec<(IpAddr, IpAddr)> {
             SourceRange::Span(first, last) => (*first, *last),
         })
         .collect();
-    let named: Vec<bool> = (0..world.classes.len() as u32)
-        .map(|class| {
-            world.classes.signature(world::ClassId(class)).is_some_and(|s| compiled.is_source(s, rule))
-        })
-        .collect();
-    for node in world.nodes.iter() {
-        let Some(class) = node.class else { continue };
-        if named.get(class.0 as usize) == Some(&true) {
-            found.extend(addresses(node));
-        }
-        if fixed.approved_routes {
-            found.extend(approved_subnets(node).iter().map(ends));
-        }
+    for class in world.nodes.classes().filter(|class| world.classes.is_source(*class, rule)) {
+        found.extend(world.nodes.of_class(class).flat_map(|node| addresses(node)));
+    }
+    if fixed.approved_routes {
+        found.extend(world.nodes.routers().flat_map(|node| approved_subnets(node)).map(|net| ends(&net)));
     }
     found
 }

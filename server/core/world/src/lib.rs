@@ -14,6 +14,7 @@ mod invariant;
 mod load;
 mod noun;
 mod refusal;
+mod regroup;
 mod roster;
 mod route;
 mod state;

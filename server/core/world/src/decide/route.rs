@@ -42,8 +42,8 @@ pub(crate) fn settle(world: &World, changes: &[Change]) -> Vec<Event> {
     if affected.is_empty() {
         return Vec::new();
     }
-    let able = |n: &&Arc<Node>| n.accepted() && n.online() && !n.hostinfo.routable_ips.is_empty();
-    let routers = world.nodes.iter().filter(able);
+    let able = |n: &&Arc<Node>| n.accepted() && n.online();
+    let routers = world.nodes.routers().filter(able);
     let routers: Vec<Router> =
         routers.map(|node| Router { node, routes: node.subnet_routes().collect() }).collect();
     let tags: Vec<&Tag> = world.classes.compiled().router_tags().collect();
@@ -85,7 +85,7 @@ fn affected_prefixes(world: &World, changes: &[Change]) -> BTreeSet<IpNet> {
             Change::Node { id, fields, .. } if fields.intersects(Fields::WHOLE | Fields::ONLINE) => {
                 touched.insert(*id);
             }
-            Change::Policy => touched.extend(world.nodes.iter().map(|n| n.id)),
+            Change::Policy => touched.extend(world.nodes.routers().map(|n| n.id)),
             Change::Node { .. } | Change::Sources { .. } | Change::User { .. } | Change::Dns => {}
         }
     }
