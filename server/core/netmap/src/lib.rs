@@ -25,6 +25,6 @@ pub use login::Logins;
 pub use peer::{has_routes, own_devices, peer, route_view, self_node, visible};
 pub use profile::{owner_profile, profiles};
 pub use render::{Own, Piece, Pieces, Render, peer_json};
-pub use source::sources;
+pub use source::{Origin, sources};
 pub use span::Span;
 pub use whole::{Block, Likeness, Whole};

@@ -13,7 +13,7 @@ mod story;
 #[path = "laws/tailnet.rs"]
 mod tailnet;
 
-use netmap::{Concern, visible};
+use netmap::{Concern, Origin, visible};
 use proptest::prelude::*;
 use reader::{Readers, fresh};
 use story::{Chapter, chapters};
@@ -80,6 +80,22 @@ proptest! {
             for node in world.nodes.iter().filter(|node| node.class.is_some()) {
                 let map = fresh(world, node);
                 prop_assert_eq!(obvious::told(&map), obvious::found(&answer[&node.name], &map), "{}", node.name);
+            }
+        }
+    }
+
+    #[test]
+    fn sources_are_the_same_where_they_come_from_the_same(story in chapters()) {
+        let mut tailnet = Tailnet::new();
+        for chapter in &story {
+            tailnet.live_through(chapter);
+            let Some(span) = tailnet.last_span() else { continue };
+            let rules = |world: &world::World| 0..world.classes.compiled().rules().len();
+            for (was, is) in rules(&span.old).flat_map(|was| rules(&span.new).map(move |is| (was, is))) {
+                let origins = Origin::of(&span.old, was).zip(Origin::of(&span.new, is));
+                if origins.is_some_and(|(was, is)| was.is_same(&is)) {
+                    prop_assert_eq!(netmap::sources(&span.old, was), netmap::sources(&span.new, is));
+                }
             }
         }
     }

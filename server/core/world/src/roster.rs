@@ -11,6 +11,17 @@ use crate::{ClassId, Lifecycle, Node, Owner};
 /// Which node of a machine: one per person, and one tagged.
 type Slot = (MachineKey, Option<UserId>);
 
+/// Who is of a class in one World.
+#[derive(Debug, Clone)]
+pub struct Members(OrdSet<NodeId>);
+
+impl Members {
+    /// Whether nobody came or went between the two. May say no though the two are the same.
+    pub fn are_still(&self, other: &Members) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+}
+
 /// All nodes of a tailnet, by id, node key, machine and owner, address, name and class.
 #[derive(Debug, Clone, Default)]
 pub struct Roster {
@@ -55,6 +66,10 @@ impl Roster {
     /// The nodes of a class in order of their ids.
     pub fn of_class(&self, class: ClassId) -> impl Iterator<Item = &Arc<Node>> {
         self.by_class.get(&class).into_iter().flatten().filter_map(|id| self.get(*id))
+    }
+    /// Who is of a class, as it is.
+    pub fn members(&self, class: ClassId) -> Members {
+        Members(self.by_class.get(&class).cloned().unwrap_or_default())
     }
     /// Nodes that advertise routes, approved or not, in order of their ids.
     pub fn routers(&self) -> impl Iterator<Item = &Arc<Node>> {
