@@ -14,16 +14,24 @@ use crate::{
     peer::{route_view, sees},
 };
 
-/// Whether rules of two policies have the same sources, each looked at once.
+/// Where what a viewer's class is told of each router costs more looks than this, whoever sees one is concerned.
+const MOST_LOOKS: usize = 16_384;
+
+/// What was found of two policies, each thing looked at once.
 #[derive(Debug)]
-pub(crate) struct Compared(Vec<OnceLock<bool>>);
+pub(crate) struct Compared {
+    /// Whether rules have the same sources.
+    sources: Vec<OnceLock<bool>>,
+    /// Classes whose signature is another.
+    classes: OnceLock<BTreeSet<ClassId>>,
+}
 
 impl Compared {
     /// Nothing is looked at yet; there is nothing to look at without another policy.
     pub(crate) fn new(old: &World, new: &World) -> Self {
         let is_other = old.classes.epoch() != new.classes.epoch();
         let rules = new.classes.compiled().rules().iter().filter(|_| is_other);
-        Self(rules.map(|_| OnceLock::new()).collect())
+        Self { sources: rules.map(|_| OnceLock::new()).collect(), classes: OnceLock::new() }
     }
 }
 
@@ -54,14 +62,26 @@ impl Span {
             viewer.is_some_and(|viewer| world.classes.sees(viewer, class))
         };
         let flips = move |class: &ClassId| sees(&self.old, before, *class) != sees(&self.new, after, *class);
-        self.old.nodes.classes().filter(flips)
+        // Whether two classes see each other depends on nothing but their signatures.
+        let other = self.other_classes();
+        let same = before == after && before.is_none_or(|class| !other.contains(&class));
+        let all = self.old.nodes.classes();
+        all.filter(move |class| !same || other.contains(class)).filter(flips)
+    }
+
+    fn other_classes(&self) -> &BTreeSet<ClassId> {
+        self.compared.classes.get_or_init(|| {
+            let signature = |world: &'_ Arc<World>, class| world.classes.signature(class).cloned();
+            let is_other = |class: &ClassId| signature(&self.old, *class) != signature(&self.new, *class);
+            self.old.nodes.classes().filter(is_other).collect()
+        })
     }
 
     /// Whether another policy means something else for viewers who kept their class.
     pub(crate) fn rules_otherwise(&self, class: ClassId) -> bool {
         self.old.classes.sees_own(class) != self.new.classes.sees_own(class)
             || self.flipped(Some(class), Some(class)).next().is_some()
-            || self.new.nodes.routers().any(|node| self.routes_otherwise(class, node))
+            || self.routers_otherwise(class)
             || !self.other_parts(class, class).is_empty()
     }
 
@@ -109,7 +129,7 @@ impl Span {
     }
 
     fn has_same_sources(&self, rule: usize) -> bool {
-        self.compared.0.get(rule).is_some_and(|known| *known.get_or_init(|| self.compare_sources(rule)))
+        self.compared.sources.get(rule).is_some_and(|known| *known.get_or_init(|| self.compare_sources(rule)))
     }
 
     fn compare_sources(&self, rule: usize) -> bool {
@@ -131,13 +151,18 @@ impl Span {
                 .all(|class| old.classes.is_source(class, rule) == new.classes.is_source(class, rule))
     }
 
-    /// Whether viewers of the class may be told other routes of the node.
-    fn routes_otherwise(&self, class: ClassId, now: &Node) -> bool {
-        let Some(was) = self.old.nodes.get(now.id) else { return false };
-        let told = |world: &World, node: &Node| {
-            let is_told = sees(world, Some(class), node) || world.classes.sees_own(class);
-            is_told.then(|| route_view(world, node, class))
-        };
-        told(&self.old, was) != told(&self.new, now)
+    /// Whether viewers of the class may be told other routes of some node.
+    fn routers_otherwise(&self, class: ClassId) -> bool {
+        let nodes = &self.new.nodes;
+        let is_told =
+            |world: &World, node: &Node| sees(world, Some(class), node) || world.classes.sees_own(class);
+        let view = |world: &World, node: &Node| is_told(world, node).then(|| route_view(world, node, class));
+        let is_cheap = nodes.classes().count() * nodes.routers().count() <= MOST_LOOKS;
+        nodes.routers().filter_map(|now| self.old.nodes.get(now.id).zip(Some(now))).any(|(was, now)| {
+            match is_cheap {
+                true => view(&self.old, was) != view(&self.new, now),
+                false => is_told(&self.old, was) || is_told(&self.new, now),
+            }
+        })
     }
 }

@@ -90,11 +90,15 @@ proptest! {
         for chapter in &story {
             tailnet.live_through(chapter);
             let Some(span) = tailnet.last_span() else { continue };
-            let rules = |world: &world::World| 0..world.classes.compiled().rules().len();
-            for (was, is) in rules(&span.old).flat_map(|was| rules(&span.new).map(move |is| (was, is))) {
-                let origins = Origin::of(&span.old, was).zip(Origin::of(&span.new, is));
-                if origins.is_some_and(|(was, is)| was.is_same(&is)) {
-                    prop_assert_eq!(netmap::sources(&span.old, was), netmap::sources(&span.new, is));
+            let origins = |world: &world::World| {
+                let rules = 0..world.classes.compiled().rules().len();
+                rules.filter_map(|rule| Some((rule, Origin::of(world, rule)?))).collect::<Vec<_>>()
+            };
+            let (old, new) = (origins(&span.old), origins(&span.new));
+            for (was, is) in old.iter().flat_map(|was| new.iter().map(move |is| (was, is))) {
+                if was.1.is_same(&is.1) {
+                    let sources = (netmap::sources(&span.old, was.0), netmap::sources(&span.new, is.0));
+                    prop_assert_eq!(sources.0, sources.1);
                 }
             }
         }
