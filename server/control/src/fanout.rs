@@ -91,12 +91,16 @@ impl Hub {
     pub fn publish(&self, world: World, changes: Vec<Change>, now: Instant) {
         let before = self.front.load_full();
         let span = Span::new(before.world.clone(), Arc::new(world), &changes);
-        let next = Arc::new(before.then(span.new.clone(), changes, now));
-        self.front.store(next.clone());
-        if next.seq == before.seq {
+        let mut next = before.then(span.new.clone(), changes, now);
+        if self.pace.may_forget(now) {
+            next.forget(self.seats().oldest(self.told.load().seq));
+        }
+        let seq = next.seq;
+        self.front.store(Arc::new(next));
+        if seq == before.seq {
             return;
         }
-        self.seats().note(Concern::new(&span), &span.new);
+        self.seats().note(Concern::new(&span), &span.new, seq);
         match self.pace.turn(span.tightens(), now) {
             Turn::Now => self.flush(),
             Turn::At(at) => self.flush_at(at),
@@ -154,8 +158,8 @@ impl Hub {
     /// Under the lock, so that what is told never goes back.
     fn flush(&self) {
         let mut seats = self.seats();
-        self.told.store(self.front.load_full());
-        seats.wake_noted();
+        let front = self.front.load_full();
+        seats.wake_noted(front.seq, || self.told.store(front.clone()));
     }
 
     /// Without a runtime nobody can wait, and nobody listens.

@@ -178,10 +178,16 @@ impl Ts2021 {
         entered.inspect_err(|bad| self.doors.failed(remote.ip(), bad.kind()))
     }
 
-    async fn serve(self, io: impl session::Io, accepted: Accepted, remote: SocketAddr, place: Place) {
+    fn serve(
+        self,
+        io: impl session::Io,
+        accepted: Accepted,
+        remote: SocketAddr,
+        place: Place,
+    ) -> impl Future<Output = ()> + Send {
         let caller = Caller { machine: accepted.machine, remote };
         let stream = stream::NoiseStream::new(io, accepted.transport, &accepted.response);
-        session::serve(stream, caller, place, self.machine).await;
+        session::serve(stream, caller, place, self.machine)
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use aws_lc_rs::digest::{SHA256, digest};
 use derp::ClientKey;
 use ident::{DiscoKey, MachineKey, NodeKey, Secret};
+use ipnet::IpNet;
 use noise::PrivateKey;
 use wire::{CapVer, Hostinfo, MapRequest, RegisterAuth, RegisterRequest};
 
@@ -17,6 +18,8 @@ pub struct Identity {
     /// `node` with its private half, which relays want to see proven.
     pub relay: Arc<ClientKey>,
     pub disco: DiscoKey,
+    /// Networks that it offers to route.
+    pub routes: Vec<IpNet>,
 }
 
 impl Identity {
@@ -35,7 +38,7 @@ impl Identity {
     /// The same machine with another node key, as after a rotation.
     pub fn rotated(&self) -> Result<Self> {
         let fresh = Self::random()?;
-        Ok(Self { machine: self.machine.clone(), ..fresh })
+        Ok(Self { machine: self.machine.clone(), routes: self.routes.clone(), ..fresh })
     }
 
     /// Who the server takes this device for.
@@ -50,7 +53,7 @@ impl Identity {
             version: CapVer::OURS,
             node_key: Some(self.node),
             auth: auth_key.map(|k| RegisterAuth { auth_key: Some(k) }),
-            hostinfo: Some(hostinfo(hostname)),
+            hostinfo: Some(self.hostinfo(hostname)),
             ..RegisterRequest::default()
         }
     }
@@ -64,7 +67,7 @@ impl Identity {
             node_key: Some(self.node),
             disco_key: Some(self.disco),
             stream: true,
-            hostinfo: Some(hostinfo(hostname)),
+            hostinfo: Some(self.hostinfo(hostname)),
             ..MapRequest::default()
         }
     }
@@ -77,7 +80,7 @@ impl Identity {
             omit_peers: true,
             endpoints: endpoints.iter().map(ToString::to_string).collect(),
             endpoint_types: vec![1; endpoints.len()],
-            hostinfo: Some(Hostinfo { net_info: Some(net), ..hostinfo(hostname) }),
+            hostinfo: Some(Hostinfo { net_info: Some(net), ..self.hostinfo(hostname) }),
             ..self.stream_request(hostname)
         }
     }
@@ -92,15 +95,17 @@ impl Identity {
             node: relay.public(),
             relay: Arc::new(relay),
             disco: DiscoKey::from_bytes(part(b"disco")?)?,
+            routes: Vec::new(),
         })
     }
-}
 
-fn hostinfo(hostname: &str) -> Hostinfo {
-    Hostinfo {
-        ipn_version: "1.102.5".into(),
-        os: "linux".into(),
-        hostname: hostname.to_owned(),
-        ..Hostinfo::default()
+    fn hostinfo(&self, hostname: &str) -> Hostinfo {
+        Hostinfo {
+            ipn_version: "1.102.5".into(),
+            os: "linux".into(),
+            hostname: hostname.to_owned(),
+            routable_ips: self.routes.clone(),
+            ..Hostinfo::default()
+        }
     }
 }

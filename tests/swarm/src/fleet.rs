@@ -70,7 +70,9 @@ impl Fleet {
             shared: Arc::new(Shared::new(plan.devices + plan.guests, plan.tamper)),
             server: Arc::new(server),
             topology,
-            devices: (0..plan.devices).map(|n| Device::new(n).map(Arc::new)).collect::<Result<_>>()?,
+            devices: (0..plan.devices)
+                .map(|n| Device::new(n, topology).map(Arc::new))
+                .collect::<Result<_>>()?,
             phase: Mutex::default(),
             lines: (0..plan.devices).map(|_| Mutex::default()).collect(),
             witnesses,

@@ -6,11 +6,11 @@ use std::{path::Path, time::Duration};
 
 use anyhow::Result;
 use serde::Serialize;
+use tokio::task::JoinSet;
 
 use crate::{
     fleet::{Arrival, Fleet, Plan},
     report::{Report, Row, row},
-    say,
     self_test::tamper::{Fault, Tamper},
     target::Target,
     topology::Topology,
@@ -36,10 +36,10 @@ struct Finding {
     right: bool,
 }
 
-/// Every fault, put into a full model and into a client that only looks for changes, each on a fresh server.
+/// Every fault, put into a full model and into a client that only looks for changes, each on a fresh server, all at once.
 pub async fn run(program: &Path, devices: u32) -> Result<Findings> {
     let devices = devices as usize;
-    let mut findings = Vec::new();
+    let mut trials = JoinSet::new();
     for (name, fault) in [
         ("none", None),
         ("drop", Some(Fault::Drop)),
@@ -47,14 +47,19 @@ pub async fn run(program: &Path, devices: u32) -> Result<Findings> {
         ("alter", Some(Fault::Alter)),
     ] {
         for witness in [true, false] {
-            say(&format!("{name}, {}", if witness { "a full model" } else { "no full model" }));
             let tamper = fault.map(|fault| Tamper::new(0, fault));
             let witnesses = if witness { devices } else { devices / 2 };
             let plan = Plan { devices, witnesses, tamper, ..Plan::default() };
-            findings.push(trial(program, plan, name, witness).await?);
+            let (place, program) = (trials.len(), program.to_owned());
+            trials.spawn(async move { anyhow::Ok((place, trial(&program, plan, name, witness).await?)) });
         }
     }
-    Ok(Findings { findings })
+    let mut found = Vec::new();
+    while let Some(tried) = trials.join_next().await {
+        found.push(tried??);
+    }
+    found.sort_by_key(|(place, _)| *place);
+    Ok(Findings { findings: found.into_iter().map(|(_, finding)| finding).collect() })
 }
 
 async fn trial(program: &Path, plan: Plan, fault: &'static str, witness: bool) -> Result<Finding> {

@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
+use ipnet::IpNet;
 use serde_json::json;
 
 /// Hubs of the topology that has some.
 const HUBS: usize = 10;
+/// Routers of the topology that has some, and the kinds of devices that are sent by one of them each.
+const ROUTERS: usize = 100;
+/// The network behind every router.
+const BEHIND: &str = "10.0.0.0/8";
 
 /// Which devices see each other. A device's kind is what the policy knows of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,7 +26,7 @@ pub enum Topology {
     /// Each sees the devices of its user, three of them
     #[value(name = "self")]
     Own,
-    /// Each reaches the internet through one of a hundred routers
+    /// Each reaches one network by one of a hundred routers, all of which serve it
     Via,
 }
 
@@ -44,7 +49,7 @@ impl Topology {
                 bail!("topology self needs devices that belong to people, and keys make tagged ones only")
             }
             Self::Via => {
-                bail!("topology via needs grants with `via`, which servers do not enforce yet")
+                ensure!(devices > 2 * ROUTERS, "topology via needs more than {} devices", 2 * ROUTERS)
             }
             Self::Hub => ensure!(devices > HUBS, "topology hub needs more than {HUBS} devices"),
             Self::Groups => ensure!(devices >= 40, "topology groups needs at least 40 devices"),
@@ -68,7 +73,8 @@ impl Topology {
             Self::Mesh => 10,
             Self::Groups => 20,
             Self::Hub => 3,
-            Self::Own | Self::Via => 0,
+            Self::Via => 2 * ROUTERS,
+            Self::Own => 0,
         }
     }
 
@@ -78,21 +84,41 @@ impl Topology {
             Self::Hub if device == 0 => 0,
             Self::Hub if device < HUBS => 1,
             Self::Hub => 2,
+            Self::Via if device < ROUTERS => device,
+            Self::Via => ROUTERS + device % ROUTERS,
             _ => device % self.kinds().max(1),
         }
     }
 
     /// The device that makes change number `change` of `devices`: no hub, so that the cost is that of an ordinary one.
     pub fn changer(self, change: usize, devices: usize) -> usize {
-        match self {
-            Self::Hub => HUBS + change % (devices - HUBS),
-            _ => change % devices,
-        }
+        let special = self.special();
+        special + change % (devices - special)
     }
 
     /// Whether the device is like most of them.
     pub fn is_ordinary(self, device: usize) -> bool {
-        self != Self::Hub || device >= HUBS
+        device >= self.special()
+    }
+
+    /// The first ones, which are not.
+    fn special(self) -> usize {
+        match self {
+            Self::Hub => HUBS,
+            Self::Via => ROUTERS,
+            Self::Mesh | Self::Groups | Self::Own => 0,
+        }
+    }
+
+    /// What devices of this kind advertise; the policy approves it.
+    pub fn routes(self, kind: usize) -> Vec<IpNet> {
+        let is_router = self == Self::Via && kind < ROUTERS;
+        BEHIND.parse().into_iter().filter(|_| is_router).collect()
+    }
+
+    /// Whether devices of the one kind are sent into the network behind those of the other.
+    pub fn is_sent_by(self, phase: Phase, kind: usize, router: usize) -> bool {
+        self == Self::Via && router < ROUTERS && self.reaches(phase, kind, router)
     }
 
     /// How many of so many devices have to be told when [`Phase::OneRuleChanged`] begins or ends.
@@ -119,7 +145,23 @@ impl Topology {
         } else {
             (0..self.kinds()).filter_map(|from| self.rule(phase, from)).collect()
         };
-        json!({"tagOwners": owners, "acls": acls}).to_string()
+        let mut policy = json!({"tagOwners": owners, "acls": acls});
+        if self == Self::Via {
+            policy["acls"] = json!([]);
+            policy["grants"] = (0..self.kinds()).filter_map(|from| self.grant(phase, from)).collect();
+            policy["autoApprovers"] = json!({"routes": {BEHIND: (0..ROUTERS).map(tag).collect::<Vec<_>>()}});
+        }
+        policy.to_string()
+    }
+
+    /// Routers come last, so that no other rule moves when one of them gets one.
+    fn grant(self, phase: Phase, place: usize) -> Option<serde_json::Value> {
+        let from = (place + ROUTERS) % self.kinds();
+        let to = (0..ROUTERS).find(|to| self.reaches(phase, from, *to))?;
+        Some(match from {
+            ..ROUTERS => json!({"src": [tag(from)], "dst": [tag(to)], "ip": ["*"]}),
+            _ => json!({"src": [tag(from)], "dst": [BEHIND], "ip": ["*"], "via": [tag(to)]}),
+        })
     }
 
     fn rule(self, phase: Phase, from: usize) -> Option<serde_json::Value> {
@@ -139,7 +181,8 @@ impl Topology {
             Self::Mesh => true,
             Self::Groups => from == to,
             Self::Hub => from == 2 && to < 2,
-            Self::Own | Self::Via => false,
+            Self::Via => from == to + ROUTERS,
+            Self::Own => false,
         }
     }
 }
@@ -169,15 +212,16 @@ mod tests {
         assert_eq!((seen(Hub, FirstKindCutOff, 0, 200), seen(Hub, FirstKindCutOff, 30, 200)), (0, 9));
         assert_eq!((seen(Hub, OneRuleChanged, 0, 200), seen(Hub, OneRuleChanged, 30, 200)), (199, 10));
         assert_eq!(seen(Mesh, OneRuleChanged, 7, 200), 199);
+        assert_eq!((seen(Via, Whole, 3, 500), seen(Via, Whole, 203, 500)), (4, 1));
+        assert_eq!((seen(Via, FirstKindCutOff, 0, 500), seen(Via, FirstKindCutOff, 200, 500)), (0, 0));
+        assert_eq!((seen(Via, OneRuleChanged, 0, 500), seen(Via, OneRuleChanged, 2, 500)), (5, 4));
         assert!((0..500).all(|n| Hub.changer(n, 40) >= HUBS && Hub.changer(n, 40) < 40));
     }
 
     #[test]
     fn what_the_policy_language_lacks_is_refused_by_name() {
-        for topology in [Topology::Own, Topology::Via] {
-            assert!(topology.check(1000).unwrap_err().to_string().contains(topology.name()));
-        }
-        assert!(Topology::Hub.check(10).is_err());
+        assert!(Topology::Own.check(1000).unwrap_err().to_string().contains("self"));
+        assert!(Topology::Hub.check(10).is_err() && Topology::Via.check(200).is_err());
         Topology::Mesh.check(2).unwrap();
     }
 
@@ -187,6 +231,12 @@ mod tests {
         assert!(
             text.contains(r#""acls":[{"action":"accept","dst":["tag:swarm-1:*"],"src":["tag:swarm-2"]}]"#)
         );
+        let via: serde_json::Value =
+            serde_json::from_str(&Topology::Via.policy(Phase::OneRuleChanged)).unwrap();
+        assert_eq!(via["grants"][7]["src"][0], "tag:swarm-107");
+        assert_eq!(via["grants"][7]["via"][0], "tag:swarm-7");
+        assert_eq!(via["grants"][100]["dst"][0], "tag:swarm-1");
+        assert_eq!(via["grants"].as_array().unwrap().len(), 101);
         assert!(Topology::Mesh.policy(Phase::Whole).contains(r#""dst":["*:*"],"src":["*"]"#));
     }
 }

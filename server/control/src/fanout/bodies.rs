@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use ident::NodeId;
 use ipnet::IpNet;
-use netmap::{Logins, Pieces, Span, peer_json, route_view, sources};
+use netmap::{Logins, Origin, Pieces, Span, peer_json, route_view, sources};
 use wire::{EncodeError, MapResponse, SshPolicy};
 use world::{ClassId, Node, World};
 
@@ -137,29 +137,43 @@ impl Peers {
     }
 }
 
-/// Sources by rule, of one epoch of classes.
+/// Sources by rule, of one epoch of classes; and of the one before, whose rules may have moved.
 #[derive(Debug, Default)]
 struct Sources {
     epoch: u64,
-    by_rule: BTreeMap<usize, (u64, Arc<[String]>)>,
+    by_rule: BTreeMap<usize, Known>,
+    before: BTreeMap<usize, Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    rev: u64,
+    origin: Option<Origin>,
+    texts: Arc<[String]>,
 }
 
 impl Sources {
     fn of(&mut self, world: &World, rule: usize) -> Arc<[String]> {
         let classes = &world.classes;
         if self.epoch != classes.epoch() {
-            *self = Self { epoch: classes.epoch(), by_rule: BTreeMap::new() };
+            let before = std::mem::take(&mut self.by_rule);
+            *self = Self { epoch: classes.epoch(), by_rule: BTreeMap::new(), before };
         }
         let follows_routes = classes.compiled().sources_fixed(rule).approved_routes;
         let rev = if follows_routes { world.version } else { classes.source_rev(rule) };
-        match self.by_rule.get(&rule) {
-            Some((at, texts)) if *at == rev => texts.clone(),
-            _ => {
-                let texts: Arc<[String]> = sources(world, rule).into();
-                self.by_rule.insert(rule, (rev, texts.clone()));
-                texts
-            }
+        if let Some(known) = self.by_rule.get(&rule).filter(|known| known.rev == rev) {
+            return known.texts.clone();
         }
+        let origin = Origin::of(world, rule);
+        let texts = origin.as_ref().and_then(|origin| self.of_before(origin));
+        let texts = texts.unwrap_or_else(|| sources(world, rule).into());
+        self.by_rule.insert(rule, Known { rev, origin, texts: texts.clone() });
+        texts
+    }
+
+    fn of_before(&self, origin: &Origin) -> Option<Arc<[String]>> {
+        let is_it = |known: &&Known| known.origin.as_ref().is_some_and(|before| before.is_same(origin));
+        self.before.values().find(is_it).map(|known| known.texts.clone())
     }
 }
 

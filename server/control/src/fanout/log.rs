@@ -62,6 +62,13 @@ impl Published {
         Some(Span::new(before, self.world.clone(), known.iter().flat_map(|e| &e.changes)))
     }
 
+    /// Without what leads to this World: nobody has to be told that.
+    pub(super) fn forget(&mut self, seq: u64) {
+        while self.log.len() as u64 > self.seq.saturating_sub(seq) {
+            self.changes -= self.log.pop_front().map_or(0, |first| first.changes.len());
+        }
+    }
+
     fn shorten(&mut self, now: Instant) {
         let too_much = |p: &Self, first: &Entry| {
             let old = now.saturating_duration_since(first.at) > OLDEST;
@@ -102,6 +109,19 @@ mod tests {
                 assert_eq!(published.reaches(seq), is_known);
             }
         }
+    }
+
+    #[test]
+    fn what_was_told_to_everybody_is_forgotten() {
+        let mut published = published(3, 10, Duration::ZERO);
+        published.forget(published.seq + 1);
+        assert_eq!((published.log.len(), published.changes), (0, 0));
+        let mut published = super::tests::published(3, 10, Duration::ZERO);
+        published.forget(7);
+        assert!(published.reaches(7) && !published.reaches(6) && published.since(7).is_some());
+        assert_eq!(published.changes, 9);
+        published.forget(0);
+        assert!(published.reaches(7));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::{
 
 const SHORTEST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_secs(2);
+/// Between two looks at what nobody needs any more, which is a look at everybody.
+const FORGET_EVERY: Duration = Duration::from_secs(1);
 /// What encrypting and writing a message costs, on top of what rendering it took.
 const SENDING: Duration = Duration::from_micros(12);
 
@@ -36,6 +38,7 @@ pub(super) struct Pace {
 struct State {
     last: Option<Instant>,
     waiting: bool,
+    forgot: Option<Instant>,
 }
 
 impl Pace {
@@ -57,6 +60,14 @@ impl Pace {
         }
         state.waiting = true;
         Turn::At(at)
+    }
+
+    /// Whether it is time to forget what everybody knows.
+    pub(super) fn may_forget(&self, now: Instant) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = state.forgot.is_none_or(|last| now.saturating_duration_since(last) >= FORGET_EVERY);
+        state.forgot = if may { Some(now) } else { state.forgot };
+        may
     }
 
     /// The one who waited goes on.

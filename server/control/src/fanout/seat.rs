@@ -25,9 +25,36 @@ pub(super) struct Seat {
     wake: Notify,
     closed: AtomicBool,
     questions: Mutex<Vec<PingRequest>>,
+    due: Mutex<Option<Due>>,
+}
+
+/// The first and the last World that may be news to a session; of those between some may not be.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    first: u64,
+    last: u64,
 }
 
 impl Seat {
+    /// From which World on a session must be told the difference to the World `told`, of which it has been told up to
+    /// `cursor`; none when nothing concerns it.
+    pub(super) fn behind(&self, cursor: u64, told: u64) -> Option<u64> {
+        let due = self.due().filter(|due| due.first <= told)?;
+        Some(cursor.max(due.first - 1)).filter(|from| *from < told)
+    }
+    /// The session has been told all up to this World.
+    pub(super) fn caught_up(&self, told: u64) {
+        let mut due = self.due();
+        *due = due.filter(|due| due.last > told).map(|due| Due { first: due.first.max(told + 1), ..due });
+    }
+    fn owe(&self, first: u64, last: u64) {
+        let mut due = self.due();
+        *due = Some(Due { first: due.map_or(first, |due| due.first.min(first)), last });
+    }
+    fn due(&self) -> MutexGuard<'_, Option<Due>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
@@ -68,7 +95,8 @@ pub(super) struct Seats {
     by_node: BTreeMap<NodeId, Holder>,
     /// The same nodes, so that whole classes are passed over with one look.
     by_class: BTreeMap<Option<ClassId>, BTreeSet<NodeId>>,
-    pending: BTreeSet<NodeId>,
+    /// Each with the first World that concerns it.
+    pending: BTreeMap<NodeId, u64>,
 }
 
 /// A seat, and the class of the node that has it.
@@ -88,6 +116,7 @@ impl Seats {
             wake: Notify::new(),
             closed: AtomicBool::new(false),
             questions: Mutex::default(),
+            due: Mutex::default(),
         });
         match self.by_node.get(&node) {
             Some(newer) if newer.seat.epoch > epoch => seat.close(),
@@ -121,15 +150,18 @@ impl Seats {
         self.by_node.get(&node).map(|holder| &*holder.seat)
     }
 
-    /// Notes whom something concerns that led to this World.
-    pub(super) fn note(&mut self, mut concern: Concern, world: &World) {
+    /// Notes whom something concerns that led to this World, which is the one with that number.
+    pub(super) fn note(&mut self, mut concern: Concern, world: &World, seq: u64) {
         if concern.is_everybody() {
             self.by_class.clear();
             for (node, holder) in &mut self.by_node {
                 holder.class = class_of(*node, world);
                 self.by_class.entry(holder.class).or_default().insert(*node);
             }
-            self.pending.extend(self.by_node.keys());
+            let all = self.by_node.keys();
+            all.for_each(|node| {
+                self.pending.entry(*node).or_insert(seq);
+            });
             return;
         }
         for node in concern.named() {
@@ -137,21 +169,31 @@ impl Seats {
             unfile(&mut self.by_class, node, holder.class);
             holder.class = class_of(node, world);
             self.by_class.entry(holder.class).or_default().insert(node);
-            self.pending.insert(node);
+            self.pending.entry(node).or_insert(seq);
         }
         for (class, members) in &self.by_class {
             if members.first().is_some_and(|member| concern.of_class(*class, *member)) {
-                self.pending.extend(members);
+                members.iter().for_each(|node| {
+                    self.pending.entry(*node).or_insert(seq);
+                });
             }
         }
     }
 
-    pub(super) fn wake_noted(&mut self) {
-        for node in std::mem::take(&mut self.pending) {
-            if let Some(holder) = self.by_node.get(&node) {
-                holder.seat.wake();
-            }
-        }
+    /// Wakes whom the Worlds up to this one concern. `tell` lets it be seen, when all know that it concerns them.
+    pub(super) fn wake_noted(&mut self, seq: u64, tell: impl FnOnce()) {
+        let pending = std::mem::take(&mut self.pending);
+        let concerned = pending.iter().filter_map(|(node, first)| Some((self.by_node.get(node)?, *first)));
+        let concerned: Vec<_> = concerned.collect();
+        concerned.iter().for_each(|(holder, first)| holder.seat.owe(*first, seq));
+        tell();
+        concerned.iter().for_each(|(holder, _)| holder.seat.wake());
+    }
+
+    /// The last World before all that some session has yet to be told of, if everybody was told of this one.
+    pub(super) fn oldest(&self, told: u64) -> u64 {
+        let due = self.by_node.values().filter_map(|holder| *holder.seat.due());
+        due.map(|due| due.first - 1).min().map_or(told, |oldest| oldest.min(told))
     }
 
     pub(super) fn wake_all(&self) {

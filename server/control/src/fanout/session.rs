@@ -127,7 +127,9 @@ impl Session {
 
     /// Whether the client has nothing yet, or nothing that a difference could follow.
     fn needs_whole(&self) -> bool {
-        self.cursor.is_none_or(|cursor| !self.hub.told.load().reaches(cursor))
+        let told = self.hub.told.load();
+        let is_known = |cursor| self.seat.behind(cursor, told.seq).is_none_or(|from| told.reaches(from));
+        self.cursor.is_none_or(|cursor| !is_known(cursor))
     }
 
     fn silence(&self) -> Duration {
@@ -144,13 +146,15 @@ impl Session {
         self.questions()?;
         self.site_news()?;
         let told = self.hub.told.load_full();
-        if told.seq <= cursor {
-            return Ok(());
+        if let Some(from) = self.seat.behind(cursor, told.seq) {
+            match self.hub.bodies.span(from, &told) {
+                Some(span) => self.difference(from, &told, &span)?,
+                None => self.again(&told)?,
+            }
         }
-        match self.hub.bodies.span(cursor, &told) {
-            Some(span) => self.difference(cursor, &told, &span),
-            None => self.again(&told),
-        }
+        self.cursor = Some(cursor.max(told.seq));
+        self.seat.caught_up(told.seq);
+        Ok(())
     }
 
     fn whole(&mut self, at: &Published, node: &Node) -> Result<(), End> {
@@ -175,7 +179,7 @@ impl Session {
     }
 
     /// The private part goes first, so that no peer is told of before the filter that holds it off.
-    fn difference(&mut self, cursor: u64, told: &Published, span: &netmap::Span) -> Result<(), End> {
+    fn difference(&mut self, from: u64, told: &Published, span: &netmap::Span) -> Result<(), End> {
         let viewer = self.seat.node;
         let bodies = &self.hub.bodies;
         let mut private = span.private(viewer, &mut |rule| bodies.sources(&span.new, rule));
@@ -187,7 +191,7 @@ impl Session {
             private.get_or_insert_default().derp_map = Some(relays(&span.new, &site));
         }
         let classes = span.classes_of(viewer);
-        let shared = bodies.shared((cursor, told.seq), classes, span)?;
+        let shared = bodies.shared((from, told.seq), classes, span)?;
         let own = Own::of(span, viewer, &mut |world, node, class| bodies.peer(world, node, class))
             .map_err(FrameError::from)?;
         if span.regroups(viewer) {
@@ -205,7 +209,6 @@ impl Session {
                 self.push(shared.pieces.message_to(&own, head).map_err(FrameError::from)?)?;
             }
         }
-        self.cursor = Some(told.seq);
         Ok(())
     }
 

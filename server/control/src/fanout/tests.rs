@@ -224,7 +224,7 @@ async fn a_tightened_policy_takes_filter_and_peers_in_one_message() {
     assert!(told(&mut session).await.packet_filters.len() > 1);
     happen(&hub, DurableEvent::PolicySet { policy: Prepared::deny_all(), message: String::new() });
     let message = told(&mut session).await;
-    assert_eq!(message.packet_filters, BTreeMap::from([("*".to_owned(), None)]));
+    assert_eq!(message.packet_filters, BTreeMap::from([("r0000".to_owned(), None)]), "what was there goes");
     assert_eq!(message.peers_removed, [id(1), id(3)]);
 }
 
@@ -283,13 +283,36 @@ async fn who_is_too_far_behind_gets_the_whole_map_or_begins_again() {
     told(&mut web).await;
     told(&mut lone).await;
     for n in 0..5000 {
-        happen(&hub, endpoint(2, n % 5 + 1));
+        happen(&hub, endpoint([2, 4][usize::from(n % 2)], n % 5 + 1));
     }
-    happen(&hub, endpoint(4, 1));
     tokio::time::sleep(QUIET).await;
     let whole = told(&mut web).await;
     assert_eq!(whole.peers.unwrap().len(), 2);
     assert!(ended(&mut lone).await, "an empty list of peers would change nothing");
+}
+
+#[tokio::test]
+async fn who_is_not_concerned_falls_behind_nothing_and_keeps_nothing_in_memory() {
+    let hub = hub();
+    let mut web = hub.subscribe(id(1), 1, Encoding::Zstd);
+    let mut lone = hub.subscribe(id(4), 1, Encoding::Zstd);
+    told(&mut web).await;
+    told(&mut lone).await;
+    for n in 0..5000 {
+        happen(&hub, endpoint(2, n % 5 + 1));
+    }
+    happen(&hub, endpoint(4, 1));
+    let message = told(&mut lone).await;
+    assert!(message.node.is_some() && message.peers.is_none() && message.packet_filters.is_empty());
+
+    assert!(hub.front.load().reaches(1000), "web has yet to be told");
+    told(&mut web).await;
+    while !silent(&mut web).await {}
+    let mut draft = Draft::new(&hub.world());
+    draft.apply(&endpoint(2, 9).into());
+    hub.publish(draft.world, draft.changes, Instant::now() + Duration::from_secs(2));
+    assert!(!hub.front.load().reaches(4999), "everybody was told of that");
+    assert_eq!(told(&mut web).await.peers_changed_patch.len(), 1);
 }
 
 #[tokio::test]

@@ -136,7 +136,9 @@ async fn talk(outbox: &Outbox, mut io: impl AsyncWrite + Unpin) -> Result<Infall
             }
             keep_alive = Instant::now() + period;
         }
+        let begun = Instant::now();
         write_out(&mut io, &batch).await?;
+        outbox.wrote(begun.elapsed());
         batch.clear();
     }
 }

@@ -5,7 +5,10 @@ mod lane;
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -21,6 +24,8 @@ use lane::{Full, Waiting};
 
 const NOTICE_FRAMES: usize = 256;
 const ROOM_WAIT: Duration = Duration::from_millis(5);
+/// A writer that gets rid of a batch within that time is busy, not stuck: it is waited for twice as long as it took.
+const BUSY: Duration = Duration::from_millis(50);
 
 /// The queue in front of one connection.
 #[derive(Debug)]
@@ -29,6 +34,8 @@ pub(super) struct Outbox {
     ready: Notify,
     room: Notify,
     closed: CancellationToken,
+    /// Microseconds that writing the last batch took.
+    took_us: AtomicU64,
     tally: Arc<Tally>,
 }
 
@@ -46,22 +53,36 @@ impl Outbox {
             ready: Notify::new(),
             room: Notify::new(),
             closed: CancellationToken::new(),
+            took_us: AtomicU64::new(0),
             tally,
         }
     }
 
     /// Queues packets of one sender. A full lane holds the caller (who thereby stops reading its source) until
-    /// nothing was taken for 5 ms; then the oldest packets make room. A reader that never paused would burn the
-    /// core its writer needs.
+    /// nothing was taken for 5 ms, or for twice the time of the last batch where that was short; then the oldest packets
+    /// make room. A reader that never paused would burn the core its writer needs, and one that waited long would keep
+    /// what it has for others.
     pub(super) async fn deliver(&self, lane: Lane, from: &NodeKey, packets: &[Bytes]) {
         let mut rest = self.put(lane, from, packets, Full::Refuse);
         while !rest.is_empty() {
             let mut room = std::pin::pin!(self.room.notified());
             room.as_mut().enable();
             rest = self.put(lane, from, rest, Full::Refuse);
-            if !rest.is_empty() && timeout(ROOM_WAIT, room).await.is_err() {
+            if !rest.is_empty() && timeout(self.patience(), room).await.is_err() {
                 rest = self.put(lane, from, rest, Full::DropOldest);
             }
+        }
+    }
+
+    /// Writing a batch took so long.
+    pub(super) fn wrote(&self, took: Duration) {
+        self.took_us.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    fn patience(&self) -> Duration {
+        match Duration::from_micros(self.took_us.load(Relaxed)) {
+            took if took <= BUSY => ROOM_WAIT.max(2 * took),
+            _ => ROOM_WAIT,
         }
     }
 
@@ -212,6 +233,21 @@ mod tests {
         assert_eq!(taken(&outbox), [vec![200], (32..64).collect()].concat());
         let traffic = outbox.tally.traffic();
         assert_eq!((traffic.packets, traffic.bytes, traffic.queue_full), (65, 65, 32));
+    }
+
+    #[tokio::test]
+    async fn who_is_busy_is_waited_for_and_who_is_slow_is_not() {
+        let outbox = outbox();
+        assert_eq!(outbox.patience(), ROOM_WAIT);
+        outbox.wrote(Duration::from_millis(20));
+        assert_eq!(outbox.patience(), Duration::from_millis(40));
+        outbox.wrote(BUSY * 3);
+        assert_eq!(outbox.patience(), ROOM_WAIT);
+        outbox.wrote(Duration::from_millis(40));
+        outbox.deliver(Lane::Data, &sender(), &packets(0..32)).await;
+        let start = Instant::now();
+        outbox.deliver(Lane::Data, &sender(), &packets(32..33)).await;
+        assert!(start.elapsed() >= Duration::from_millis(80), "{:?}", start.elapsed());
     }
 
     #[tokio::test]

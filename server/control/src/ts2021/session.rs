@@ -34,17 +34,23 @@ struct Patience {
 }
 
 /// Serves requests until either side closes, the channel idles or the client stalls.
-pub async fn serve(stream: NoiseStream<impl Io>, caller: Caller, place: Place, machine: Router) {
-    serve_within(PATIENCE, stream, caller, place, machine).await;
+pub fn serve(
+    stream: NoiseStream<impl Io>,
+    caller: Caller,
+    place: Place,
+    machine: Router,
+) -> impl Future<Output = ()> + Send {
+    serve_within(PATIENCE, stream, caller, place, machine)
 }
 
-async fn serve_within(
+/// Not `async` itself: the task of each channel would have room for the arguments beside what is made of them.
+fn serve_within(
     patience: Patience,
     stream: NoiseStream<impl Io>,
     caller: Caller,
     place: Place,
     machine: Router,
-) {
+) -> impl Future<Output = ()> + Send {
     let answers = Arc::new(Answers::default());
     let (counted, channel) = (answers.clone(), Channel::default());
     let opened = channel.clone();
@@ -67,12 +73,15 @@ async fn serve_within(
         .max_send_buf_size(SEND_BUFFER)
         .max_header_list_size(HEADERS)
         .serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        result = connection => if let Err(e) = result {
-            tracing::debug!(error = %e, "channel ended");
-        },
-        () = channel.0.cancelled() => tracing::debug!("channel hung up"),
-        why = dead(&answers, patience) => tracing::debug!(why, "channel closed"),
+    let connection = Box::pin(connection);
+    async move {
+        tokio::select! {
+            result = connection => if let Err(e) = result {
+                tracing::debug!(error = %e, "channel ended");
+            },
+            () = channel.0.cancelled() => tracing::debug!("channel hung up"),
+            why = dead(&answers, patience) => tracing::debug!(why, "channel closed"),
+        }
     }
 }
 

@@ -62,11 +62,11 @@ fn with_peers(private: MapResponse, peers: MapResponse) -> MapResponse {
 
 impl Span {
     /// What viewers that had one class and have the other are told of their peers. With the same class twice only
-    /// nodes that were touched are looked at.
+    /// nodes that were touched are looked at, otherwise those also of which the two may be told differently.
     pub fn peers(&self, before: Option<ClassId>, after: Option<ClassId>) -> PeerDelta {
         let mut delta = PeerDelta::default();
         let regrouped = self.changes_policy() || before != after;
-        for id in if regrouped { self.everyone() } else { self.touched.clone() } {
+        for id in if regrouped { self.candidates(before, after) } else { self.touched.clone() } {
             let views = (seen(&self.old, before, id), seen(&self.new, after, id));
             self.tell(id, views, (before, after), &mut delta);
         }
@@ -112,9 +112,12 @@ impl Span {
             message.user_profiles = vec![owner_profile(&self.new, now)];
         }
         message.dns_config = self.changes_dns().then(|| dns(&self.new));
-        message.packet_filters = match was.filter(|_| !self.regroups(viewer)) {
-            Some(was) => self.changed_parts(was, now, sources),
-            None => from_nothing(filters(&self.new, now, sources)),
+        message.packet_filters = match was {
+            Some(was) if self.changes_policy() && was.class.is_some() == now.class.is_some() => {
+                self.parts_of_policy(was, now, sources)
+            }
+            Some(was) if !self.regroups(viewer) => self.changed_parts(was, now, sources),
+            _ => from_nothing(filters(&self.new, now, sources)),
         };
         Some(message).filter(|m| *m != MapResponse::default())
     }
@@ -167,8 +170,11 @@ impl Span {
         named(&self.new, owners)
     }
 
-    fn everyone(&self) -> BTreeSet<NodeId> {
-        self.old.nodes.iter().chain(self.new.nodes.iter()).map(|n| n.id).collect()
+    /// Of all others both classes are told the same: they see them or do not, and what is said does not depend on who asks.
+    fn candidates(&self, before: Option<ClassId>, after: Option<ClassId>) -> BTreeSet<NodeId> {
+        let flipped = self.flipped(before, after).flat_map(|class| self.new.nodes.of_class(class));
+        let others = flipped.chain(self.new.nodes.routers()).map(|node| node.id);
+        self.touched.iter().copied().chain(others).collect()
     }
 
     fn tell(

@@ -195,7 +195,10 @@ impl Span {
         let Some(now) = self.new.nodes.get(viewer) else { return false };
         let Some(was) = self.old.nodes.get(viewer) else { return true };
         let standing = |node: &Node| (node.badge.clone(), node.owner.user(), node.class.is_some());
-        if self.changes_policy() || standing(was) != standing(now) {
+        if self.changes_policy() {
+            return !self.alike;
+        }
+        if standing(was) != standing(now) {
             return true;
         }
         let compiled = self.new.classes.compiled();

@@ -12,8 +12,18 @@ use world::{ClassId, Node, World};
 use crate::profile::owner_id;
 
 /// The nodes that a viewer of this class sees, in the order of their ids; the viewer itself is not left out.
+/// Costs what is seen, and a look at each class.
 pub fn visible(world: &World, viewer: Option<ClassId>) -> impl Iterator<Item = &Arc<Node>> {
-    world.nodes.iter().filter(move |n| sees(world, viewer, n))
+    let seen = |class: &ClassId| viewer.is_some_and(|viewer| world.classes.sees(viewer, *class));
+    let classes: Vec<ClassId> = world.nodes.classes().filter(seen).collect();
+    let mut nodes: Vec<&Arc<Node>> = match classes.as_slice() {
+        all if all.len() == world.nodes.classes().count() => {
+            world.nodes.iter().filter(|n| n.class.is_some()).collect()
+        }
+        some => some.iter().flat_map(|class| world.nodes.of_class(*class)).collect(),
+    };
+    nodes.sort_by_key(|n| n.id);
+    nodes.into_iter()
 }
 
 /// Whether a viewer of this class sees the node.

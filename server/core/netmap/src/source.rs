@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use policy::SourceRange;
-use world::{Node, World};
+use policy::{SourceRange, SourceSet};
+use world::{ClassId, Members, Node, World};
 
 /// Addresses from the first to the last, as numbers within one family.
 type Run = (u128, u128);
@@ -14,6 +14,31 @@ type Run = (u128, u128);
 /// Every address there is is `*`.
 pub fn sources(world: &World, rule: usize) -> Vec<String> {
     spelled(ranges(world, rule))
+}
+
+/// All that the sources of a rule depend on: of two that are the same, the sources are.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    fixed: SourceSet,
+    classes: Vec<(ClassId, Members)>,
+}
+
+impl Origin {
+    /// None where it cannot be told in few words: where routes count.
+    pub fn of(world: &World, rule: usize) -> Option<Self> {
+        let fixed = world.classes.compiled().sources_fixed(rule);
+        let classes = world.nodes.classes().filter(|class| world.classes.is_source(*class, rule));
+        let classes = classes.map(|class| (class, world.nodes.members(class)));
+        (!fixed.approved_routes).then(|| Self { fixed: fixed.clone(), classes: classes.collect() })
+    }
+
+    /// Whether both are surely the same, be they of rules of different policies.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (a, b) = (&self.classes, &other.classes);
+        let same =
+            |((a, was), (b, now)): (&(ClassId, Members), &(ClassId, Members))| a == b && was.are_still(now);
+        a.len() == b.len() && a.iter().zip(b).all(same) && self.fixed == other.fixed
+    }
 }
 
 /// The addresses of all devices of the node's person, itself among them, spelled in the same way; none for a tagged node.
@@ -66,19 +91,11 @@ fn ranges(world: &World, rule: usize) -> Vec<(IpAddr, IpAddr)> {
             SourceRange::Span(first, last) => (*first, *last),
         })
         .collect();
-    let named: Vec<bool> = (0..world.classes.len() as u32)
-        .map(|class| {
-            world.classes.signature(world::ClassId(class)).is_some_and(|s| compiled.is_source(s, rule))
-        })
-        .collect();
-    for node in world.nodes.iter() {
-        let Some(class) = node.class else { continue };
-        if named.get(class.0 as usize) == Some(&true) {
-            found.extend(addresses(node));
-        }
-        if fixed.approved_routes {
-            found.extend(approved_subnets(node).iter().map(ends));
-        }
+    for class in world.nodes.classes().filter(|class| world.classes.is_source(*class, rule)) {
+        found.extend(world.nodes.of_class(class).flat_map(|node| addresses(node)));
+    }
+    if fixed.approved_routes {
+        found.extend(world.nodes.routers().flat_map(|node| approved_subnets(node)).map(|net| ends(&net)));
     }
     found
 }

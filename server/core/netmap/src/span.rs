@@ -1,17 +1,13 @@
 //! From one published World to a later one: what may have changed, and whom it concerns.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use ident::{NodeId, UserId};
 use world::{Change, ClassId, World};
 
 use crate::{
-    filter::opens_to_others,
     login::changed_logins,
-    peer::seen,
+    shift::{Compared, means_alike},
     source::{approved_subnets, follows_routes},
 };
 
@@ -28,13 +24,18 @@ pub struct Span {
     pub(crate) rules: BTreeSet<usize>,
     pub(crate) users: BTreeSet<UserId>,
     /// People of whose devices one was touched.
-    owners: BTreeSet<UserId>,
+    pub(crate) owners: BTreeSet<UserId>,
     /// Those among them whose devices are others than before.
     movers: BTreeSet<UserId>,
     /// Whether an operator changed something of DNS.
     pub(crate) dns: bool,
     /// Rules of SSH with other callers, unless the policy is another.
     pub(crate) logins: BTreeSet<usize>,
+    /// Whether the badges of nodes mean the same as before.
+    pub(crate) alike: bool,
+    /// Whether the approved subnets are others than before.
+    pub(crate) subnets: bool,
+    pub(crate) compared: Compared,
 }
 
 impl Span {
@@ -60,9 +61,14 @@ impl Span {
         let owner = |world: &World, id: &NodeId| world.nodes.get(*id).and_then(|n| n.owner.user());
         let owners = touched.iter().flat_map(|id| [owner(&old, id), owner(&new, id)]).flatten().collect();
         let logins = changed_logins(&old, &new, &touched, !users.is_empty());
-        let mut span = Self { old, new, touched, rules, users, owners, movers: BTreeSet::new(), dns, logins };
+        let alike = means_alike(&old, &new, &touched);
+        let compared = Compared::new(&old, &new);
+        let (movers, subnets) = (BTreeSet::new(), false);
+        let mut span =
+            Self { old, new, touched, rules, users, owners, movers, dns, logins, alike, subnets, compared };
         span.movers = span.movers();
-        if span.moves_subnets() {
+        span.subnets = span.moves_subnets();
+        if span.subnets {
             let all = 0..span.new.classes.compiled().rules().len();
             span.rules.extend(all.filter(|rule| follows_routes(&span.new, *rule)));
         }
@@ -118,7 +124,7 @@ impl Span {
     }
 
     /// Whether something of another device may be news to the viewer because both are one person's.
-    fn concerns_own(&self, viewer: NodeId) -> bool {
+    pub(crate) fn concerns_own(&self, viewer: NodeId) -> bool {
         let touches = |world: &World| {
             let owner = self.owner(world, viewer).filter(|owner| self.owners.contains(owner));
             owner.is_some() && sees_own(world, viewer)
@@ -170,61 +176,4 @@ impl Span {
 fn sees_own(world: &World, node: NodeId) -> bool {
     let class = world.nodes.get(node).and_then(|n| n.class);
     class.is_some_and(|class| world.classes.sees_own(class))
-}
-
-/// Asks for many viewers whether a span concerns them; viewers of one class cost one look.
-#[derive(Debug)]
-pub struct Concern<'a> {
-    span: &'a Span,
-    by_class: BTreeMap<Option<ClassId>, bool>,
-}
-
-impl<'a> Concern<'a> {
-    /// Nobody has been asked for yet.
-    pub fn new(span: &'a Span) -> Self {
-        Self { span, by_class: BTreeMap::new() }
-    }
-
-    /// Whether the viewer may have to be told something; never false when there is something to tell.
-    pub fn of(&mut self, viewer: NodeId) -> bool {
-        let span = self.span;
-        let alone = span.touches(viewer) || span.concerns_own(viewer) || span.concerns_logins(viewer);
-        self.is_everybody() || alone || self.of_class(span.classes_of(viewer).1, viewer)
-    }
-
-    /// Whether every viewer is concerned, whatever its class.
-    pub fn is_everybody(&self) -> bool {
-        self.span.changes_policy() || !self.span.users.is_empty() || self.span.changes_dns()
-    }
-
-    /// Viewers who are concerned as themselves, whatever their class; no other has another class than before.
-    pub fn named(&self) -> BTreeSet<NodeId> {
-        let span = self.span;
-        let mut named = span.touched.clone();
-        for (world, owner) in
-            [&span.old, &span.new].into_iter().flat_map(|w| span.owners.iter().map(move |o| (w, *o)))
-        {
-            named.extend(world.nodes.owned_by(owner).map(|n| n.id).filter(|id| span.concerns_own(*id)));
-        }
-        if !span.logins.is_empty() {
-            named.extend(span.new.nodes.iter().map(|n| n.id).filter(|id| span.concerns_logins(*id)));
-        }
-        named
-    }
-
-    /// Whether all viewers of this class are concerned, of whom `member` is one.
-    pub fn of_class(&mut self, class: Option<ClassId>, member: NodeId) -> bool {
-        let span = self.span;
-        *self.by_class.entry(class).or_insert_with(|| span.concerns_class(member, class))
-    }
-}
-
-impl Span {
-    fn concerns_class(&self, member: NodeId, class: Option<ClassId>) -> bool {
-        let sees = |world: &World, id: NodeId| seen(world, class, id).is_some();
-        let opens =
-            |rule: &usize| self.new.nodes.get(member).is_some_and(|n| opens_to_others(&self.new, n, *rule));
-        self.touched.iter().any(|id| sees(&self.old, *id) || sees(&self.new, *id))
-            || self.rules.iter().any(opens)
-    }
 }

@@ -9,7 +9,7 @@ use world::{ClassId, Node, World};
 
 use crate::{
     own_devices,
-    peer::route_view,
+    peer::{route_view, visible},
     profile::{named, owner_id},
     render::{Object, Render},
 };
@@ -45,8 +45,7 @@ impl<'a> Whole<'a> {
     pub fn of(world: &'a World, viewer: &Node) -> Self {
         let mut whole = Self { world, blocks: Vec::new(), users: Vec::new() };
         let mut users: BTreeMap<UserId, &Node> = BTreeMap::from([(owner_id(viewer), viewer)]);
-        let mut sees = Sees { world, viewer: viewer.class, known: BTreeMap::new() };
-        for node in world.nodes.iter().filter(|n| sees.node(n)) {
+        for node in visible(world, viewer.class) {
             let Some(class) = viewer.class.filter(|_| node.id != viewer.id) else { continue };
             users.insert(owner_id(node), node);
             let (span, private) = span_of(node.id, viewer.id);
@@ -123,20 +122,6 @@ fn span_of(id: NodeId, viewer: NodeId) -> ((u64, u64), bool) {
     let part = |width: u64| (id.get() / width, viewer.get() / width);
     let ((wide, own_wide), (narrow, own_narrow)) = (part(WIDE), part(NARROW));
     if wide == own_wide { ((NARROW, narrow), narrow == own_narrow) } else { ((WIDE, wide), false) }
-}
-
-/// Which classes the viewer's class sees; each is asked for once.
-struct Sees<'a> {
-    world: &'a World,
-    viewer: Option<ClassId>,
-    known: BTreeMap<ClassId, bool>,
-}
-
-impl Sees<'_> {
-    fn node(&mut self, node: &Node) -> bool {
-        let (Some(viewer), Some(class)) = (self.viewer, node.class) else { return false };
-        *self.known.entry(class).or_insert_with(|| self.world.classes.sees(viewer, class))
-    }
 }
 
 #[cfg(test)]

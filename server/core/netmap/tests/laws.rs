@@ -13,7 +13,7 @@ mod story;
 #[path = "laws/tailnet.rs"]
 mod tailnet;
 
-use netmap::{Concern, visible};
+use netmap::{Concern, Origin, visible};
 use proptest::prelude::*;
 use reader::{Readers, fresh};
 use story::{Chapter, chapters};
@@ -80,6 +80,26 @@ proptest! {
             for node in world.nodes.iter().filter(|node| node.class.is_some()) {
                 let map = fresh(world, node);
                 prop_assert_eq!(obvious::told(&map), obvious::found(&answer[&node.name], &map), "{}", node.name);
+            }
+        }
+    }
+
+    #[test]
+    fn sources_are_the_same_where_they_come_from_the_same(story in chapters()) {
+        let mut tailnet = Tailnet::new();
+        for chapter in &story {
+            tailnet.live_through(chapter);
+            let Some(span) = tailnet.last_span() else { continue };
+            let origins = |world: &world::World| {
+                let rules = 0..world.classes.compiled().rules().len();
+                rules.filter_map(|rule| Some((rule, Origin::of(world, rule)?))).collect::<Vec<_>>()
+            };
+            let (old, new) = (origins(&span.old), origins(&span.new));
+            for (was, is) in old.iter().flat_map(|was| new.iter().map(move |is| (was, is))) {
+                if was.1.is_same(&is.1) {
+                    let sources = (netmap::sources(&span.old, was.0), netmap::sources(&span.new, is.0));
+                    prop_assert_eq!(sources.0, sources.1);
+                }
             }
         }
     }

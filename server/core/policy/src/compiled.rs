@@ -34,6 +34,7 @@ use crate::{
 pub(crate) use attribute::FUNNEL_PORTS;
 
 pub use access::Access;
+pub(crate) use access::mesh;
 pub use attribute::SUGGEST_EXIT_NODE;
 pub use badge::Badge;
 pub use login::{LOGIN_CHECK, Login};

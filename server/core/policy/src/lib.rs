@@ -10,6 +10,7 @@ mod ask;
 mod compiled;
 mod destination;
 mod error;
+mod likeness;
 mod parse;
 mod policy;
 mod port;

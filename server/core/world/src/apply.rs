@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use ident::{NodeId, Tag};
 
-use crate::{
-    Change, Classes, Draft, DurableEvent, Event, Fields, Lifecycle, Node, Owner, Prepared, Presence,
-    VolatileEvent,
-};
+use crate::{Change, Draft, DurableEvent, Event, Fields, Lifecycle, Node, Owner, Presence, VolatileEvent};
 
 impl Draft {
     /// Folds one event in.
@@ -209,7 +206,8 @@ impl Draft {
         let seen = node.lifecycle == Lifecycle::Active;
         node.auto_routes = crate::route::auto_approved(&self.world.classes, node, login.as_deref());
         node.badge = self.world.classes.badge_of(node, login.as_deref());
-        node.class = seen.then(|| self.world.classes.class_of(node, login.as_deref()));
+        let signature = seen.then(|| self.world.classes.signature_of(node, login.as_deref()));
+        node.class = signature.map(|signature| self.world.classes.class_of(signature));
     }
 
     fn note(
@@ -252,23 +250,6 @@ impl Draft {
         let (class, node) = (old.class, Node { rev: version, ..(**old).clone() });
         self.world.nodes.put(node);
         self.note(id, Fields::WHOLE, class, class);
-    }
-
-    fn put_in_force(&mut self, policy: &Prepared) {
-        let epoch = self.world.classes.epoch() + 1;
-        self.world.classes = Classes::new(epoch, policy.compiled.clone());
-        self.world.policy = policy.clone();
-        self.world.forget_routers();
-        let nodes: Vec<_> = self.world.nodes.iter().cloned().collect();
-        for node in nodes {
-            let mut changed = (*node).clone();
-            self.classify(&mut changed);
-            if changed.auto_routes != node.auto_routes || changed.badge != node.badge {
-                changed.rev = self.world.version;
-            }
-            self.world.nodes.put(changed);
-        }
-        self.changes.push(Change::Policy);
     }
 
     fn change_dns(&mut self, edit: impl FnOnce(&mut crate::Dns)) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, Vector};
+use imbl::{OrdMap, OrdSet, Vector};
 use policy::{Badge, Compiled, Signature, Subject};
 
 use crate::Node;
@@ -11,20 +11,33 @@ use crate::Node;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClassId(pub u32);
 
-/// The classes of a policy. Ids are never used again within an epoch; a new policy is a new epoch.
+/// The classes of a policy. A new policy is a new epoch: nodes that stay together keep the id of their class, under which
+/// another signature may stand. Within an epoch no id is given to other nodes.
 #[derive(Debug, Clone)]
 pub struct Classes {
     epoch: u64,
     compiled: Arc<Compiled>,
     ids: OrdMap<Signature, ClassId>,
-    signatures: Vector<Signature>,
+    signatures: Vector<Option<Signature>>,
+    /// Ids of the epochs before that nobody has.
+    vacant: OrdSet<ClassId>,
     source_revs: Vector<u64>,
 }
 
 impl Classes {
     pub(crate) fn new(epoch: u64, compiled: Arc<Compiled>) -> Self {
         let source_revs = std::iter::repeat_n(0, compiled.rules().len()).collect();
-        Self { epoch, compiled, ids: OrdMap::new(), signatures: Vector::new(), source_revs }
+        let (ids, signatures, vacant) = (OrdMap::new(), Vector::new(), OrdSet::new());
+        Self { epoch, compiled, ids, signatures, vacant, source_revs }
+    }
+    /// Those of the next policy, with room for the ids there are.
+    pub(crate) fn next(&self, compiled: Arc<Compiled>) -> Self {
+        let all = self.signatures.len();
+        Self {
+            signatures: std::iter::repeat_n(None, all).collect(),
+            vacant: (0..all as u32).map(ClassId).collect(),
+            ..Self::new(self.epoch + 1, compiled)
+        }
     }
     /// Which policy these classes belong to; local to one process.
     pub fn epoch(&self) -> u64 {
@@ -36,15 +49,15 @@ impl Classes {
     }
     /// How many classes were ever met in this epoch.
     pub fn len(&self) -> usize {
-        self.signatures.len()
+        self.ids.len()
     }
     /// Whether no node was met yet.
     pub fn is_empty(&self) -> bool {
-        self.signatures.is_empty()
+        self.ids.is_empty()
     }
     /// What the nodes of a class have in common.
     pub fn signature(&self, class: ClassId) -> Option<&Signature> {
-        self.signatures.get(class.0 as usize)
+        self.signatures.get(class.0 as usize)?.as_ref()
     }
     /// Whether nodes of the two classes see each other; symmetric.
     pub fn sees(&self, a: ClassId, b: ClassId) -> bool {
@@ -56,6 +69,10 @@ impl Classes {
     /// The version of the World that last changed who is a source of this rule.
     pub fn source_rev(&self, rule: usize) -> u64 {
         self.source_revs.get(rule).copied().unwrap_or(0)
+    }
+    /// Whether nodes of this class are sources of the rule.
+    pub fn is_source(&self, class: ClassId, rule: usize) -> bool {
+        self.signature(class).is_some_and(|signature| self.compiled.is_source(signature, rule))
     }
     /// Rules that have nodes of this class as sources.
     pub fn rules_from(&self, class: ClassId) -> Vec<usize> {
@@ -81,18 +98,35 @@ impl Classes {
         self.compiled.badge(&Subject { traits: traits.as_ref(), ..subject(node, login, &[]) })
     }
 
-    pub(crate) fn class_of(&mut self, node: &Node, login: Option<&str>) -> ClassId {
+    pub(crate) fn signature_of(&self, node: &Node, login: Option<&str>) -> Signature {
         let routes = node.served_routes();
         let traits = self.compiled.asks_for_traits().then(|| node.traits());
-        let subject = Subject { traits: traits.as_ref(), ..subject(node, login, &routes) };
-        let signature = self.compiled.signature(&subject);
+        self.compiled.signature(&Subject { traits: traits.as_ref(), ..subject(node, login, &routes) })
+    }
+
+    /// The class of nodes with this signature.
+    pub(crate) fn class_of(&mut self, signature: Signature) -> ClassId {
         if let Some(id) = self.ids.get(&signature) {
             return *id;
         }
-        let id = ClassId(self.signatures.len() as u32);
-        self.signatures.push_back(signature.clone());
+        let id = match self.vacant.remove_min() {
+            Some(id) => id,
+            None => {
+                self.signatures.push_back(None);
+                ClassId(self.signatures.len() as u32 - 1)
+            }
+        };
+        self.signatures.set(id.0 as usize, Some(signature.clone()));
         self.ids.insert(signature, id);
         id
+    }
+
+    /// Keeps the id for nodes with this signature, unless one of the two is taken.
+    pub(crate) fn keep(&mut self, id: ClassId, signature: &Signature) {
+        if !self.ids.contains_key(signature) && self.vacant.remove(&id).is_some() {
+            self.signatures.set(id.0 as usize, Some(signature.clone()));
+            self.ids.insert(signature.clone(), id);
+        }
     }
 
     pub(crate) fn sources_changed(&mut self, rule: usize, version: u64) {

@@ -69,7 +69,8 @@ pub enum Change {
     Node { id: NodeId, fields: Fields, before: Option<ClassId>, after: Option<ClassId> },
     /// Other addresses are the sources of this rule.
     Sources { rule: usize },
-    /// Another policy is in force: classes before it belong to another epoch.
+    /// Another policy is in force: classes before it belong to another epoch. The nodes that it made something else of
+    /// follow; of all others the class keeps its id.
     Policy,
     /// Clients are told something else of DNS.
     Dns,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::World;
+use crate::{Lifecycle, Node, World};
 
 impl World {
     /// Names the first law that does not hold; for tests and for a look at what was loaded.
@@ -38,15 +38,19 @@ impl World {
             if id >= self.next.node {
                 return Err(format!("id {id} could be given again"));
             }
-            if node.class.is_some_and(|c| self.classes.signature(c).is_none()) {
-                return Err(format!("node {id} is of an unknown class"));
-            }
+            self.check_sets(node)?;
         }
         for ((prefix, tag), id) in &self.via_primaries {
             let has_tag = self.nodes.get(*id).is_some_and(|n| n.owner.tags().contains(tag));
             if !has_tag || self.classes.compiled().router_tags().all(|known| known != tag) {
                 return Err(format!("node {id} serves {prefix} by {tag}, which nobody is sent by"));
             }
+        }
+        let filed: usize = self.nodes.classes().map(|class| self.nodes.of_class(class).count()).sum();
+        let (classed, routers) = (self.nodes.iter().filter(|n| n.class.is_some()), self.nodes.routers());
+        if filed != classed.count() || routers.count() != self.nodes.iter().filter(|n| advertises(n)).count()
+        {
+            return Err("a node is filed that is not there".to_owned());
         }
         let by_tags = self.via_primaries.iter().map(|((prefix, _), id)| (prefix, id));
         for (prefix, id) in self.primaries.iter().chain(by_tags) {
@@ -57,4 +61,35 @@ impl World {
         }
         Ok(())
     }
+
+    /// A node is of the class that the policy in force makes it, and filed under all that it is.
+    fn check_sets(&self, node: &Node) -> Result<(), String> {
+        let (id, login) = (node.id, self.login_of(node));
+        let is_seen = node.lifecycle == Lifecycle::Active;
+        let right = is_seen.then(|| self.classes.signature_of(node, login));
+        if node.class.and_then(|class| self.classes.signature(class)) != right.as_ref() {
+            return Err(format!("node {id} is of another class than the policy makes it"));
+        }
+        if node.badge != self.classes.badge_of(node, login) {
+            return Err(format!("node {id} has another badge than the policy gives it"));
+        }
+        if node.auto_routes != crate::route::auto_approved(&self.classes, node, login) {
+            return Err(format!("node {id} has other routes than the policy approves"));
+        }
+        let of_class = |class| self.nodes.of_class(class).any(|n| n.id == id);
+        let filed = [
+            node.class.is_none_or(of_class),
+            self.nodes.like(&node.owner).any(|like| like == id) == is_seen,
+            self.nodes.absent().any(|n| n.id == id) != is_seen,
+            self.nodes.routers().any(|n| n.id == id) == advertises(node),
+        ];
+        if filed.contains(&false) {
+            return Err(format!("node {id} is not filed under what it is: {filed:?}"));
+        }
+        Ok(())
+    }
+}
+
+fn advertises(node: &Node) -> bool {
+    !node.hostinfo.routable_ips.is_empty()
 }

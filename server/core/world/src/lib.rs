@@ -14,6 +14,7 @@ mod invariant;
 mod load;
 mod noun;
 mod refusal;
+mod regroup;
 mod roster;
 mod route;
 mod state;
@@ -30,5 +31,5 @@ pub use noun::{
     Presence, Records, Role, Settings, User, Verifier, is_within,
 };
 pub use refusal::Refusal;
-pub use roster::Roster;
+pub use roster::{Members, Roster};
 pub use state::{NextIds, World};

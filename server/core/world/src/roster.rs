@@ -4,13 +4,25 @@ use std::{net::IpAddr, sync::Arc};
 
 use ident::{MachineKey, NodeId, NodeKey, UserId};
 use imbl::{OrdMap, OrdSet};
+use ipnet::IpNet;
 
-use crate::Node;
+use crate::{ClassId, Lifecycle, Node, Owner};
 
 /// Which node of a machine: one per person, and one tagged.
 type Slot = (MachineKey, Option<UserId>);
 
-/// All nodes of a tailnet, by id, node key, machine and owner, address and name.
+/// Who is of a class in one World.
+#[derive(Debug, Clone)]
+pub struct Members(OrdSet<NodeId>);
+
+impl Members {
+    /// Whether nobody came or went between the two. May say no though the two are the same.
+    pub fn are_still(&self, other: &Members) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+}
+
+/// All nodes of a tailnet, by id, node key, machine and owner, address, name and class.
 #[derive(Debug, Clone, Default)]
 pub struct Roster {
     by_id: OrdMap<NodeId, Arc<Node>>,
@@ -19,6 +31,11 @@ pub struct Roster {
     by_owner: OrdMap<UserId, OrdSet<NodeId>>,
     by_address: OrdMap<IpAddr, NodeId>,
     by_name: OrdMap<String, NodeId>,
+    by_class: OrdMap<ClassId, OrdSet<NodeId>>,
+    /// Nodes that take part, by whom they belong to.
+    by_whole_owner: OrdMap<Owner, OrdSet<NodeId>>,
+    absent: OrdSet<NodeId>,
+    routers: OrdSet<NodeId>,
 }
 
 impl Roster {
@@ -42,6 +59,38 @@ impl Roster {
     pub fn owned_by(&self, owner: UserId) -> impl Iterator<Item = &Arc<Node>> {
         self.by_owner.get(&owner).into_iter().flatten().filter_map(|id| self.get(*id))
     }
+    /// The classes that some node has.
+    pub fn classes(&self) -> impl Iterator<Item = ClassId> {
+        self.by_class.keys().copied()
+    }
+    /// The nodes of a class in order of their ids.
+    pub fn of_class(&self, class: ClassId) -> impl Iterator<Item = &Arc<Node>> {
+        self.by_class.get(&class).into_iter().flatten().filter_map(|id| self.get(*id))
+    }
+    /// Who is of a class, as it is.
+    pub fn members(&self, class: ClassId) -> Members {
+        Members(self.by_class.get(&class).cloned().unwrap_or_default())
+    }
+    /// Nodes that advertise routes, approved or not, in order of their ids.
+    pub fn routers(&self) -> impl Iterator<Item = &Arc<Node>> {
+        self.routers.iter().filter_map(|id| self.get(*id))
+    }
+    /// The nodes with an address in the network.
+    pub(crate) fn within(&self, net: &IpNet) -> impl Iterator<Item = NodeId> {
+        self.by_address.range(net.network()..=net.broadcast()).map(|(_, id)| *id)
+    }
+    /// People and sets of tags that some node which takes part belongs to, and these nodes.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = (&Owner, &OrdSet<NodeId>)> {
+        self.by_whole_owner.iter()
+    }
+    /// The nodes that take part and belong to this person or these tags.
+    pub(crate) fn like(&self, owner: &Owner) -> impl Iterator<Item = NodeId> {
+        self.by_whole_owner.get(owner).into_iter().flatten().copied()
+    }
+    /// The nodes that take no part.
+    pub(crate) fn absent(&self) -> impl Iterator<Item = &Arc<Node>> {
+        self.absent.iter().filter_map(|id| self.get(*id))
+    }
     /// The node with this address.
     pub fn by_address(&self, address: IpAddr) -> Option<&Arc<Node>> {
         self.get(*self.by_address.get(&address)?)
@@ -64,11 +113,30 @@ impl Roster {
     }
 
     pub(crate) fn put(&mut self, node: Node) {
-        if self.get(node.id).is_some_and(|old| same_indices(old, &node)) {
-            self.by_id.insert(node.id, Arc::new(node));
-            return;
+        let old = self.get(node.id).cloned();
+        if old.as_ref().is_none_or(|old| !same_names(old, &node)) {
+            if let Some(old) = &old {
+                self.drop_names(old);
+            }
+            self.add_names(&node);
         }
-        self.remove(node.id);
+        if old.as_ref().is_none_or(|old| !same_sets(old, &node)) {
+            if let Some(old) = &old {
+                self.drop_from_sets(old);
+            }
+            self.add_to_sets(&node);
+        }
+        self.by_id.insert(node.id, Arc::new(node));
+    }
+
+    pub(crate) fn remove(&mut self, id: NodeId) -> Option<Arc<Node>> {
+        let node = self.by_id.remove(&id)?;
+        self.drop_names(&node);
+        self.drop_from_sets(&node);
+        Some(node)
+    }
+
+    fn add_names(&mut self, node: &Node) {
         self.by_node_key.insert(node.node_key, node.id);
         self.by_slot.insert((node.machine, node.owner.slot()), node.id);
         if let Some(owner) = node.owner.user() {
@@ -77,31 +145,69 @@ impl Roster {
         self.by_address.insert(node.v4.into(), node.id);
         self.by_address.insert(node.v6.into(), node.id);
         self.by_name.insert(node.name.clone(), node.id);
-        self.by_id.insert(node.id, Arc::new(node));
     }
 
-    pub(crate) fn remove(&mut self, id: NodeId) -> Option<Arc<Node>> {
-        let node = self.by_id.remove(&id)?;
+    fn drop_names(&mut self, node: &Node) {
         self.by_node_key.remove(&node.node_key);
         self.by_slot.remove(&(node.machine, node.owner.slot()));
         if let Some(owner) = node.owner.user() {
-            let mut left = self.by_owner.remove(&owner).unwrap_or_default();
-            left.remove(&id);
-            if !left.is_empty() {
-                self.by_owner.insert(owner, left);
-            }
+            drop_from(&mut self.by_owner, &owner, node.id);
         }
-        self.by_address.remove(&std::net::IpAddr::from(node.v4));
-        self.by_address.remove(&std::net::IpAddr::from(node.v6));
+        self.by_address.remove(&IpAddr::from(node.v4));
+        self.by_address.remove(&IpAddr::from(node.v6));
         self.by_name.remove(&node.name);
-        Some(node)
+    }
+
+    fn add_to_sets(&mut self, node: &Node) {
+        if let Some(class) = node.class {
+            self.by_class.entry(class).or_default().insert(node.id);
+        }
+        if node.lifecycle == Lifecycle::Active {
+            self.by_whole_owner.entry(node.owner.clone()).or_default().insert(node.id);
+        } else {
+            self.absent.insert(node.id);
+        }
+        if is_router(node) {
+            self.routers.insert(node.id);
+        }
+    }
+
+    fn drop_from_sets(&mut self, node: &Node) {
+        if let Some(class) = node.class {
+            drop_from(&mut self.by_class, &class, node.id);
+        }
+        if node.lifecycle == Lifecycle::Active {
+            drop_from(&mut self.by_whole_owner, &node.owner, node.id);
+        } else {
+            self.absent.remove(&node.id);
+        }
+        if is_router(node) {
+            self.routers.remove(&node.id);
+        }
     }
 }
 
-fn same_indices(a: &Node, b: &Node) -> bool {
+/// A set that becomes empty goes.
+fn drop_from<K: Ord + Clone>(sets: &mut OrdMap<K, OrdSet<NodeId>>, key: &K, id: NodeId) {
+    let Some(set) = sets.get_mut(key) else { return };
+    set.remove(&id);
+    if set.is_empty() {
+        sets.remove(key);
+    }
+}
+
+fn is_router(node: &Node) -> bool {
+    !node.hostinfo.routable_ips.is_empty()
+}
+
+fn same_names(a: &Node, b: &Node) -> bool {
     a.node_key == b.node_key
         && a.machine == b.machine
         && a.owner.slot() == b.owner.slot()
         && (a.v4, a.v6) == (b.v4, b.v6)
         && a.name == b.name
+}
+
+fn same_sets(a: &Node, b: &Node) -> bool {
+    (a.class, a.lifecycle, is_router(a), &a.owner) == (b.class, b.lifecycle, is_router(b), &b.owner)
 }

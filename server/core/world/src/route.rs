@@ -47,7 +47,7 @@ impl World {
     pub(crate) fn choose_routers(&mut self) {
         let compiled = self.policy.compiled.clone();
         for tag in compiled.router_tags() {
-            for node in self.nodes.iter().filter(|node| node.owner.tags().contains(tag)) {
+            for node in self.nodes.routers().filter(|node| node.owner.tags().contains(tag)) {
                 for route in node.subnet_routes() {
                     let is_primary = self.primaries.get(&route) == Some(&node.id);
                     let first = self.via_primaries.entry((route, tag.clone())).or_insert(node.id);

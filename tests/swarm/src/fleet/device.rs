@@ -10,6 +10,7 @@ use super::Arrival;
 use crate::{
     listener::{Part, Shared},
     mark::Mark,
+    topology::Topology,
 };
 
 /// What a device that will stall takes before it reads: little, so that the server feels it soon.
@@ -23,8 +24,10 @@ pub struct Device {
 }
 
 impl Device {
-    pub fn new(number: usize) -> Result<Self> {
-        Ok(Self { number, hostname: format!("swarm-{number}"), identity: Identity::seeded(number as u64)? })
+    pub fn new(number: usize, topology: Topology) -> Result<Self> {
+        let routes = topology.routes(topology.kind(number));
+        let identity = Identity { routes, ..Identity::seeded(number as u64)? };
+        Ok(Self { number, hostname: format!("swarm-{number}"), identity })
     }
 
     /// Registers with this key, over a connection of its own.

@@ -32,7 +32,7 @@ pub struct Guest {
 impl Guest {
     /// Registers with this ephemeral key and listens. The number is one behind those who stay.
     pub async fn enter(fleet: &Fleet, number: usize, key: &Secret<String>) -> Result<Self> {
-        let (device, came, model) = (Device::new(number)?, Instant::now(), witness());
+        let (device, came, model) = (Device::new(number, fleet.topology)?, Instant::now(), witness());
         let mark = fleet.shared.ledger.change(number)?;
         device.register(&fleet.server, key).await?;
         let stage = Arc::new(AtomicU8::new(Stage::Listening as u8));

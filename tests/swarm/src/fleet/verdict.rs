@@ -89,11 +89,15 @@ impl Fleet {
         };
         for other in self.devices.iter().filter(visible) {
             let endpoint = self.shared.ledger.current(other.number)?.endpoint()?;
+            let is_sent = self.topology.is_sent_by(phase, kind, self.topology.kind(other.number));
             let right = |p: &Node| {
                 p.endpoints == [endpoint]
                     && p.online == Some(true)
                     && p.home_derp == 900
                     && p.disco_key == Some(other.identity.disco)
+                    // What routers are told of each other's routes is none of this topology's business.
+                    && (!self.topology.is_ordinary(device)
+                        || other.identity.routes.iter().all(|r| p.allowed_ips.contains(r) == is_sent))
             };
             match peers.get(&other.identity.node) {
                 Some(peer) if right(peer) => {}

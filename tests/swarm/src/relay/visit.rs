@@ -13,7 +13,7 @@ use tokio::{
 use wire::DerpNode;
 
 use super::{packet::Packet, pinned::pinned};
-use crate::{fleet::Device, listener::Shared};
+use crate::{fleet::Device, listener::Shared, topology::Topology};
 
 const FAST_START: &[u8] =
     b"GET /derp HTTP/1.1\r\nHost: relay\r\nUpgrade: DERP\r\nConnection: Upgrade\r\nDerp-Fast-Start: 1\r\n\r\n";
@@ -59,7 +59,7 @@ impl Visit {
         let mut io = door.server.dial().await?;
         io.write_all(FAST_START).await?;
         let key = &device.identity.relay;
-        let partner = Device::new(device.number ^ 1)?.identity.node;
+        let partner = Device::new(device.number ^ 1, Topology::Mesh)?.identity.node;
         let (device, epoch) = (device.number, door.epoch);
         let mut visit = Self { device, partner, epoch, io, decoder: Decoder::new(), heard: None };
         let Frame::ServerKey(server) = visit.next().await? else { bail!("the relay does not say who it is") };
@@ -138,16 +138,16 @@ mod tests {
     async fn visit(device: usize) -> Visit {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let key = Device::new(0).unwrap().identity.machine_key();
+        let key = Device::new(0, Topology::Mesh).unwrap().identity.machine_key();
         let io = Server::at("127.0.0.1", port, key).dial().await.unwrap();
-        let partner = Device::new(device ^ 1).unwrap().identity.node;
+        let partner = Device::new(device ^ 1, Topology::Mesh).unwrap().identity.node;
         Visit { device, partner, epoch: Instant::now(), io, decoder: Decoder::new(), heard: None }
     }
 
     #[tokio::test]
     async fn sender_addressee_order_and_content_are_judged() {
         let (mut visit, shared) = (visit(1).await, Shared::new(2, None));
-        let (partner, stranger) = (visit.partner, Device::new(9).unwrap().identity.node);
+        let (partner, stranger) = (visit.partner, Device::new(9, Topology::Mesh).unwrap().identity.node);
         let packet = |number| Packet { from: 0, to: 1, number, sent: Duration::ZERO };
         let frame = |from, packet: Packet| Frame::RecvPacket { from, packet: packet.encode() };
         visit.judge(&frame(partner, packet(0)), &shared).unwrap();

@@ -78,7 +78,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<u8>().prop_map(|node| Event::Expire { node }),
         1 => any::<u8>().prop_map(|node| Event::Delete { node }),
         1 => two().prop_map(|(user, name)| Event::RenameUser { user, name }),
-        1 => any::<u16>().prop_map(|policy| Event::Policy { policy }),
+        3 => any::<u16>().prop_map(|policy| Event::Policy { policy }),
         1 => two().prop_map(|(server, record)| Event::Dns { server, record }),
     ]
 }

@@ -73,7 +73,7 @@ impl Compiled {
 }
 
 /// The networks that every node has its addresses in.
-fn mesh() -> [IpNet; 2] {
+pub(crate) fn mesh() -> [IpNet; 2] {
     let v4 = IpNet::new_assert(std::net::Ipv4Addr::new(100, 64, 0, 0).into(), 10);
     let v6 = std::net::Ipv6Addr::new(0xfd7a, 0x115c, 0xa1e0, 0, 0, 0, 0, 0);
     [v4, IpNet::new_assert(v6.into(), 48)]

@@ -106,6 +106,12 @@ impl Claims {
         !self.guarded.is_empty()
     }
 
+    /// Networks whose devices get something for their addresses.
+    pub(crate) fn networks(&self) -> Vec<IpNet> {
+        let behind = self.guarded.values().flat_map(Claims::networks);
+        self.by_address.networks().chain(self.in_sets.networks()).chain(behind).collect()
+    }
+
     fn add(&mut self, alias: &Alias, bit: usize) {
         let who = match alias {
             Alias::Any | Alias::Anywhere => return self.everyone.insert(bit),

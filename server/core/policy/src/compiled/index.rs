@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use ident::Tag;
+use ipnet::IpNet;
 
 use crate::{
     alias::Alias,
@@ -72,6 +73,12 @@ impl Index {
     /// Whether something depends on what devices are like.
     pub(crate) fn has_guards(&self) -> bool {
         !self.guarded.is_empty()
+    }
+
+    /// Networks that some rule names.
+    pub(crate) fn networks(&self) -> Vec<IpNet> {
+        let behind = self.guarded.values().flat_map(Index::networks);
+        self.prefixes.networks().chain(behind).collect()
     }
 
     /// The marks of devices like this one, beside those of all devices; without a device, of every kind of them.

@@ -28,6 +28,11 @@ impl<T: Default> Prefixes<T> {
         self.values.entry(net.trunc()).or_default()
     }
 
+    /// The prefixes that have a value.
+    pub(crate) fn networks(&self) -> impl Iterator<Item = IpNet> + '_ {
+        self.values.keys().copied()
+    }
+
     /// Values of the prefixes that contain this one, itself included.
     pub(crate) fn covering(&self, net: IpNet) -> impl Iterator<Item = &T> {
         let lengths = self.lengths[family(&net)].range(..=net.prefix_len());

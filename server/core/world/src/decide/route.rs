@@ -43,7 +43,7 @@ pub(crate) fn settle(world: &World, changes: &[Change]) -> Vec<Event> {
     if affected.is_empty() {
         return Vec::new();
     }
-    let routers = world.nodes.iter().filter(|node| node.can_route());
+    let routers = world.nodes.routers().filter(|node| node.can_route());
     let routers: Vec<Router> =
         routers.map(|node| Router { node, routes: node.subnet_routes().collect() }).collect();
     let tags: Vec<&Tag> = world.classes.compiled().router_tags().collect();
@@ -91,7 +91,7 @@ fn affected_prefixes(world: &World, changes: &[Change]) -> BTreeSet<IpNet> {
             {
                 touched.insert(*id);
             }
-            Change::Policy => touched.extend(world.nodes.iter().map(|n| n.id)),
+            Change::Policy => touched.extend(world.nodes.routers().map(|n| n.id)),
             Change::Node { .. } | Change::Sources { .. } | Change::User { .. } | Change::Dns => {}
         }
     }
