@@ -36,7 +36,7 @@ pub(crate) use attribute::FUNNEL_PORTS;
 pub use access::Access;
 pub use attribute::SUGGEST_EXIT_NODE;
 pub use badge::Badge;
-pub use login::{LOGIN_CHECK, Login};
+pub use login::{LOGIN_CHECK, Login, NOT_RECORDED, RECORDER_PORT, RECORDING_STOPPED};
 pub use reach::{Reach, ReachLine, ReachedLine};
 pub(crate) use rule::IN_TURN;
 pub use rule::Rule;
