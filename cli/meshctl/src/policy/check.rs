@@ -1,8 +1,8 @@
 //! `meshctl policy check`.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
-use policy::{Document, Policy, PolicyErrors};
+use policy::{Document, Policy, PolicyError, PolicyErrors};
 use serde::Serialize;
 
 use super::ask::{self, Nodes, devices, excerpt};
@@ -51,7 +51,7 @@ struct Tests {
     run: usize,
     /// Whether no device of them is a real one.
     imagined: bool,
-    failures: Vec<String>,
+    failed: usize,
 }
 
 pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
@@ -66,9 +66,11 @@ pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
                 (None, _) | (_, 0) => document.imagined_roster(),
                 (Some(nodes), _) => devices(context, Some(nodes), false).await?,
             };
-            let failures = document.try_tests(&roster);
-            let tests = Tests { run: document.tests(), imagined: args.nodes.is_none(), failures };
-            Found { file, valid: tests.failures.is_empty(), errors: Vec::new(), tests, words: String::new() }
+            let failed = document.try_tests(&roster);
+            let places: BTreeSet<_> = failed.iter().map(|error| (error.line, error.column)).collect();
+            let tests = Tests { run: document.tests(), imagined: args.nodes.is_none(), failed: places.len() };
+            let failed = PolicyErrors(failed.into_iter().map(failure).collect());
+            Found { tests, ..mistaken(file, &text, &failed) }
         }
     };
     let exit = if found.valid { Exit::Ok } else { Exit::Failed };
@@ -77,34 +79,43 @@ pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
 
 fn mistaken(file: String, text: &str, errors: &PolicyErrors) -> Found {
     let words = errors.iter().map(|error| excerpt(&file, text, error)).collect::<Vec<_>>().join("\n");
-    let mistake = |error: &policy::PolicyError| Mistake {
+    let mistake = |error: &PolicyError| Mistake {
         line: error.line,
         column: error.column,
         message: error.message.clone(),
         hint: error.hint.clone(),
     };
     let errors = errors.iter().map(mistake).collect();
-    Found { file, valid: false, errors, tests: Tests::default(), words }
+    Found { file, valid: errors.is_empty(), errors, tests: Tests::default(), words }
+}
+
+/// As a server names it.
+fn failure(error: PolicyError) -> PolicyError {
+    PolicyError { message: format!("test failed: {}", error.message), ..error }
 }
 
 impl Render for Found {
     fn render(&self, _: &Screen) -> String {
+        let Tests { run, imagined, failed } = &self.tests;
+        let with = if *imagined { ", with imagined devices" } else { "" };
+        if *failed > 0 {
+            let of = match (run, failed) {
+                (1, _) => "its own test fails".to_owned(),
+                (_, 1) => "1 of its own tests fails".to_owned(),
+                _ => format!("{failed} of its own tests fail"),
+            };
+            return format!("{}\n{} is well-formed, but {of}{with}\n", self.words, self.file);
+        }
         if !self.errors.is_empty() {
             let count = self.errors.len();
             let mistakes = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
             return format!("{}\n{} has {mistakes}\n", self.words, self.file);
         }
-        let Tests { run, imagined, failures } = &self.tests;
-        let with = if *imagined { ", with imagined devices" } else { "" };
-        if failures.is_empty() {
-            let tests = match run {
-                0 => String::new(),
-                1 => format!("; its test holds{with}"),
-                _ => format!("; its {run} tests hold{with}"),
-            };
-            return format!("the policy is valid{tests}\n");
-        }
-        let failed: String = failures.iter().map(|failure| format!("test failed: {failure}\n")).collect();
-        format!("{failed}the policy is well-formed, but its own tests fail{with}\n")
+        let tests = match run {
+            0 => String::new(),
+            1 => format!("; its test holds{with}"),
+            _ => format!("; its {run} tests hold{with}"),
+        };
+        format!("the policy is valid{tests}\n")
     }
 }

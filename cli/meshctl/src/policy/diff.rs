@@ -126,6 +126,7 @@ impl Report {
                 Kind::Network | Kind::Tag | Kind::Route => "",
                 Kind::Login => "ssh ",
                 Kind::App => "app ",
+                Kind::Attribute => "attribute ",
             };
             let yet = if shift.foretold { ", nobody yet" } else { "" };
             let [from, to] = [&shift.from, &shift.to].map(|sides| Shift::names(sides));

@@ -188,7 +188,7 @@ impl Session {
         }
         if span.changes_relays() {
             let site = self.hub.site();
-            private.get_or_insert_default().derp_map = Some(relays(&span.new, &site));
+            private.get_or_insert_default().derp_map = Some(span.relays(&site));
         }
         let classes = span.classes_of(viewer);
         let shared = bodies.shared((from, told.seq), classes, span)?;

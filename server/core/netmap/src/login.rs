@@ -3,13 +3,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
 use ident::{NodeId, UserId};
-use policy::{Badge, Compiled, LOGIN_CHECK, Login};
-use wire::{SshAction, SshPolicy, SshPrincipal, SshRule};
+use policy::{Badge, Compiled, LOGIN_CHECK, Login, NOT_RECORDED, RECORDER_PORT, RECORDING_STOPPED};
+use wire::{SshAction, SshPolicy, SshPrincipal, SshRecordingFailure, SshRule};
 use world::{Node, World};
 
 use crate::Span;
@@ -30,7 +30,15 @@ pub struct Logins {
 struct Known {
     /// The nodes that each rule lets log in, by rule.
     sources: BTreeMap<usize, Arc<[Caller]>>,
+    actions: BTreeMap<usize, Option<SshAction>>,
     told: BTreeMap<Likeness, Arc<SshPolicy>>,
+}
+
+/// A rule, and what becomes of those whom it is about.
+struct Told<'a> {
+    world: &'a World,
+    login: Login<'a>,
+    action: &'a SshAction,
 }
 
 /// All that the answer to a node depends on.
@@ -87,30 +95,36 @@ impl Known {
         let mut rules = Vec::new();
         for number in compiled.login_order() {
             let Some(login) = compiled.login(number) else { continue };
+            let Some(action) = self.action(world, number, login) else { continue };
+            let rule = Told { world, login, action: &action };
             let owner = node.owner.user();
             if login.opens_own() && owner.is_some() {
                 let mine = |caller: &&Caller| caller.owner == owner;
                 let mine = self.sources(world, number).iter().filter(mine).copied().collect();
-                add(world, login, mine, owner, &mut rules);
+                rule.add(mine, owner, &mut rules);
             }
             let is_destination = node.badge.is_logged_in_to(number);
             if !login.is_by_name() {
                 if is_destination {
                     let all = self.sources(world, number).to_vec();
-                    add(world, login, all, None, &mut rules);
+                    rule.add(all, None, &mut rules);
                 }
             } else if is_destination {
                 for (person, theirs) in by_person(&self.sources(world, number)) {
-                    add(world, login, theirs, person, &mut rules);
+                    rule.add(theirs, person, &mut rules);
                 }
             } else if login.names_devices() && node.badge.logs_in(number) {
                 let same =
                     |caller: &&Caller| caller.node == node.id || (owner.is_some() && caller.owner == owner);
                 let mine = self.sources(world, number).iter().filter(same).copied().collect();
-                add(world, login, mine, owner, &mut rules);
+                rule.add(mine, owner, &mut rules);
             }
         }
         SshPolicy { rules }
+    }
+
+    fn action(&mut self, world: &World, rule: usize, login: Login) -> Option<SshAction> {
+        self.actions.entry(rule).or_insert_with(|| action(world, login)).clone()
     }
 
     fn sources(&mut self, world: &World, rule: usize) -> Arc<[Caller]> {
@@ -137,28 +151,63 @@ fn by_person(callers: &[Caller]) -> Vec<(Option<UserId>, Vec<Caller>)> {
     people.into_iter().chain(tagged).collect()
 }
 
-/// The rule for these callers; with a person also for the user of that name.
-fn add(world: &World, login: Login, callers: Vec<Caller>, person: Option<UserId>, rules: &mut Vec<SshRule>) {
-    if callers.is_empty() {
-        return;
+impl Told<'_> {
+    /// The rule for these callers; with a person also for the user of that name.
+    fn add(&self, callers: Vec<Caller>, person: Option<UserId>, rules: &mut Vec<SshRule>) {
+        if callers.is_empty() {
+            return;
+        }
+        let addresses =
+            (0..2).flat_map(|family| callers.iter().map(move |caller| caller.addresses[family]));
+        let rule = SshRule {
+            principals: addresses.map(|node_ip| SshPrincipal { node_ip }).collect(),
+            ssh_users: self.login.users(),
+            action: self.action.clone(),
+            accept_env: self.login.accept_env().to_vec(),
+        };
+        let person = person.and_then(|id| self.world.users.get(&id));
+        let names = person.map(|user| self.login.names_of(&user.login)).unwrap_or_default();
+        let named = names
+            .into_iter()
+            .map(|name| SshRule { ssh_users: [(name.clone(), name)].into(), ..rule.clone() });
+        let named: Vec<_> = named.collect();
+        rules.push(rule);
+        rules.extend(named);
     }
-    let addresses = (0..2).flat_map(|family| callers.iter().map(move |caller| caller.addresses[family]));
-    let rule = SshRule {
-        principals: addresses.map(|node_ip| SshPrincipal { node_ip }).collect(),
-        ssh_users: login.users(),
-        action: if login.checks() { SshAction::ask(LOGIN_CHECK) } else { SshAction::accept() },
-        accept_env: login.accept_env().to_vec(),
-    };
-    let person = person.and_then(|id| world.users.get(&id));
-    let names = person.map(|user| login.names_of(&user.login)).unwrap_or_default();
-    let named =
-        names.into_iter().map(|name| SshRule { ssh_users: [(name.clone(), name)].into(), ..rule.clone() });
-    let named: Vec<_> = named.collect();
-    rules.push(rule);
-    rules.extend(named);
 }
 
-/// The rules of SSH with other callers than before, or with the same under other names.
+/// What happens to those whom the rule is about. None while it lets nobody in, because it must record and cannot.
+fn action(world: &World, login: Login) -> Option<SshAction> {
+    let recorders = recorders(world, login);
+    if login.must_record() && recorders.is_empty() {
+        return None;
+    }
+    let failure = SshRecordingFailure {
+        reject_session_with_message: NOT_RECORDED.to_owned(),
+        terminate_session_with_message: RECORDING_STOPPED.to_owned(),
+        ..SshRecordingFailure::default()
+    };
+    let decided = if login.checks() { SshAction::ask(LOGIN_CHECK) } else { SshAction::accept() };
+    Some(SshAction { recorders, on_recording_failure: login.must_record().then_some(failure), ..decided })
+}
+
+/// Ascending, which is the order in which a client tries them.
+fn recorders(world: &World, login: Login) -> Vec<SocketAddr> {
+    if login.recorders().is_empty() {
+        return Vec::new();
+    }
+    let nodes = world.nodes.iter().filter(|node| node.class.is_some() && records(node, login));
+    let addresses = nodes.flat_map(|node| [IpAddr::from(node.v4), node.v6.into()]);
+    let mut recorders: Vec<SocketAddr> = addresses.map(|address| (address, RECORDER_PORT).into()).collect();
+    recorders.sort();
+    recorders
+}
+
+fn records(node: &Node, login: Login) -> bool {
+    login.recorders().iter().any(|tag| node.owner.tags().contains(tag))
+}
+
+/// The rules of SSH with other callers or recorders than before, or with the same under other names.
 pub(crate) fn changed_logins(
     old: &World,
     new: &World,
@@ -170,6 +219,10 @@ pub(crate) fn changed_logins(
     if old.classes.epoch() != new.classes.epoch() || compiled.login(0).is_none() {
         return changed;
     }
+    let recorded: Vec<_> = compiled
+        .login_order()
+        .filter_map(|rule| Some((rule, compiled.login(rule).filter(|login| !login.recorders().is_empty())?)))
+        .collect();
     for id in touched {
         let caller = |world: &World| world.nodes.get(*id).filter(|node| node.class.is_some()).cloned();
         let (was, now) = (caller(old), caller(new));
@@ -180,6 +233,10 @@ pub(crate) fn changed_logins(
         if !same {
             changed.extend(was.iter().chain(&now).flat_map(|node| node.badge.logins()));
         }
+        changed.extend(recorded.iter().filter_map(|(rule, login)| {
+            let records = |node: &Option<Arc<Node>>| node.as_ref().is_some_and(|node| records(node, *login));
+            (records(&was) != records(&now)).then_some(*rule)
+        }));
     }
     if renamed {
         changed.extend(

@@ -255,6 +255,9 @@ fn address(text: &str, names: &Names) -> Result<Alias, Mistake> {
 }
 
 fn misplaced(text: &str, side: Side) -> Mistake {
+    if text == "autogroup:danger-all" && side == Side::Destination {
+        return mistake(format!("cannot use {text} as a dst"), "write * for every device");
+    }
     let (what, hint) = match side {
         Side::Source => ("not valid on the src side of a rule", "it has a meaning as a destination only"),
         Side::Destination => ("not valid on the dst side of a rule", "it has a meaning as a source only"),

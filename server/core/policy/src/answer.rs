@@ -19,7 +19,7 @@ use crate::{Policy, PolicyError, PolicyErrors, parse, policy::Content};
 
 pub use case::{CaseAnswer, MAX_CASE_BYTES, MAX_CASE_NODES, answer_case};
 pub use filter::{CapGrant, FilterRule, PortSpan, Reached};
-pub use login::{SshAction, SshPrincipal, SshRule};
+pub use login::{RecordingFailure, SshAction, SshPrincipal, SshRecording, SshRule};
 pub use peers::Peer;
 pub use roster::{Device, Person, Roster};
 

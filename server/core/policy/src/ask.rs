@@ -18,7 +18,7 @@ mod stage;
 mod traffic;
 
 use crate::{
-    Document, Roster,
+    Document, PolicyError, Roster,
     answer::Tailnet,
     policy::{Content, Policy},
 };
@@ -56,13 +56,9 @@ impl Document {
         self.content().trials.len() + self.content().logins.len()
     }
 
-    /// Runs the policy's own tests; a sentence for each that fails.
-    pub fn try_tests(&self, roster: &Roster) -> Vec<String> {
-        let tailnet = Tailnet { policy: self.content(), roster, is_open: false };
-        match tailnet.passes() {
-            Ok(()) => Vec::new(),
-            Err(text) => text.lines().skip(1).map(str::to_owned).collect(),
-        }
+    /// Runs the policy's own tests; each failure says where the test stands, what was expected and what was found.
+    pub fn try_tests(&self, roster: &Roster) -> Vec<PolicyError> {
+        Tailnet { policy: self.content(), roster, is_open: false }.failures()
     }
 
     /// People and devices as the policy speaks of them: a device of each person and one with each tag.

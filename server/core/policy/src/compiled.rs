@@ -37,7 +37,7 @@ pub use access::Access;
 pub(crate) use access::mesh;
 pub use attribute::SUGGEST_EXIT_NODE;
 pub use badge::Badge;
-pub use login::{LOGIN_CHECK, Login};
+pub use login::{LOGIN_CHECK, Login, NOT_RECORDED, RECORDER_PORT, RECORDING_STOPPED};
 pub use reach::{Reach, ReachLine, ReachedLine};
 pub(crate) use rule::IN_TURN;
 pub use rule::Rule;

@@ -21,15 +21,15 @@ mod subject;
 
 pub use answer::{
     CapGrant, CaseAnswer, Device, Document, FilterRule, MAX_CASE_BYTES, MAX_CASE_NODES, Peer, Person,
-    PortSpan, Reached, Roster, SshAction, SshPrincipal, SshRule, View, answer_case,
+    PortSpan, Reached, RecordingFailure, Roster, SshAction, SshPrincipal, SshRecording, SshRule, View, answer_case,
 };
 pub use ask::{
     Admission, Cell, Difference, Explanation, Kind, MOST_PAIRS, MOST_ROWS, Matrix, Near, Question, Row, Said,
     Shift, Side, TooLarge,
 };
 pub use compiled::{
-    Access, Badge, Compiled, LOGIN_CHECK, Login, Reach, ReachLine, ReachedLine, Rule, SUGGEST_EXIT_NODE,
-    Signature,
+    Access, Badge, Compiled, LOGIN_CHECK, Login, NOT_RECORDED, RECORDER_PORT, RECORDING_STOPPED, Reach,
+    ReachLine, ReachedLine, Rule, SUGGEST_EXIT_NODE, Signature,
 };
 pub use destination::{Destination, Target, internet};
 pub use error::{PolicyError, PolicyErrors};

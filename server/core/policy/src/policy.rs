@@ -12,6 +12,7 @@ use crate::{
     PolicyErrors, PortRange,
     alias::{Alias, Named},
     parse,
+    posture::Supposed,
 };
 
 /// Longest text that is read.
@@ -91,6 +92,8 @@ pub(crate) struct Relays {
     pub(crate) alone: bool,
     /// By number; none takes one of the server's away.
     pub(crate) regions: BTreeMap<u32, Option<serde_json::Value>>,
+    /// Factors on the measured latency of regions by their numbers.
+    pub(crate) scores: BTreeMap<u32, serde_json::Number>,
 }
 
 /// A rule of `ssh`.
@@ -105,6 +108,16 @@ pub(crate) struct Ssh {
     pub(crate) accept_env: Vec<String>,
     /// Domains of `user:*@` and `localpart:*@`, which must be the tailnet's.
     pub(crate) domains: Vec<String>,
+    pub(crate) recording: Option<Recording>,
+}
+
+/// Who keeps what is shown in a session.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Recording {
+    /// Tags of the recorders, each once.
+    pub(crate) by: Vec<Tag>,
+    /// Nobody is let in, or stays in, unrecorded.
+    pub(crate) enforced: bool,
 }
 
 /// Whom a login may be.
@@ -118,8 +131,9 @@ pub(crate) enum SshUser {
 }
 
 /// What nodes get by `nodeAttrs`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Attribute {
+    pub(crate) line: u32,
     pub(crate) targets: Vec<Alias>,
     pub(crate) names: Vec<String>,
     /// Parameters of applications by capability.
@@ -140,6 +154,8 @@ pub(crate) struct Trial {
     pub(crate) protocol: Tried<Option<i32>>,
     pub(crate) accept: Vec<Aim>,
     pub(crate) deny: Vec<Aim>,
+    /// What the source is taken to be; none is as it is.
+    pub(crate) supposed: Option<Supposed>,
 }
 
 /// A destination of a test, as written and as understood.
@@ -159,6 +175,8 @@ pub(crate) struct LoginTrial {
     pub(crate) accept: Vec<String>,
     pub(crate) deny: Vec<String>,
     pub(crate) check: Vec<String>,
+    /// What the source is taken to be; none is as it is.
+    pub(crate) supposed: Option<Supposed>,
 }
 
 /// What a policy says of relays.
@@ -168,6 +186,8 @@ pub struct Relaying<'a> {
     pub alone: bool,
     /// By number; none takes one of the server's away.
     pub regions: &'a BTreeMap<u32, Option<serde_json::Value>>,
+    /// Factors on the measured latency of regions by their numbers, above 0; a region below 1 is preferred as home.
+    pub scores: &'a BTreeMap<u32, serde_json::Number>,
 }
 
 impl Policy {
@@ -187,8 +207,9 @@ impl Policy {
     /// The relays that clients are told of: how those of the server are changed. Regions by number, as in a DERP map;
     /// none takes one away.
     pub fn relays(&self) -> Option<Relaying<'_>> {
-        let Relays { alone, regions } = &self.content.relays;
-        (*alone || !regions.is_empty()).then_some(Relaying { alone: *alone, regions })
+        let Relays { alone, regions, scores } = &self.content.relays;
+        let says = *alone || !regions.is_empty() || !scores.is_empty();
+        says.then_some(Relaying { alone: *alone, regions, scores })
     }
 
     /// The text, as it was given.

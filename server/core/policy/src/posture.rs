@@ -1,6 +1,6 @@
 //! What a device must be like to count as a source, and what is known of it.
 
-use std::{cmp::Ordering, fmt, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, fmt, sync::Arc};
 
 /// What a client tells about its machine; an empty text is what it does not tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(crate) struct Assertion {
     pub(crate) test: Test,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Attribute {
     Host,
     Os,
@@ -45,9 +45,13 @@ pub(crate) enum Attribute {
     ReleaseTrack,
     StateEncrypted,
     Version,
-    /// Of a namespace of which this server knows nothing.
-    Elsewhere,
+    /// Of a namespace of which this server knows nothing, with its namespace.
+    Elsewhere(String),
 }
+
+/// What a test takes a device to be: all of its attributes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Supposed(pub(crate) BTreeMap<Attribute, Value>);
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Test {
@@ -93,6 +97,12 @@ impl Guard {
         let Some(traits) = traits else { return false };
         self.0.iter().any(|posture| posture.assertions.iter().all(|assertion| assertion.holds(traits)))
     }
+
+    /// Whether a device that is so has one of the postures.
+    pub(crate) fn holds_for(&self, supposed: &Supposed) -> bool {
+        let holds = |assertion: &Assertion| assertion.test.holds(supposed.known(&assertion.attribute));
+        self.0.iter().any(|posture| posture.assertions.iter().all(holds))
+    }
 }
 
 /// `posture:a or posture:b`
@@ -107,12 +117,24 @@ impl Assertion {
     /// What is not known never holds, of whatever is asked; of what a client could have told and did not, it holds that
     /// it is not set.
     fn holds(&self, traits: &Traits) -> bool {
-        if self.attribute == Attribute::Elsewhere {
-            return false;
-        }
-        let known = self.attribute.of(traits);
-        let Some(known) = known else { return self.test == Test::NotSet };
-        match &self.test {
+        !matches!(self.attribute, Attribute::Elsewhere(_)) && self.test.holds(self.attribute.of(traits))
+    }
+}
+
+impl Supposed {
+    fn known(&self, attribute: &Attribute) -> Option<Known<'_>> {
+        Some(match (self.0.get(attribute)?, attribute) {
+            (Value::Flag(flag), _) => Known::Flag(*flag),
+            (Value::Text(text), Attribute::Host | Attribute::Os | Attribute::ReleaseTrack) => Known::Text(text),
+            (Value::Text(text), _) => Known::Version(text),
+        })
+    }
+}
+
+impl Test {
+    fn holds(&self, known: Option<Known>) -> bool {
+        let Some(known) = known else { return *self == Test::NotSet };
+        match self {
             Test::IsSet => true,
             Test::NotSet => false,
             Test::In(values) => values.iter().any(|value| known.equals(value) == Some(true)),
@@ -125,7 +147,7 @@ impl Assertion {
 }
 
 impl Attribute {
-    fn of(self, traits: &Traits) -> Option<Known<'_>> {
+    fn of<'t>(&self, traits: &'t Traits) -> Option<Known<'t>> {
         let version = traits.version.split('-').next().unwrap_or_default();
         let told = |text: &str| !text.is_empty();
         match self {
@@ -136,7 +158,7 @@ impl Attribute {
             Self::ReleaseTrack => track(version).map(Known::Text),
             Self::AutoUpdate => traits.auto_update.map(Known::Flag),
             Self::StateEncrypted => traits.state_encrypted.map(Known::Flag),
-            Self::Elsewhere => None,
+            Self::Elsewhere(_) => None,
         }
     }
 }

@@ -193,6 +193,50 @@ fn capabilities_claims_and_approvals_are_gains_too() {
 }
 
 #[test]
+fn a_session_that_need_not_be_recorded_is_more() {
+    let ssh = |recorder: &str| {
+        format!(
+            r#""ssh": [{{"action": "accept", "src": ["group:ops"], "dst": ["tag:web"], "users": ["root"]{recorder}}}]"#
+        )
+    };
+    let (free, loose) = (ssh(""), ssh(r#", "recorder": ["tag:db"]"#));
+    let strict = ssh(r#", "recorder": ["tag:db"], "enforceRecorder": true"#);
+    let elsewhere = ssh(r#", "recorder": ["tag:ci"], "enforceRecorder": true"#);
+    for (old, new, how) in [
+        (&strict, &free, "unrecorded"),
+        (&strict, &loose, "recorded or not"),
+        (&loose, &free, "unrecorded"),
+        (&strict, &elsewhere, "recorded elsewhere"),
+    ] {
+        let gained = told(&compare(old, new).gained);
+        assert_eq!(gained, [format!("group:ops (3) → tag:web (2): as root {how} [6]")]);
+    }
+    for (old, new) in [(&free, &strict), (&free, &loose), (&loose, &strict), (&strict, &strict)] {
+        assert!(compare(old, new).is_narrowing());
+    }
+}
+
+#[test]
+fn attributes_are_gains_of_those_who_are_told_them() {
+    let attrs = |list: &str| format!(r#""nodeAttrs": [{list}]"#);
+    let share = attrs(r#"{"target": ["tag:web"], "attr": ["drive:share"]}"#);
+    let found = compare(&attrs(""), &share);
+    assert_eq!(told(&found.gained), ["tag:web (2) → itself: drive:share [0]"]);
+    assert_eq!((found.gained[0].line, found.lost.len()), (Some(4), 0));
+    assert!(compare(&share, &attrs("")).is_narrowing() && compare(&share, &share).is_narrowing());
+    let wider = attrs(r#"{"target": ["*"], "attr": ["drive:share"]}, {"target": ["tag:db"], "attr": ["drive:share"]}"#);
+    let gained = told(&compare(&share, &wider).gained).concat();
+    assert!(gained.contains("tag:db") && gained.contains("alice") && !gained.contains("tag:web"), "{gained}");
+    let app = |domain: &str| {
+        attrs(&format!(
+            r#"{{"target": ["tag:router"], "app": {{"tailscale.com/app-connectors": [{{"name": "x", "domains": ["{domain}"]}}]}}}}"#
+        ))
+    };
+    let gained = told(&compare(&app("a.example.com"), &app("b.example.com")).gained);
+    assert_eq!(gained, ["tag:router (1) → itself: tailscale.com/app-connectors [0]"]);
+}
+
+#[test]
 fn another_router_is_another_way() {
     let by = |via: &str| {
         format!(r#""grants": [{{"src": ["tag:web"], "dst": ["10.1.0.0/16"], "ip": ["443"]{via}}}]"#)

@@ -23,8 +23,7 @@ pub struct DerpMap {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct DerpHomeParams {
-    /// Factor on the measured latency; below 1 prefers the region.
-    #[serde(skip_serializing_if = "absent")]
+    /// Factor on the measured latency; below 1 prefers the region. Empty sets all of them back to 1.
     pub region_score: BTreeMap<u32, Number>,
 }
 

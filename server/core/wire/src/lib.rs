@@ -40,4 +40,4 @@ pub use ping::PingRequest;
 pub use profile::UserProfile;
 pub use register::{Login, RegisterAuth, RegisterRequest, RegisterResponse, User};
 pub use server_keys::ServerKeys;
-pub use ssh::{SshAction, SshPolicy, SshPrincipal, SshRule};
+pub use ssh::{SshAction, SshPolicy, SshPrincipal, SshRecordingFailure, SshRule};

@@ -1,6 +1,9 @@
 //! Who may log in to a node by Tailscale SSH, and what then happens. These keys begin in lower case.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +58,27 @@ pub struct SshAction {
     pub allow_local_port_forwarding: bool,
     #[serde(skip_serializing_if = "absent")]
     pub allow_remote_port_forwarding: bool,
+    /// Who keeps what is shown in the session; the client tries one after the other until one answers.
+    #[serde(skip_serializing_if = "absent")]
+    pub recorders: Vec<SocketAddr>,
+    /// Absent: the session goes on unrecorded.
+    #[serde(skip_serializing_if = "absent")]
+    pub on_recording_failure: Option<SshRecordingFailure>,
+}
+
+/// What a client does when no recorder answers, or when the last one stops. These keys begin in upper case.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct SshRecordingFailure {
+    /// Not empty: the caller is refused with these words.
+    #[serde(skip_serializing_if = "absent")]
+    pub reject_session_with_message: String,
+    /// Not empty: the caller is cut off with these words.
+    #[serde(skip_serializing_if = "absent")]
+    pub terminate_session_with_message: String,
+    /// Where the client tells of it, over its Noise channel.
+    #[serde(rename = "NotifyURL", skip_serializing_if = "absent")]
+    pub notify_url: String,
 }
 
 impl SshAction {

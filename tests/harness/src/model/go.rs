@@ -18,7 +18,8 @@ impl Model {
         self.profiles.extend(message.user_profiles.into_iter().map(|p| (p.id, p)));
         if let Some(derp) = message.derp_map {
             let kept = self.derp.take().and_then(|d| d.home_params);
-            self.derp = Some(DerpMap { home_params: derp.home_params.or(kept), ..derp });
+            let scores = derp.home_params.or(kept).filter(|params| !params.region_score.is_empty());
+            self.derp = Some(DerpMap { home_params: scores, ..derp });
         }
         if let Some(rules) = message.packet_filter {
             self.filters.insert(UNNAMED.into(), rules);

@@ -1,6 +1,6 @@
 //! The relays that clients are told of: the server's, as the policy changes them.
 
-use wire::{DerpMap, DerpRegion};
+use wire::{DerpHomeParams, DerpMap, DerpRegion};
 use world::World;
 
 use crate::{Site, Span};
@@ -17,12 +17,24 @@ pub fn relays(world: &World, site: &Site) -> DerpMap {
             None => regions.remove(id),
         };
     }
-    DerpMap { regions, ..map }
+    let home_params = match own.scores.is_empty() {
+        true => map.home_params,
+        false => Some(DerpHomeParams { region_score: own.scores.clone() }),
+    };
+    DerpMap { regions, home_params, ..map }
 }
 
 impl Span {
     /// Whether another policy names other relays.
     pub fn changes_relays(&self) -> bool {
         self.changes_policy() && self.old.policy.policy.relays() != self.new.policy.policy.relays()
+    }
+
+    /// The relays for a client that was told the earlier ones: scores that stand no longer are taken back, since a
+    /// client keeps those it is told nothing about.
+    pub fn relays(&self, site: &Site) -> DerpMap {
+        let map = relays(&self.new, site);
+        let had = self.old.policy.policy.relays().is_some_and(|relays| !relays.scores.is_empty());
+        DerpMap { home_params: map.home_params.or_else(|| had.then(DerpHomeParams::default)), ..map }
     }
 }

@@ -1,11 +1,11 @@
 //! The SSH rules of a node.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use serde::Serialize;
 
 use crate::{
-    Device, LOGIN_CHECK,
+    Device, LOGIN_CHECK, NOT_RECORDED, RECORDER_PORT, RECORDING_STOPPED,
     alias::Alias,
     answer::Tailnet,
     policy::{Ssh, SshUser},
@@ -49,13 +49,41 @@ pub enum SshAction {
         allow_local_port_forwarding: bool,
         /// True.
         allow_remote_port_forwarding: bool,
+        /// Who records it.
+        #[serde(flatten)]
+        recording: SshRecording,
     },
     /// It waits for an answer from there.
     #[serde(rename_all = "camelCase")]
     Check {
         /// Address with places for the nodes and the user.
         hold_and_delegate: String,
+        /// Who records it.
+        #[serde(flatten)]
+        recording: SshRecording,
     },
+}
+
+/// Who keeps what is shown in a session.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SshRecording {
+    /// One after the other is tried.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recorders: Vec<SocketAddr>,
+    /// What happens when none answers; nothing does without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_recording_failure: Option<RecordingFailure>,
+}
+
+/// What happens to a session that must be recorded and is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RecordingFailure {
+    /// It does not begin.
+    pub reject_session_with_message: &'static str,
+    /// It ends.
+    pub terminate_session_with_message: &'static str,
 }
 
 impl Tailnet<'_> {
@@ -67,6 +95,9 @@ impl Tailnet<'_> {
 
     fn rules(&self, rule: &Ssh, node: &Device) -> Vec<SshRule> {
         let mut out = Vec::new();
+        if !self.can_record(rule) {
+            return out;
+        }
         let devices = || self.roster.devices.iter();
         let is_source = |device: &&Device| rule.sources.iter().any(|alias| self.means(alias, device));
         let own = rule.destinations.contains(&Alias::Own);
@@ -111,10 +142,11 @@ impl Tailnet<'_> {
         let v4 = devices.iter().map(|device| device.v4.to_string());
         let addresses = v4.chain(devices.iter().map(|device| device.v6.to_string()));
         let principals: Vec<_> = addresses.map(|node_ip| SshPrincipal { node_ip }).collect();
+        let action = rule.action(self.recording(rule));
         let with = |ssh_users| SshRule {
             principals: principals.clone(),
             ssh_users,
-            action: rule.action(),
+            action: action.clone(),
             accept_env: rule.accept_env.clone(),
         };
         out.push(with(rule.user_map()));
@@ -125,6 +157,26 @@ impl Tailnet<'_> {
                 out.push(with(BTreeMap::from([(name.to_owned(), name.to_owned())])));
             }
         }
+    }
+
+    /// Whether the rule lets anybody in: one that must record and cannot does not.
+    pub(super) fn can_record(&self, rule: &Ssh) -> bool {
+        let enforced = rule.recording.as_ref().is_some_and(|recording| recording.enforced);
+        !enforced || !self.recording(rule).recorders.is_empty()
+    }
+
+    fn recording(&self, rule: &Ssh) -> SshRecording {
+        let Some(recording) = &rule.recording else { return SshRecording::default() };
+        let records = |device: &&Device| recording.by.iter().any(|tag| device.tags.contains(tag));
+        let recorders = self.roster.devices.iter().filter(records).flat_map(Device::addresses);
+        let mut recorders: Vec<_> = recorders.map(|address| (address, RECORDER_PORT).into()).collect();
+        recorders.sort();
+        let failure = RecordingFailure {
+            reject_session_with_message: NOT_RECORDED,
+            terminate_session_with_message: RECORDING_STOPPED,
+        };
+        let on_recording_failure = (recording.enforced && !recorders.is_empty()).then_some(failure);
+        SshRecording { recorders, on_recording_failure }
     }
 }
 
@@ -146,15 +198,16 @@ impl Ssh {
         map
     }
 
-    fn action(&self) -> SshAction {
+    fn action(&self, recording: SshRecording) -> SshAction {
         if self.checks {
-            return SshAction::Check { hold_and_delegate: LOGIN_CHECK.to_owned() };
+            return SshAction::Check { hold_and_delegate: LOGIN_CHECK.to_owned(), recording };
         }
         SshAction::Accept {
             accept: true,
             allow_agent_forwarding: true,
             allow_local_port_forwarding: true,
             allow_remote_port_forwarding: true,
+            recording,
         }
     }
 }

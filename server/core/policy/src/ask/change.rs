@@ -14,7 +14,7 @@ use super::{
     stage::Stage,
     traffic::Traffic,
 };
-use crate::{Document, Roster, policy::SshUser};
+use crate::{Document, Roster, policy::{Recording, SshUser}};
 
 /// Most pairs of parties that are looked at.
 pub const MOST_PAIRS: usize = 250_000;
@@ -161,6 +161,22 @@ fn compare<'a>(
             }
             Opens::Claim if !has(&Opens::Claim) => "may put it on devices".to_owned(),
             Opens::Route if !has(&Opens::Route) => "served without approval".to_owned(),
+            Opens::Attributes(attribute) => {
+                let told: Vec<_> = base
+                    .on(from, to)
+                    .filter_map(|ruling| match ruling.opens {
+                        Opens::Attributes(told) => Some(told),
+                        _ => None,
+                    })
+                    .collect();
+                let new = |name: &&String| !told.iter().any(|told| told.names.contains(name));
+                let other = |(name, value): &(&String, &serde_json::Value)| {
+                    !told.iter().any(|told| told.apps.get(*name) == Some(*value))
+                };
+                let names = attribute.names.iter().filter(new);
+                let apps = attribute.apps.iter().filter(other).map(|(name, _)| name);
+                names.chain(apps).map(String::as_str).collect::<Vec<_>>().join(", ")
+            }
             Opens::Claim | Opens::Route | Opens::Login { .. } => String::new(),
         };
         if !what.is_empty() {
@@ -180,6 +196,35 @@ enum Grade {
     Accepted,
 }
 
+/// How somebody may log in, and by which rule.
+#[derive(Clone, Copy)]
+struct Standing<'a> {
+    grade: Grade,
+    recording: Option<&'a Recording>,
+    place: Place<'a>,
+}
+
+impl Standing<'_> {
+    /// What one may do that one may not by the other; nothing when that is nothing.
+    fn beyond(&self, other: Option<Standing>, is_loss: bool) -> Option<&'static str> {
+        let Some(other) = other else {
+            return Some(if self.grade == Grade::Checked { " after a check" } else { "" });
+        };
+        if other.grade < self.grade {
+            let then = " without the check that is asked for from then on";
+            return Some(if is_loss { then } else { " without a check" });
+        }
+        // Another recorder is another: who looks at it is not known here.
+        match (self.recording, other.recording) {
+            (_, None) => None,
+            (None, Some(_)) => Some(" unrecorded"),
+            (Some(own), Some(other)) if own.by != other.by => Some(" recorded elsewhere"),
+            (Some(own), Some(other)) if other.enforced && !own.enforced => Some(" recorded or not"),
+            (Some(_), Some(_)) => None,
+        }
+    }
+}
+
 fn logins<'a>(
     base: &Reach,
     other: &Reach<'a>,
@@ -195,18 +240,11 @@ fn logins<'a>(
     }
     let mut by_cause: BTreeMap<(Place, &str), Vec<String>> = BTreeMap::new();
     for user in users {
-        let Some((grade, place)) = grade(other, from, to, user) else { continue };
-        let before = grade_of(base, from, to, user);
-        if before.is_some_and(|before| before >= grade) {
-            continue;
+        let Some(standing) = standing(other, from, to, user) else { continue };
+        let before = self::standing(base, from, to, user);
+        if let Some(how) = standing.beyond(before, is_loss) {
+            by_cause.entry((standing.place, how)).or_default().push(user.to_string());
         }
-        let how = match (before, grade, is_loss) {
-            (Some(_), _, false) => " without a check",
-            (Some(_), _, true) => " without the check that is asked for from then on",
-            (None, Grade::Checked, _) => " after a check",
-            (None, Grade::Accepted, _) => "",
-        };
-        by_cause.entry((place, how)).or_default().push(user.to_string());
     }
     let words = |((place, how), users): ((Place<'a>, &str), Vec<String>)| {
         (place, format!("as {}{how}", users.join(", ")))
@@ -214,23 +252,20 @@ fn logins<'a>(
     by_cause.into_iter().map(words).collect()
 }
 
-fn grade_of(reach: &Reach, from: u32, to: u32, user: &SshUser) -> Option<Grade> {
-    grade(reach, from, to, user).map(|(grade, _)| grade)
-}
-
 /// A check goes before whatever accepts.
-fn grade<'a>(reach: &Reach<'a>, from: u32, to: u32, user: &SshUser) -> Option<(Grade, Place<'a>)> {
+fn standing<'a>(reach: &Reach<'a>, from: u32, to: u32, user: &SshUser) -> Option<Standing<'a>> {
     let mut found = None;
     for ruling in reach.on_all(from, to) {
-        match &ruling.opens {
-            Opens::Login { checks: true, users } if user.is_among(users) => {
-                return Some((Grade::Checked, ruling.place));
-            }
-            Opens::Login { checks: false, users } if user.is_among(users) && found.is_none() => {
-                found = Some((Grade::Accepted, ruling.place));
-            }
-            _ => {}
+        let Opens::Login { checks, users, recording } = ruling.opens else { continue };
+        if !user.is_among(users) {
+            continue;
         }
+        let grade = if checks { Grade::Checked } else { Grade::Accepted };
+        let standing = Standing { grade, recording, place: ruling.place };
+        if checks {
+            return Some(standing);
+        }
+        found = found.or(Some(standing));
     }
     found
 }

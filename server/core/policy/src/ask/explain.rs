@@ -94,7 +94,7 @@ impl Document {
         }
         let protocol = match &question.protocol {
             None => None,
-            Some(text) => Some(crate::protocol::parse(text).ok_or(format!("{text:?} is no protocol"))?),
+            Some(text) => Some(crate::protocol::parse(text)?),
         };
         let wanted = match question.ssh_user {
             Some(_) => Wanted { protocol: Some(6), port: Some(question.port.unwrap_or(22)) },

@@ -64,8 +64,11 @@ impl Document {
         let asked = Asked::from(self);
         let stage = Stage::set(&[asked.content], roster, &[], &mut work)?;
         let rulings = rulings(&stage, asked.content, 0, &mut work)?;
-        let shown: Vec<_> =
-            rulings.iter().filter(|r| !matches!(r.opens, Opens::Claim | Opens::Route)).collect();
+        let is_shown = |opens: &Opens| match opens {
+            Opens::Traffic(_) | Opens::Login { .. } | Opens::Caps(_) => true,
+            Opens::Claim | Opens::Route | Opens::Attributes(_) => false,
+        };
+        let shown: Vec<_> = rulings.iter().filter(|ruling| is_shown(&ruling.opens)).collect();
         let row_of = rows(&stage, &shown);
         let count = row_of.values().collect::<BTreeSet<_>>().len();
         if count > MOST_ROWS {
@@ -113,6 +116,7 @@ fn nature(nature: &Nature) -> u8 {
         Nature::Internet => 2,
         Nature::Own => 3,
         Nature::Tag => 4,
+        Nature::Attributes => 5,
     }
 }
 
@@ -162,11 +166,11 @@ fn cell(from: usize, to: usize, rulings: &[&Ruling], lines: &Lines) -> Cell {
         match &ruling.opens {
             Opens::Traffic(more) => traffic.add(more),
             Opens::Caps(caps) => apps.extend(caps.keys().cloned()),
-            Opens::Login { checks, users } => {
+            Opens::Login { checks, users, .. } => {
                 let mark = if *checks { " after a check" } else { "" };
                 logins.extend(users.iter().map(|user| format!("{user}{mark}")));
             }
-            Opens::Claim | Opens::Route => {}
+            Opens::Claim | Opens::Route | Opens::Attributes(_) => {}
         }
     }
     Cell {

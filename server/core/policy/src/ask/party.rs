@@ -29,6 +29,8 @@ pub(crate) enum Nature {
     Own,
     /// The right to give a tag.
     Tag,
+    /// What a device is told to be.
+    Attributes,
 }
 
 /// Those who are all alike to every rule.
@@ -134,8 +136,9 @@ pub(crate) fn aliases(policy: &Content) -> impl Iterator<Item = &Alias> {
     });
     let apps = policy.apps.iter().flat_map(|app| app.sources.iter().chain(&app.destinations));
     let ssh = policy.ssh.iter().flat_map(|rule| rule.sources.iter().chain(&rule.destinations));
+    let attributes = policy.attributes.iter().flat_map(|attribute| &attribute.targets);
     let approvers = policy.approvers.iter().flat_map(|(_, by)| by).chain(&policy.exit_approvers);
-    acls.chain(apps).chain(ssh).chain(policy.tag_owners.values().flatten()).chain(approvers)
+    acls.chain(apps).chain(ssh).chain(policy.tag_owners.values().flatten()).chain(approvers).chain(attributes)
 }
 
 fn logins(policy: &Content) -> impl Iterator<Item = &str> {

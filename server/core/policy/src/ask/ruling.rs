@@ -8,7 +8,7 @@ use super::{TooLarge, Work, party::Nature, shift::Kind, stage::Stage, traffic::T
 use crate::{
     PortRange,
     alias::Alias,
-    policy::{Acl, Content, SshUser},
+    policy::{Acl, Attribute, Content, Recording, SshUser},
 };
 
 /// One thing that a rule opens.
@@ -37,10 +37,11 @@ pub(crate) enum Place<'a> {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Opens<'a> {
     Traffic(Traffic),
-    Login { checks: bool, users: &'a [SshUser] },
+    Login { checks: bool, users: &'a [SshUser], recording: Option<&'a Recording> },
     Caps(&'a BTreeMap<String, serde_json::Value>),
     Claim,
     Route,
+    Attributes(&'a Attribute),
 }
 
 impl Opens<'_> {
@@ -51,6 +52,7 @@ impl Opens<'_> {
             Opens::Caps(_) => Kind::App,
             Opens::Claim => Kind::Tag,
             Opens::Route => Kind::Route,
+            Opens::Attributes(_) => Kind::Attribute,
         }
     }
 }
@@ -87,7 +89,8 @@ pub(crate) fn rulings<'a>(
         sources.retain(|id| stage.is_device(*id));
         let mut destinations = stage.meant(&rule.destinations, which);
         destinations.retain(|id| stage.is_device(*id) || *id == stage.own);
-        let opens = Opens::Login { checks: rule.checks, users: &rule.users };
+        let recording = rule.recording.as_ref();
+        let opens = Opens::Login { checks: rule.checks, users: &rule.users, recording };
         out.push(Ruling { place: Place::Line(rule.place.0), sources, destinations, opens });
         spend(&out, work)?;
     }
@@ -106,6 +109,13 @@ pub(crate) fn rulings<'a>(
         sources.retain(|id| stage.is_device(*id));
         let place = Place::Approvers(net);
         out.push(Ruling { place, sources, destinations, opens: Opens::Route });
+        spend(&out, work)?;
+    }
+    for attribute in &policy.attributes {
+        let mut sources = stage.meant(&attribute.targets, which);
+        sources.retain(|id| stage.is_device(*id));
+        let (place, destinations) = (Place::Line(attribute.line), vec![stage.attributes]);
+        out.push(Ruling { place, sources, destinations, opens: Opens::Attributes(attribute) });
         spend(&out, work)?;
     }
     out.retain(|ruling| !ruling.sources.is_empty() && !ruling.destinations.is_empty());

@@ -21,6 +21,8 @@ pub enum Kind {
     Tag,
     /// Serving a route without approval.
     Route,
+    /// Being told to be something.
+    Attribute,
 }
 
 /// What some sources gain or lose on some destinations: every source on every destination.

@@ -35,7 +35,7 @@ impl Lines {
         for section in &root.properties {
             let name = section.name.as_str().to_lowercase();
             match (name.as_str(), &section.value) {
-                ("acls" | "grants" | "ssh", Value::Array(list)) => {
+                ("acls" | "grants" | "ssh" | "nodeattrs", Value::Array(list)) => {
                     for rule in &list.elements {
                         let (line, text) = words(rule);
                         lines.rules.entry(line).or_default().push(text);

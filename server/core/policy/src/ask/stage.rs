@@ -26,6 +26,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) parties: Vec<Party>,
     pub(crate) internet: u32,
     pub(crate) own: u32,
+    pub(crate) attributes: u32,
     roster: &'a Roster,
     glossary: Glossary<'a>,
     /// Parties by alias, ascending.
@@ -64,6 +65,7 @@ impl<'a> Stage<'a> {
             parties: Vec::new(),
             internet: 0,
             own: 0,
+            attributes: 0,
             roster,
             meant: vec![Vec::new(); glossary.len()],
             words: glossary.words().collect(),
@@ -81,6 +83,7 @@ impl<'a> Stage<'a> {
         let exits = roster.devices.iter().enumerate().filter(|(_, device)| device.is_exit_node());
         stage.parties[stage.internet as usize].devices = exits.map(|(at, _)| at).collect();
         stage.own = stage.add(Nature::Own, "autogroup:self".to_owned());
+        stage.attributes = stage.add(Nature::Attributes, "itself".to_owned());
         stage.add_tags(policies);
         Ok(stage)
     }

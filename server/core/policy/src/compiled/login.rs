@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ident::Tag;
+
 use crate::{
     Compiled,
     alias::Alias,
@@ -11,6 +13,13 @@ use crate::{
 /// Where a client asks whether a login may go on; the client fills in the names that begin with a dollar.
 pub const LOGIN_CHECK: &str =
     "https://unused/machine/ssh/action/$SRC_NODE_ID/to/$DST_NODE_ID?local_user=$LOCAL_USER";
+
+/// The port on which a recorder listens.
+pub const RECORDER_PORT: u16 = 80;
+/// What somebody is told who is not let in because nothing would be recorded.
+pub const NOT_RECORDED: &str = "this session must be recorded, and no recorder answers";
+/// What somebody is told whose session ends because it is not recorded any longer.
+pub const RECORDING_STOPPED: &str = "this session must be recorded, and its recorder has gone";
 
 /// A rule of `ssh`.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +48,16 @@ impl<'a> Login<'a> {
     /// Variables that the client may set; `*` and `?` stand for any characters.
     pub fn accept_env(self) -> &'a [String] {
         &self.0.accept_env
+    }
+
+    /// Tags of the devices that record the sessions, each once; none when nobody does.
+    pub fn recorders(self) -> &'a [Tag] {
+        self.0.recording.as_ref().map(|recording| recording.by.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether nobody is let in unrecorded; while there is no recorder at all, then, the rule lets nobody in.
+    pub fn must_record(self) -> bool {
+        self.0.recording.as_ref().is_some_and(|recording| recording.enforced)
     }
 
     /// Whether people may log in to their own devices.

@@ -65,9 +65,11 @@ pub(crate) fn or(words: &mut [u64], other: &[u64]) {
     words.iter_mut().zip(other).for_each(|(word, other)| *word |= other);
 }
 
-/// Whether the two sets share a number.
+/// Whether the two sets share a number. Looks at several words at once, which a processor does in one step.
 pub(crate) fn meet(a: &[u64], b: &[u64]) -> bool {
-    a.iter().zip(b).any(|(a, b)| a & b != 0)
+    const AT_ONCE: usize = 16;
+    let common = |(a, b): (&[u64], &[u64])| a.iter().zip(b).fold(0, |common, (a, b)| common | (a & b));
+    a.chunks(AT_ONCE).zip(b.chunks(AT_ONCE)).any(|both| common(both) != 0)
 }
 
 #[cfg(test)]

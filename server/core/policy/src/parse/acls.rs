@@ -13,7 +13,8 @@ use crate::{
     protocol,
 };
 
-const KEYS: [&str; 5] = ["action", "src", "dst", "proto", "srcPosture"];
+/// `users` and `ports` are older names of `src` and `dst`.
+const KEYS: [&str; 7] = ["action", "src", "dst", "proto", "srcPosture", "users", "ports"];
 
 /// The rules in their order.
 pub(crate) fn read(value: &Value, names: &Names, content: &mut Content, report: &mut Report) {
@@ -45,14 +46,14 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Acl {
     action(object, field("action"), report);
     let protocols: Vec<i32> = field("proto").and_then(|value| protocol(value, report)).into_iter().collect();
     let mut sources = Vec::new();
-    for (at, text) in list(object, "src", field("src"), report) {
+    for (at, text) in list(object, "src", field("src").or(field("users")), report) {
         match Alias::parse(text, Side::Source, names) {
             Ok(alias) => sources.push(Named { alias, text: text.to_owned() }),
             Err(mistake) => report.say(at, side("src", &mistake), mistake.hint),
         }
     }
     let mut destinations = Vec::new();
-    for (at, text) in list(object, "dst", field("dst"), report) {
+    for (at, text) in list(object, "dst", field("dst").or(field("ports")), report) {
         match destination(text, &protocols, names) {
             Ok(found) => destinations.push(found),
             Err(mistake) => report.mistake(at, mistake),
@@ -125,13 +126,14 @@ fn list<'v>(
 
 fn protocol(value: &Value, report: &mut Report) -> Option<i32> {
     let text = report.text_of(value, "proto")?;
-    let number = protocol::parse(text);
-    if number.is_none() {
-        let hint = nearest(text, protocol::names())
-            .or_else(|| Some("a name such as tcp, udp or icmp, or a number from 1 to 255".to_owned()));
-        report.say(value.start(), format!("proto {text:?}: unknown protocol"), hint);
+    match protocol::parse(text) {
+        _ if text.is_empty() => None,
+        Ok(number) => Some(number),
+        Err(what) => {
+            report.say(value.start(), what, nearest(text, protocol::names()));
+            None
+        }
     }
-    number
 }
 
 /// Reads `alias:ports`; the last colon divides, so that IPv6 needs no brackets, though they are taken.

@@ -58,7 +58,8 @@ fn attribute(object: &Object, names: &Names, report: &mut Report) -> Attribute {
         }
         apps.insert(name.to_owned(), value);
     }
-    Attribute { targets, names: names.into_iter().map(|(_, text)| text.to_owned()).collect(), apps, pools }
+    let line = report.place(object.start()).0;
+    Attribute { line, targets, names: names.into_iter().map(|(_, text)| text.to_owned()).collect(), apps, pools }
 }
 
 /// Addresses of nodes lie in one range, which clients know.

@@ -153,9 +153,13 @@ fn opening(text: &str) -> Result<(Vec<i32>, Vec<PortRange>), Mistake> {
     let hint = "write *, 22, 80-443, tcp:443 or icmp:*";
     let (protocols, ports) = match text.trim().split_once(':') {
         None => (Vec::new(), text.trim()),
+        Some((_, ports)) if ports.contains(':') => {
+            let what = "expected only one colon in Internet protocol and port type";
+            return Err(mistake(format!("ip={text:?}: {what}"), hint));
+        }
         Some((name, ports)) => {
-            let number = protocol::parse(name)
-                .ok_or_else(|| mistake(format!("ip={text:?}: unknown protocol {name:?}"), hint))?;
+            let number =
+                protocol::parse(name).map_err(|what| mistake(format!("ip={text:?}: {what}"), hint))?;
             (vec![number], ports)
         }
     };
@@ -210,8 +214,10 @@ fn routers(value: &Value, names: &Names, report: &mut Report) -> Vec<Tag> {
     for (at, text) in report.texts(value, "via") {
         match Alias::parse(text, Side::Source, names) {
             Ok(Alias::Tag(tag)) => tags.push(tag),
-            Ok(_) => report.say(at, format!("via={text:?}: a router is named by its tag"), None),
-            Err(Mistake { message, hint }) => report.say(at, format!("via={message}"), hint),
+            Err(Mistake { hint, .. }) if text.trim().starts_with("tag:") => {
+                report.say(at, format!("via: tag {:?} not found", text.trim()), hint);
+            }
+            _ => report.say(at, format!("via={text:?}: via can only be a tag"), None),
         }
     }
     tags

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use jsonc_parser::{ast::Value, common::Ranged};
 
-use crate::{
-    alias::{login, not_yet},
-    parse::hujson::Report,
-};
+use crate::{alias::login, parse::hujson::Report};
 
 /// Logins by group, in the form in which they are compared.
 pub(crate) fn read(value: &Value, report: &mut Report) -> BTreeMap<String, Vec<String>> {
@@ -36,7 +33,8 @@ fn person(at: usize, text: &str, group: &str, report: &mut Report) -> Option<Str
         return None;
     }
     if text.starts_with("user:") {
-        report.mistake(at, not_yet(text));
+        let hint = Some("name it beside the group in the rules themselves".to_owned());
+        report.say(at, format!("groups[{group:?}]: {text:?}: a group lists its people one by one"), hint);
         return None;
     }
     match login(text) {

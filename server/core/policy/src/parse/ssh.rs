@@ -2,19 +2,18 @@
 
 mod duration;
 
-use ident::Tag;
 use jsonc_parser::{
     ast::{Object, Value},
     common::Ranged,
 };
 
 use crate::{
-    alias::{Alias, Mistake, Names, Side, not_yet},
+    alias::{Alias, Mistake, Names, Side},
     parse::{
         hujson::Report,
         tailnet::{self, postures},
     },
-    policy::{Ssh, SshUser},
+    policy::{Recording, Ssh, SshUser},
 };
 
 const KEYS: [&str; 9] = [
@@ -58,8 +57,11 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Ssh {
     let mut sources =
         field("src").map(|value| aliases(value, Side::Source, names, report)).unwrap_or_default();
     let destinations = field("dst").map(|v| aliases(v, Side::Destination, names, report)).unwrap_or_default();
+    if let Some(what) = apart(&sources, &destinations) {
+        report.say(object.start(), what, None);
+    }
     let users = users(object, field("users"), report);
-    recording(field("recorder"), field("enforceRecorder"), report);
+    let recording = recording(field("recorder"), field("enforceRecorder"), names, report);
     let of_people = sources.iter().filter_map(|alias| match alias {
         Alias::Domain(domain) => Some(domain.clone()),
         _ => None,
@@ -76,11 +78,37 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Ssh {
         place: report.place(object.start()),
         checks,
         domains,
+        recording,
         accept_env: field("acceptEnv").map(|value| environment(value, report)).unwrap_or_default(),
         sources,
         destinations,
         users,
     }
+}
+
+/// Why such sources cannot log in to such destinations: nobody but a person logs in to that person's devices.
+fn apart(sources: &[Alias], destinations: &[Alias]) -> Option<String> {
+    let tagged = sources.iter().any(|alias| matches!(alias, Alias::Tag(_) | Alias::Tagged));
+    destinations.iter().find_map(|destination| match destination {
+        Alias::Own if tagged => Some(
+            "autogroup:self destination requires source to contain only users or groups, \
+             not tags or autogroup:tagged"
+                .to_owned(),
+        ),
+        Alias::Member if tagged => {
+            Some("tags in SSH source cannot access autogroup:member (user-owned devices)".to_owned())
+        }
+        Alias::User(login) if tagged => {
+            Some(format!("tags in SSH source cannot access user-owned devices ({login})"))
+        }
+        Alias::User(login) if !sources.is_empty() && sources.iter().any(|source| source != destination) => {
+            Some(format!(
+                "user destination requires source to contain only that same user {login:?}; \
+                 use autogroup:self instead"
+            ))
+        }
+        _ => None,
+    })
 }
 
 /// Whether logins are checked.
@@ -89,7 +117,7 @@ fn action(object: &Object, value: Option<&Value>, report: &mut Report) -> bool {
         report.say(object.start(), "action must be specified", None);
         return false;
     };
-    match report.text_of(value, "action") {
+    match report.text_of(value, "action").map(str::trim) {
         Some("accept") => {}
         Some("check") => return true,
         Some("") => report.say(value.start(), "action must be specified", None),
@@ -109,7 +137,7 @@ fn period(value: &Value, report: &mut Report) {
     }
     match duration::parse(text) {
         Err(what) => report.say(value.start(), what, None),
-        Ok(seconds) if seconds <= 0 => {
+        Ok(seconds) if seconds < 0 => {
             let text = duration::text(seconds);
             report.say(value.start(), format!("checkPeriod {text} must be a positive duration"), None);
         }
@@ -134,12 +162,12 @@ fn aliases(value: &Value, side: Side, names: &Names, report: &mut Report) -> Vec
     found
 }
 
-/// Logins go to devices, not to addresses.
+/// Logins come from people and devices, not from addresses, and go to one's own devices or to tagged ones.
 fn fits(alias: &Alias, side: Side) -> bool {
     match alias {
-        Alias::User(_) | Alias::Group(_) | Alias::Tag(_) | Alias::Domain(_) | Alias::Role(_) => true,
-        Alias::Member | Alias::Tagged | Alias::Own => true,
-        Alias::Any | Alias::Prefix(_) | Alias::Range(..) | Alias::Set(_) => side == Side::Source,
+        Alias::User(_) | Alias::Tag(_) | Alias::Member | Alias::Tagged | Alias::Own => true,
+        Alias::Group(_) | Alias::Domain(_) | Alias::Role(_) => side == Side::Source,
+        Alias::Any | Alias::Prefix(_) | Alias::Range(..) | Alias::Set(_) => false,
         Alias::Internet | Alias::Service(_) | Alias::Anywhere | Alias::Shared | Alias::With(..) => false,
     }
 }
@@ -156,7 +184,9 @@ fn users(object: &Object, value: Option<&Value>, report: &mut Report) -> Vec<Ssh
             report.say(at, format!("user {text:?} is not valid"), None);
             continue;
         }
+        // Anything but a whole domain behind it is the name of a user, with the reference too.
         let local = text.strip_prefix("localpart:*@");
+        let local = local.filter(|domain| !domain.is_empty() && !domain.contains('@'));
         users.push(match (text, local) {
             ("autogroup:nonroot", _) => SshUser::NonRoot,
             (_, Some(domain)) => SshUser::LocalPart(domain.to_lowercase()),
@@ -166,20 +196,31 @@ fn users(object: &Object, value: Option<&Value>, report: &mut Report) -> Vec<Ssh
     users
 }
 
-/// Sessions are recorded by nobody yet.
-fn recording(recorder: Option<&Value>, enforced: Option<&Value>, report: &mut Report) {
-    if let Some(value) = recorder {
-        for (at, text) in report.texts(value, "recorder") {
-            if text.parse::<Tag>().is_err() {
+/// The tags of the recorders, and whether nobody is let in without them.
+fn recording(
+    recorder: Option<&Value>,
+    enforced: Option<&Value>,
+    names: &Names,
+    report: &mut Report,
+) -> Option<Recording> {
+    let mut by = Vec::new();
+    for (at, text) in recorder.map(|value| report.texts(value, "recorder")).unwrap_or_default() {
+        match Alias::parse(text, Side::Source, names) {
+            Ok(Alias::Tag(tag)) => by.push(tag),
+            Ok(_) => {
                 let hint = Some("a recorder is named by its tag".to_owned());
                 report.say(at, format!("recorder {text:?} is not valid"), hint);
             }
+            Err(Mistake { message, hint }) => report.say(at, format!("recorder={message}"), hint),
         }
-        report.unserved(value.start(), not_yet("recorder"));
     }
-    if enforced.is_some_and(|value| tailnet::switch(value, "enforceRecorder", report)) && recorder.is_none() {
-        report.say(enforced.map_or(0, Ranged::start), "enforceRecorder needs recorder", None);
+    by.sort();
+    by.dedup();
+    let on = enforced.is_some_and(|value| tailnet::switch(value, "enforceRecorder", report));
+    if let Some(value) = enforced.filter(|_| on && by.is_empty()) {
+        report.say(value.start(), "enforceRecorder needs recorder", None);
     }
+    (!by.is_empty()).then_some(Recording { by, enforced: on })
 }
 
 fn environment(value: &Value, report: &mut Report) -> Vec<String> {

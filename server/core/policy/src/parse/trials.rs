@@ -6,13 +6,14 @@ use jsonc_parser::{
 };
 
 use crate::{
-    alias::{Alias, Names, Side, not_yet},
-    parse::{acls, hujson::Report},
+    alias::{Alias, Names, Side},
+    parse::{acls, hujson::Report, tailnet::postures},
     policy::{Aim, LoginTrial, Trial, Tried},
     protocol,
 };
 
-const KEYS: [&str; 6] = ["src", "proto", "accept", "deny", "allow", "srcPostureAttrs"];
+/// `user` and `allow` are older names of `src` and `accept`.
+const KEYS: [&str; 7] = ["src", "proto", "accept", "deny", "srcPostureAttrs", "user", "allow"];
 const SSH_KEYS: [&str; 6] = ["src", "dst", "accept", "deny", "check", "srcPostureAttrs"];
 
 /// The entries of `tests`. What one names wrongly is its failure, as with the reference.
@@ -45,7 +46,7 @@ fn trial(object: &Object, names: &Names, report: &mut Report) -> Trial {
     let field = |name| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
     let protocol = match field("proto").and_then(|value| report.text_of(value, "proto")) {
         None | Some("") => Ok(None),
-        Some(text) => protocol::parse(text).map(Some).ok_or_else(|| format!("unknown protocol {text:?}")),
+        Some(text) => protocol::parse(text).map(Some),
     };
     let mut aims = |key| -> Vec<Aim> {
         let texts = field(key).map(|value| report.texts(value, key)).unwrap_or_default();
@@ -53,9 +54,10 @@ fn trial(object: &Object, names: &Names, report: &mut Report) -> Trial {
     };
     let (mut accept, deny) = (aims("accept"), aims("deny"));
     accept.extend(aims("allow"));
-    postured(field("srcPostureAttrs"), report);
+    let supposed = postures::supposed(field("srcPostureAttrs"), report);
     let place = report.place(object.start());
-    Trial { place, source: source(field("src"), names, report), protocol, accept, deny }
+    let source = source(field("src").or(field("user")), "a test needs src", names, report);
+    Trial { place, source, protocol, accept, deny, supposed }
 }
 
 fn aim(text: &str, names: &Names) -> Aim {
@@ -63,10 +65,15 @@ fn aim(text: &str, names: &Names) -> Aim {
     Aim { text: text.to_owned(), what: what.map_err(|mistake| mistake.message) }
 }
 
-fn source(value: Option<&Value>, names: &Names, report: &mut Report) -> (String, Tried<Alias>) {
+fn source(
+    value: Option<&Value>,
+    needed: &str,
+    names: &Names,
+    report: &mut Report,
+) -> (String, Tried<Alias>) {
     let text = value.and_then(|value| report.text_of(value, "src")).unwrap_or_default();
     if text.trim().is_empty() {
-        return (String::new(), Err("a test needs src".to_owned()));
+        return (String::new(), Err(needed.to_owned()));
     }
     (text.to_owned(), tried(text, Side::Source, names))
 }
@@ -83,8 +90,8 @@ fn login(object: &Object, names: &Names, report: &mut Report) -> LoginTrial {
         let found = tried(text, Side::Destination, names);
         if text.starts_with("tag:") && found.is_err() {
             report.say(at, format!("SSH tests dst contains unknown tag {text:?}"), None);
-        } else if !matches!(&found, Ok(alias) if is_device(alias)) {
-            report.say(at, format!("SSH tests dst {text:?} is not valid"), None);
+        } else if found.as_ref().is_ok_and(|alias| !is_device(alias)) {
+            report.say(at, format!("SSH tests dst contains disallowed element {text:?}"), None);
         }
         destinations.push((text.to_owned(), found));
     }
@@ -93,16 +100,10 @@ fn login(object: &Object, names: &Names, report: &mut Report) -> LoginTrial {
         texts.into_iter().map(|(_, text)| text.trim().to_owned()).collect()
     };
     let (accept, deny, check) = (users("accept"), users("deny"), users("check"));
-    postured(field("srcPostureAttrs"), report);
+    let supposed = postures::supposed(field("srcPostureAttrs"), report);
     let place = report.place(object.start());
-    LoginTrial { place, source: source(field("src"), names, report), destinations, accept, deny, check }
-}
-
-/// A test of a device of some posture, which nothing looks at yet.
-fn postured(value: Option<&Value>, report: &mut Report) {
-    if let Some(value) = value {
-        report.unserved(value.start(), not_yet("srcPostureAttrs"));
-    }
+    let source = source(field("src"), "SSH tests entry must have a non-empty src", names, report);
+    LoginTrial { place, source, destinations, accept, deny, check, supposed }
 }
 
 /// Whether logins can be tried there: no network, and not the internet.

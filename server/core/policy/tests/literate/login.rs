@@ -20,7 +20,9 @@ pub fn lets(scene: &Scene, compiled: &Compiled, node: &Node) -> BTreeSet<String>
             true => sources,
             false => sources.into_iter().filter(own).collect(),
         };
-        if callers.is_empty() {
+        let records = |node: &&Node| login.recorders().iter().any(|tag| node.tags.contains(tag));
+        let recorders: Vec<_> = scene.nodes.iter().filter(records).collect();
+        if callers.is_empty() || (login.must_record() && recorders.is_empty()) {
             continue;
         }
         let names: Vec<_> = callers.iter().map(|caller| caller.name.as_str()).collect();
@@ -28,13 +30,25 @@ pub fn lets(scene: &Scene, compiled: &Compiled, node: &Node) -> BTreeSet<String>
         let users: Vec<_> = users.map(|(user, _)| user).collect();
         let verb = if login.checks() { "checks " } else { "" };
         if !users.is_empty() {
-            lines.insert(format!("{verb}{} as {}", names.join(" "), users.join(",")));
+            let shown = shown(login, recorders);
+            lines.insert(format!("{verb}{} as {}{shown}", names.join(" "), users.join(",")));
         }
         lines.extend(
             callers.iter().flat_map(|caller| by_name(login, caller)).map(|line| format!("{verb}{line}")),
         );
     }
     lines
+}
+
+/// Those who record it, in the order of their addresses.
+fn shown(login: Login, mut recorders: Vec<&Node>) -> String {
+    if recorders.is_empty() {
+        return String::new();
+    }
+    recorders.sort_by_key(|node| node.subject().v4);
+    let names: Vec<_> = recorders.iter().map(|node| node.name.as_str()).collect();
+    let loosely = if login.must_record() { "" } else { " if they are there" };
+    format!(", shown to {}{loosely}", names.join(" "))
 }
 
 /// Capabilities with how many parameters they have, if any.

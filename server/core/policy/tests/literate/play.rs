@@ -5,7 +5,8 @@
 //! `NODE allows [PROTO] SRC SRC -> TARGET:PORTS` - all rules of its filter, a line each, or `NODE allows nothing`;
 //! `NODE gets PREFIX from ROUTER` - all routes it is given, a line each, or `NODE gets nothing`;
 //! `NODE lets A B as USER,USER` or `NODE checks A B as USER` - all rules of SSH that a login to it can go by, a line each,
-//! `*` being everybody but root, or `NODE lets nobody`; `NODE is told CAP CAP` - all of its capabilities, or
+//! `*` being everybody but root, or `NODE lets nobody`; recorded sessions end in `, shown to A B`, and in `if they are there`
+//! where they need not be recorded; `NODE is told CAP CAP` - all of its capabilities, or
 //! `NODE is told nothing`; `TAG takes POOL` - where the addresses of such devices come from;
 //! `NODE is approved PREFIX`, `NODE is not approved PREFIX`; `LOGIN owns TAG`, `LOGIN does not own TAG`;
 //! `TAG opens something`, `TAG opens nothing`; `error LINE:COLUMN TEXT` - all errors, a line each.

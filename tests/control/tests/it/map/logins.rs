@@ -1,6 +1,6 @@
 //! What a policy says beside reach: who may log in, what nodes are, which relays there are, where addresses come from.
 
-use api::{policy, server, user};
+use api::{policy, role, server, user};
 use harness::{Identity, Model};
 use http::Method;
 use http_body_util::BodyExt;
@@ -116,6 +116,58 @@ async fn a_login_that_must_be_checked_is_refused_to_the_node_that_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_must_be_recorded_comes_in_only_while_there_is_a_recorder() {
+    let house = House::open().await;
+    let (laptop, box_) = (house.member("laptop").await, house.island("box").await);
+    let mut theirs = box_.listen().await;
+    let recorded = |enforced: bool| {
+        format!(
+            r#"{{"tagOwners": {{"tag:member": [], "tag:island": [], "tag:tape": []}},
+            "acls": [
+                {{"action": "accept", "src": ["tag:member"], "dst": ["tag:island:22"]}},
+                {{"action": "accept", "src": ["tag:island"], "dst": ["tag:tape:80"]}},
+            ],
+            "nodeAttrs": [{{"target": ["*"], "attr": ["alone"]}}],
+            "ssh": [{{"action": "accept", "src": ["tag:member"], "dst": ["tag:island"], "users": ["root"],
+                "recorder": ["tag:tape"], "enforceRecorder": {enforced}}}]}}"#
+        )
+    };
+    set_policy(&house.admin, &recorded(true)).await;
+    theirs.until("that SSH is possible", |m| has_cap(m, SSH)).await;
+    assert!(theirs.go.view().ssh.rules.is_empty(), "nobody comes in unrecorded");
+
+    let tags = Some(vec!["tag:tape".parse().unwrap()]);
+    let set = role::Set { tags, reusable: Some(true), ..role::Set::default() };
+    house.admin.call(&role::SET, &["tape"], &set).await.unwrap();
+    let create = api::key::Create { role: "tape".into(), ..reusable() };
+    let key = house.admin.key(&create).await;
+    let tape = Device::connect(&house.at, Identity::random().unwrap(), "tape").await;
+    assert_eq!(tape.register(Some(&key)).await.error, "");
+    let own = tape.myself().await.addresses;
+    let id = tape.myself().await.id;
+    theirs.until("the recorder", |m| m.peer(id).is_some()).await;
+    assert_eq!(theirs.go.view().ssh.rules.len(), 1);
+    let action = theirs.go.view().ssh.rules[0].action.clone();
+    let recorders: Vec<_> = action.recorders.iter().map(ToString::to_string).collect();
+    assert_eq!(recorders, [format!("{}:80", own.v4), format!("[{}]:80", own.v6)]);
+    let failure = action.on_recording_failure.unwrap();
+    assert!(!failure.reject_session_with_message.is_empty());
+    assert!(!failure.terminate_session_with_message.is_empty());
+    theirs.agrees_with(&box_).await;
+
+    tape.log_out().await;
+    theirs.until("no recorder", |m| m.peer(id).is_none()).await;
+    assert!(theirs.go.view().ssh.rules.is_empty());
+    set_policy(&house.admin, &recorded(false).replace("alone", "together")).await;
+    theirs.until("the other policy", |m| has_cap(m, "together")).await;
+    let action = theirs.go.view().ssh.rules[0].action.clone();
+    assert!(action.accept && action.recorders.is_empty() && action.on_recording_failure.is_none());
+    theirs.agrees_with(&box_).await;
+    drop(laptop);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn attributes_and_relays_of_a_policy_reach_who_listens() {
     let house = House::open().await;
     let (laptop, box_) = (house.member("laptop").await, house.island("box").await);
@@ -125,7 +177,7 @@ async fn attributes_and_relays_of_a_policy_reach_who_listens() {
         {"Name": "950a", "RegionID": 950, "HostName": "relay.example.com", "DERPPort": 8443, "STUNPort": -1}]}"#;
     let sections = format!(
         r#""nodeAttrs": [{{"target": ["tag:island"], "attr": ["drive:share"]}}], "disableIPv4": true,
-        "derpMap": {{"OmitDefaultRegions": true, "Regions": {{"950": {region}}}}}"#
+        "derpMap": {{"OmitDefaultRegions": true, "Regions": {{"950": {region}}}, "homeParams": {{"RegionScore": {{"950": 0.5}}}}}}"#
     );
     set_policy(&house.admin, &with(&sections)).await;
     let has_relay = |m: &Model| m.view().derp.is_some_and(|derp| derp.regions.keys().eq([&950]));
@@ -135,6 +187,8 @@ async fn attributes_and_relays_of_a_policy_reach_who_listens() {
     assert!(has_cap(&theirs.go, "drive:share") && !has_cap(&ours.go, "drive:share"));
     let node = &ours.go.view().derp.unwrap().regions[&950].nodes[0];
     assert_eq!((node.host_name.as_str(), node.derp_port, node.stun_port), ("relay.example.com", 8443, -1));
+    let score = ours.go.view().derp.and_then(|derp| derp.home_params?.region_score.get(&950)?.as_f64());
+    assert_eq!(score, Some(0.5));
     let MapResponse { derp_map, .. } = box_.map().await;
     assert_eq!(derp_map, ours.go.view().derp);
 

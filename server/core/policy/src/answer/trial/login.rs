@@ -7,9 +7,11 @@ use crate::{
     alias::Alias,
     answer::{Tailnet, trial::Failures},
     policy::{LoginTrial, Ssh, SshUser},
+    posture::Supposed,
 };
 
 /// A rule with the devices that it is about, by their places in the roster.
+#[derive(Clone)]
 struct Rule<'a> {
     ssh: &'a Ssh,
     users: BTreeMap<String, String>,
@@ -45,11 +47,31 @@ impl Tailnet<'_> {
         Rule {
             ssh,
             users: ssh.user_map(),
-            sources: meant(&ssh.sources),
+            sources: if self.can_record(ssh) { meant(&ssh.sources) } else { BTreeSet::new() },
             destinations: meant(&ssh.destinations),
             owns: ssh.destinations.contains(&Alias::Own),
             names: ssh.destinations.iter().any(|alias| *alias != Alias::Own),
         }
+    }
+
+    /// The rules as they are for devices of which this is all there is to know.
+    fn supposing<'p>(&self, rules: &[Rule<'p>], supposed: &Supposed) -> Vec<Rule<'p>> {
+        let of = |rule: &Rule<'p>| {
+            let mut rule = rule.clone();
+            let aliases = &rule.ssh.sources;
+            if self.can_record(rule.ssh) && aliases.iter().any(|alias| matches!(alias, Alias::With(..))) {
+                let meant = |device: &Device| {
+                    aliases.iter().any(|alias| match alias {
+                        Alias::With(alias, guard) => guard.holds_for(supposed) && self.means(alias, device),
+                        alias => self.means(alias, device),
+                    })
+                };
+                let devices = self.roster.devices.iter().enumerate();
+                rule.sources = devices.filter(|(_, device)| meant(device)).map(|(at, _)| at).collect();
+            }
+            rule
+        };
+        rules.iter().map(of).collect()
     }
 
     fn try_login(&self, trial: &LoginTrial, rules: &[Rule], failures: &mut Failures) {
@@ -65,13 +87,30 @@ impl Tailnet<'_> {
             let devices = self.roster.devices.iter().enumerate();
             devices.filter(|(_, device)| test(device)).map(|(at, _)| at).collect()
         };
+        if trial.destinations.is_empty() {
+            failures.add(place, "SSH tests entry must have at least one dst".to_owned());
+        }
+        let own;
+        let rules = match &trial.supposed {
+            None => rules,
+            Some(supposed) => {
+                own = self.supposing(rules, supposed);
+                &own
+            }
+        };
         let from = places(&|device| self.means(source, device));
         if from.is_empty() {
             failures.add(place, format!("{name}: names no device"));
         }
         let people: BTreeSet<_> = from.iter().filter_map(|at| self.person_at(*at)).collect();
         for (text, destination) in &trial.destinations {
-            let Ok(alias) = destination else { continue };
+            let alias = match destination {
+                Ok(alias) => alias,
+                Err(what) => {
+                    failures.add(place, format!("{name} -> {text}: {what}"));
+                    continue;
+                }
+            };
             let to = places(&|device| match alias {
                 Alias::Own => device.person().is_some_and(|person| people.contains(&person)),
                 alias => self.means(alias, device),

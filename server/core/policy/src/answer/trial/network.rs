@@ -5,13 +5,18 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 use crate::{
     Device, PortRange,
     alias::Alias,
+    protocol,
     answer::{Tailnet, members::everything, trial::Failures},
     policy::{Acl, Aim, Trial},
+    posture::{Guard, Supposed},
     source::span::{self, Span},
 };
 
 /// Protocols that a test without one may use: TCP, UDP, ICMP, ICMPv6.
 const USUAL: [i32; 4] = [6, 17, 1, 58];
+
+/// The reference tests one connection at a time.
+const ONE_PORT: &str = "a test's destination is one port";
 
 type Spans = Arc<[Span]>;
 
@@ -26,6 +31,10 @@ struct Ground<'a> {
 struct Rule<'a> {
     protocols: &'a [i32],
     from: Spans,
+    /// What stands behind a posture, whoever has it: for a test that says what its source is like.
+    behind: Vec<(&'a Guard, Spans)>,
+    /// The other sources.
+    free: Spans,
     to: Vec<(Goal, &'a [PortRange])>,
 }
 
@@ -66,6 +75,22 @@ impl<'a> Ground<'a> {
     fn rule(&mut self, acl: &'a Acl) -> Rule<'a> {
         let sources = acl.sources.iter().map(|named| self.spans(&named.text, &named.alias));
         let from = merged(sources.collect::<Vec<_>>().iter().flat_map(|spans| spans.iter().copied()));
+        let behind: Vec<_> = acl
+            .sources
+            .iter()
+            .filter_map(|named| match &named.alias {
+                Alias::With(alias, guard) => Some((guard, self.tailnet.whoever(alias))),
+                _ => None,
+            })
+            .collect();
+        let free = match behind.is_empty() {
+            true => from.clone(),
+            false => {
+                let free = acl.sources.iter().filter(|named| !matches!(named.alias, Alias::With(..)));
+                let free: Vec<_> = free.map(|named| self.spans(&named.text, &named.alias)).collect();
+                merged(free.iter().flat_map(|spans| spans.iter().copied()))
+            }
+        };
         let goals = acl.destinations.iter().map(|(named, ports)| {
             let goal = match &named.alias {
                 Alias::Own => Goal::Own,
@@ -75,7 +100,7 @@ impl<'a> Ground<'a> {
             (goal, ports.as_slice())
         });
         let to = goals.collect();
-        Rule { protocols: &acl.protocols, from, to }
+        Rule { protocols: &acl.protocols, from, behind, free, to }
     }
 
     fn spans(&mut self, text: &'a str, alias: &Alias) -> Spans {
@@ -88,6 +113,11 @@ impl<'a> Ground<'a> {
         if trial.accept.is_empty() && trial.deny.is_empty() {
             failures.add(place, format!("{name}: a test needs accept or deny"));
         }
+        if let Ok(Some(number)) = trial.protocol
+            && !protocol::has_ports(number)
+        {
+            return failures.add(place, format!("{name}: a test's proto is tcp, udp or sctp"));
+        }
         let (source, protocol) = match (&trial.source.1, &trial.protocol) {
             (Ok(source), Ok(protocol)) => (source, *protocol),
             (Err(what), _) | (_, Err(what)) => return failures.add(place, format!("{name}: {what}")),
@@ -99,7 +129,7 @@ impl<'a> Ground<'a> {
         let wanted = trial.accept.iter().map(|aim| (aim, true));
         for (aim, allowed) in wanted.chain(trial.deny.iter().map(|aim| (aim, false))) {
             let what = format!("{name} -> {}", aim.text);
-            match self.all_reach(&from, aim, protocol) {
+            match self.all_reach(&from, aim, protocol, trial.supposed.as_ref()) {
                 Ok(found) if found == allowed => {}
                 Ok(true) => failures.unlike(place, &what, "denied", "allowed"),
                 Ok(false) => failures.unlike(place, &what, "allowed", "denied"),
@@ -109,16 +139,26 @@ impl<'a> Ground<'a> {
     }
 
     /// Whether every source reaches the destination at all its ports.
-    fn all_reach(&self, from: &[Span], aim: &Aim, protocol: Option<i32>) -> Result<bool, String> {
+    fn all_reach(
+        &self,
+        from: &[Span],
+        aim: &Aim,
+        protocol: Option<i32>,
+        supposed: Option<&Supposed>,
+    ) -> Result<bool, String> {
         let (alias, ports) = aim.what.as_ref().map_err(String::clone)?;
         // The reference tests single destinations, not networks.
         let is_network = match alias {
-            Alias::Prefix(net) => net.prefix_len() < net.max_prefix_len(),
+            Alias::Prefix(net) => net.prefix_len() < net.max_prefix_len() || aim.text.contains('/'),
             Alias::Range(..) | Alias::Set(_) | Alias::Internet => true,
             _ => false,
         };
         if is_network {
             return Err("a test's destination is one host".to_owned());
+        }
+        let [ports] = ports.as_slice() else { return Err(ONE_PORT.to_owned()) };
+        if ports.first != ports.last {
+            return Err(ONE_PORT.to_owned());
         }
         let goal = match alias {
             Alias::Any => Goal::Spans(everything().into()),
@@ -128,10 +168,17 @@ impl<'a> Ground<'a> {
         let usual = |known: &i32| protocol.map_or(USUAL.contains(known), |one| one == *known);
         let speaks = |rule: &&Rule| rule.protocols.is_empty() || rule.protocols.iter().any(usual);
         let rules: Vec<_> = self.rules.iter().filter(speaks).collect();
-        Ok(ports.iter().all(|range| self.all_reach_at(from, &goal, range, &rules)))
+        Ok(self.all_reach_at(from, &goal, ports, &rules, supposed))
     }
 
-    fn all_reach_at(&self, from: &[Span], goal: &Goal, ports: &PortRange, rules: &[&Rule]) -> bool {
+    fn all_reach_at(
+        &self,
+        from: &[Span],
+        goal: &Goal,
+        ports: &PortRange,
+        rules: &[&Rule],
+        supposed: Option<&Supposed>,
+    ) -> bool {
         let within = |open: &PortRange| open.first <= ports.first && ports.last <= open.last;
         let fits = |there: &Goal| match (there, goal) {
             (Goal::Spans(there), Goal::Spans(goal)) => goal.iter().any(|span| meets(there, span)),
@@ -147,7 +194,7 @@ impl<'a> Ground<'a> {
             let mut own = None;
             let mut own = || own.get_or_insert_with(|| self.devices_of_same(source)).clone();
             candidates.iter().any(|(rule, goals)| {
-                meets(&rule.from, source)
+                rule.is_for(source, supposed)
                     && goals.iter().any(|there| match (there, goal) {
                         (Goal::Spans(_), Goal::Spans(_)) => true,
                         (Goal::Own, Goal::Spans(spans)) | (Goal::Spans(spans), Goal::Own) => {
@@ -172,6 +219,22 @@ impl<'a> Ground<'a> {
         };
         let same = devices().filter(|device| owner.is_some() && device.person() == owner);
         same.flat_map(Device::addresses).map(span::one).collect()
+    }
+}
+
+impl Rule<'_> {
+    fn is_for(&self, source: &Span, supposed: Option<&Supposed>) -> bool {
+        let Some(supposed) = supposed else { return meets(&self.from, source) };
+        let has_posture = |(guard, spans): &(&Guard, Spans)| meets(spans, source) && guard.holds_for(supposed);
+        meets(&self.free, source) || self.behind.iter().any(has_posture)
+    }
+}
+
+impl Tailnet<'_> {
+    /// Addresses of the devices that an alias behind a posture means, whether they have it or not.
+    fn whoever(&self, alias: &Alias) -> Spans {
+        let devices = self.roster.devices.iter().filter(|device| self.means(alias, device));
+        merged(devices.flat_map(Device::addresses).map(span::one))
     }
 }
 

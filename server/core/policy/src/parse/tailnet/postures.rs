@@ -6,8 +6,8 @@ use jsonc_parser::{ast, common::Ranged};
 
 use crate::{
     alias::{Alias, Mistake, Named, Names, mistake, nearest, not_yet},
-    parse::hujson::Report,
-    posture::{Assertion, Attribute, Guard, Order, Posture, Test, Value},
+    parse::{hujson::Report, json},
+    posture::{Assertion, Attribute, Guard, Order, Posture, Supposed, Test, Value},
 };
 
 /// Assertions by the name of their posture.
@@ -138,6 +138,34 @@ pub(crate) fn assertion(text: &str) -> Result<Assertion, Mistake> {
     Ok(Assertion { attribute, test: test.ok_or_else(wrong)? })
 }
 
+/// `srcPostureAttrs` of a test: what its source is taken to be, whatever it is.
+pub(crate) fn supposed(value: Option<&ast::Value>, report: &mut Report) -> Option<Supposed> {
+    let mut supposed = Supposed::default();
+    for member in report.members(value?, "srcPostureAttrs") {
+        let name = member.name.as_str();
+        let told = match json::plain(&member.value) {
+            serde_json::Value::String(text) => Value::Text(text),
+            serde_json::Value::Number(number) => Value::Text(number.to_string()),
+            serde_json::Value::Bool(flag) => Value::Flag(flag),
+            _ => {
+                let what = format!("srcPostureAttrs[{name:?}] must be a text, a number, true or false");
+                report.say(member.value.start(), what, None);
+                continue;
+            }
+        };
+        match attribute(name) {
+            Ok(attribute) => {
+                supposed.0.insert(attribute, told);
+            }
+            Err(Mistake { message, hint }) => {
+                let hint = hint.filter(|hint| hint != FORM);
+                report.say(member.start(), format!("srcPostureAttrs: {message}"), hint);
+            }
+        }
+    }
+    Some(supposed)
+}
+
 fn attribute(attribute: &str) -> Result<Attribute, Mistake> {
     let wrong = || mistake(format!("{attribute:?} is no attribute"), FORM);
     let (space, name) = attribute.split_once(':').ok_or_else(wrong)?;
@@ -147,14 +175,14 @@ fn attribute(attribute: &str) -> Result<Attribute, Mistake> {
     }
     if space == "node" {
         let names = || OF_NODE.iter().map(|(known, _)| *known);
-        return OF_NODE.iter().find(|(known, _)| *known == name).map(|(_, known)| *known).ok_or_else(|| {
+        return OF_NODE.iter().find(|(known, _)| *known == name).map(|(_, known)| known.clone()).ok_or_else(|| {
             let all = names().collect::<Vec<_>>().join(", ");
             let hint = nearest(name, names()).or_else(|| Some(format!("it is one of {all}")));
             Mistake { message: format!("{attribute:?}: unknown attribute"), hint }
         });
     }
     let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    if fits { Ok(Attribute::Elsewhere) } else { Err(wrong()) }
+    if fits { Ok(Attribute::Elsewhere(attribute.to_owned())) } else { Err(wrong()) }
 }
 
 /// `['a', "b, c", 3]`: at least one value.

@@ -6,7 +6,6 @@ use jsonc_parser::{
 };
 
 use crate::{
-    alias::not_yet,
     parse::hujson::{Report, json},
     policy::Relays,
 };
@@ -50,7 +49,7 @@ pub(crate) fn read(value: &Value, report: &mut Report) -> Relays {
         match key {
             "omitDefaultRegions" => relays.alone = super::switch(value, "derpMap.omitDefaultRegions", report),
             "regions" => regions(value, &mut relays, report),
-            _ => report.unserved(value.start(), not_yet("derpMap.homeParams")),
+            _ => scores(value, &mut relays, report),
         }
     }
     relays
@@ -59,7 +58,7 @@ pub(crate) fn read(value: &Value, report: &mut Report) -> Relays {
 fn regions(value: &Value, relays: &mut Relays, report: &mut Report) {
     for member in report.members(value, "derpMap.Regions") {
         let name = member.name.as_str();
-        let Some(id) = name.parse::<u32>().ok().filter(|id| (1..=65535).contains(id)) else {
+        let Some(id) = region_number(name) else {
             let hint = Some("a region is a number from 1 to 65535; 900 to 999 are for one's own".to_owned());
             report.say(member.start(), format!("derpMap.Regions[{name:?}]: not a region's number"), hint);
             continue;
@@ -75,6 +74,37 @@ fn regions(value: &Value, relays: &mut Relays, report: &mut Report) {
             other => report.say(other.start(), format!("derpMap.Regions[{name:?}] must be an object"), None),
         }
     }
+}
+
+/// How much the measured latency of each region counts when a client chooses its home.
+fn scores(value: &Value, relays: &mut Relays, report: &mut Report) {
+    let Value::Object(object) = value else {
+        return report.say(value.start(), "derpMap.homeParams must be an object", None);
+    };
+    for (_, value) in report.fields(object, &["RegionScore"], "derpMap.homeParams") {
+        for member in report.members(value, "RegionScore of derpMap.homeParams") {
+            let name = member.name.as_str();
+            let what = format!("RegionScore[{name:?}] of derpMap.homeParams");
+            let Some(id) = region_number(name) else {
+                report.say(member.start(), format!("{what}: not a region's number"), None);
+                continue;
+            };
+            match json::plain(&member.value) {
+                serde_json::Value::Number(score) if score.as_f64().is_some_and(|score| score > 0.0) => {
+                    relays.scores.insert(id, score);
+                }
+                _ => report.say(
+                    member.value.start(),
+                    format!("{what} must be a number above 0"),
+                    Some("1 changes nothing, 0.5 halves what a region seems to be away".to_owned()),
+                ),
+            }
+        }
+    }
+}
+
+fn region_number(name: &str) -> Option<u32> {
+    name.parse::<u32>().ok().filter(|id| (1..=65535).contains(id))
 }
 
 fn region(id: u32, object: &Object, report: &mut Report) -> serde_json::Value {
