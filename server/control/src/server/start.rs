@@ -198,6 +198,7 @@ impl Parts {
             true => admin::closed(),
             false => admin::routes(doors.clone()),
         });
+        main = main.merge(admin::open(doors.clone()));
         let shared = config.relay.as_ref().is_some_and(|r| r.listen.is_none());
         if let (Some(relay), true) = (&relay, shared) {
             main = main.merge(relay::routes(relay.clone(), BTreeMap::new()));
