@@ -1,5 +1,6 @@
-//! Listeners: TCP with or without TLS, the local socket; HTTP/1.1 with bounds on what strangers can hold open.
+//! Listeners: TCP with or without TLS, the local socket; HTTP with bounds on what strangers can hold open.
 
+mod http2;
 mod local;
 mod tls;
 
@@ -111,6 +112,9 @@ impl Listener {
         match self.tls.clone() {
             None => self.sniffed(stream, remote, pass).await,
             Some(acceptor) => match timeout(TLS_WITHIN, acceptor.accept(Gulp::new(stream))).await {
+                Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2) => {
+                    self.http2(stream, remote, pass).await;
+                }
                 Ok(Ok(stream)) => self.sniffed(stream, remote, pass).await,
                 Ok(Err(e)) => tracing::debug!(%remote, error = %e, "TLS handshake failed"),
                 Err(_) => tracing::debug!(%remote, "TLS handshake took too long"),
@@ -156,6 +160,21 @@ impl Listener {
             .with_upgrades();
         tokio::select! {
             ended = connection => if let Err(e) = ended {
+                tracing::debug!(%remote, error = %e, "connection ended");
+            },
+            () = overdue => tracing::debug!(%remote, "proved nothing in time"),
+        }
+    }
+
+    async fn http2<S>(self, stream: S, remote: SocketAddr, pass: Pass)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let proven = CancellationToken::new();
+        let overdue = overdue(proven.clone(), pass, self.proven_within);
+        let peer = http2::Peer { remote, stop: self.stop, proven };
+        tokio::select! {
+            ended = http2::serve(stream, self.router, peer) => if let Err(e) = ended {
                 tracing::debug!(%remote, error = %e, "connection ended");
             },
             () = overdue => tracing::debug!(%remote, "proved nothing in time"),

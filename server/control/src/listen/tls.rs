@@ -1,4 +1,4 @@
-//! Certificates of the listeners. HTTP/1.1 only: upgrades cannot happen inside a negotiated HTTP/2 connection.
+//! Certificates of the listeners. HTTP/1.1 before HTTP/2: upgrades cannot happen inside a negotiated HTTP/2 connection.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -8,6 +8,9 @@ use rustls::{
 };
 
 use crate::{config::TlsFiles, relay::certificate::SelfSigned};
+
+/// What a client offers that speaks HTTP/2.
+pub const HTTP2: &[u8] = b"h2";
 
 /// Why a listener has no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +74,6 @@ fn server_config(
     key: PrivateKeyDer<'static>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), HTTP2.to_vec()];
     Ok(Arc::new(config))
 }
