@@ -9,7 +9,7 @@ use serde::{
 
 /// The largest id: 2^53 - 1, so that readers of JSON keep it exact.
 const MOST: u64 = (1 << 53) - 1;
-const ID: &str = "an id: a whole number from 1 to 2^53-1";
+const ID: &str = "a whole number from 1 to 2^53-1";
 
 /// An id, as a number or a string; an empty string is none, which is 0.
 pub(super) fn id<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {

@@ -120,13 +120,21 @@ fn method_name<S: Serializer>(method: &i32, s: S) -> Result<S::Ok, S::Error> {
     })
 }
 
-/// Whose devices.
+/// Which devices.
 #[derive(Clone, PartialEq, Message, Deserialize)]
 #[serde(default)]
 pub struct List {
     /// The person's name or id; empty for everybody's.
     #[prost(string, tag = "1")]
     pub user: String,
+    /// Only those behind this id; ours alone.
+    #[prost(uint64, tag = "1001")]
+    #[serde(deserialize_with = "lenient::id")]
+    pub after: u64,
+    /// So many at most, all when 0; ours alone.
+    #[prost(uint64, tag = "1002")]
+    #[serde(deserialize_with = "lenient::id")]
+    pub limit: u64,
 }
 
 /// Several devices.

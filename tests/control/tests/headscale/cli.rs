@@ -65,13 +65,9 @@ impl Stage {
 
     /// Runs the program with the API key.
     pub fn run(&self, words: &[&str]) -> Said {
-        self.run_with(
-            words,
-            &[
-                ("HEADSCALE_CLI_ADDRESS", &self.house.address.to_string()),
-                ("HEADSCALE_CLI_API_KEY", &self.key),
-            ],
-        )
+        let address = self.house.address.to_string();
+        let way = [("HEADSCALE_CLI_ADDRESS", address.as_str()), ("HEADSCALE_CLI_API_KEY", self.key.as_str())];
+        self.run_with(words, &way)
     }
 
     /// Runs the program with nothing but these variables.

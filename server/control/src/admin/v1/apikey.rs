@@ -52,7 +52,8 @@ async fn void(call: Call, asked: Which) -> Answer<Nothing> {
 fn id(asked: &Which) -> Answer<ApiKeyId> {
     let text = asked.prefix.strip_prefix("mk-api-").unwrap_or(&asked.prefix);
     let text = text.split('-').next().unwrap_or_default();
-    let by_prefix: Option<ApiKeyId> = text.parse().ok();
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let by_prefix: Option<ApiKeyId> = text.parse().ok().filter(|_| digits);
     match (ApiKeyId::new(asked.id).ok(), by_prefix) {
         (Some(id), None) if asked.prefix.is_empty() => Ok(id),
         (None, Some(id)) => Ok(id),

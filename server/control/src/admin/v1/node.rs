@@ -41,8 +41,11 @@ async fn list(call: Call, asked: List) -> Answer<Nodes> {
         name => Some(call.user(name)?.id),
     };
     let now = Timestamp::now();
-    let asked = call.world.nodes.iter().filter(|n| owner.is_none() || n.owner.user() == owner);
-    Ok(Nodes { nodes: asked.map(|n| view(&call.world, n, now)).collect() })
+    let limit =
+        if asked.limit == 0 { usize::MAX } else { usize::try_from(asked.limit).unwrap_or(usize::MAX) };
+    let nodes = call.world.nodes.iter().filter(|n| n.id.get() > asked.after);
+    let nodes = nodes.filter(|n| owner.is_none() || n.owner.user() == owner).take(limit);
+    Ok(Nodes { nodes: nodes.map(|n| view(&call.world, n, now)).collect() })
 }
 
 async fn get(call: Call, asked: Which) -> Answer<One> {

@@ -8,18 +8,26 @@ use serde_json::{Value, json};
 
 use super::{Tool, location};
 use crate::{
-    device::Device,
+    device::{Device, Listener},
     house::{House, eventually},
 };
+
+const ROUTES: [&str; 3] = ["10.1.0.0/16", "0.0.0.0/0", "::/0"];
 
 /// A member that offers a subnet and an exit.
 async fn router(house: &House) -> Device {
     let device = house.member("router").await;
     let mut request = device.me.register_request(None, "Router.Local");
-    let routes = ["10.1.0.0/16", "0.0.0.0/0", "::/0"];
-    request.hostinfo.as_mut().unwrap().routable_ips = routes.map(|r| r.parse().unwrap()).to_vec();
+    request.hostinfo.as_mut().unwrap().routable_ips = ROUTES.map(|r| r.parse().unwrap()).to_vec();
     assert!(device.client.register(&request).await.unwrap().error.is_empty());
     device
+}
+
+/// The same while it is connected.
+async fn listening(router: &Device) -> Listener {
+    let mut request = router.request();
+    request.hostinfo.as_mut().unwrap().routable_ips = ROUTES.map(|r| r.parse().unwrap()).to_vec();
+    Listener::open(&router.client, &request).await
 }
 
 fn in_days(days: i64) -> String {
@@ -70,13 +78,34 @@ async fn a_device_has_every_member_of_every_age() {
     assert_eq!(told, BTreeSet::from(members));
     assert_eq!((&node["id"], &node["user"], &node["expiry"]), (&json!("1"), &Value::Null, &Value::Null));
     assert_eq!(node["machineKey"], device.me.machine_key().to_string());
-    assert_eq!((&node["name"], &node["givenName"]), (&json!("Router.Local"), &json!("router-local")));
+    assert_eq!((&node["name"], &node["givenName"]), (&json!("Router.Local"), &json!("router")));
     assert_eq!(node["registerMethod"], "REGISTER_METHOD_AUTH_KEY");
     assert_eq!(texts(&node["tags"]), ["tag:member"]);
     assert_eq!((&node["forcedTags"], &node["validTags"]), (&json!(["tag:member"]), &json!([])));
     assert_eq!(texts(&node["ipAddresses"]).len(), 2);
     assert_eq!(node["preAuthKey"]["key"], "mk-auth-1-***");
     assert_eq!(tool.get("/node/1").await["node"]["id"], "1");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_comes_in_pages_for_who_asks() {
+    let house = House::open().await;
+    let tool = Tool::of(&house).await;
+    for name in ["a", "b", "c"] {
+        house.member(name).await;
+    }
+    for (query, ids) in [
+        ("", vec!["1", "2", "3"]),
+        ("?limit=2", vec!["1", "2"]),
+        ("?limit=2&after=2", vec!["3"]),
+        ("?after=3", vec![]),
+    ] {
+        let list = tool.get(&format!("/node{query}")).await;
+        let told: Vec<_> = list["nodes"].as_array().unwrap().iter().map(|n| &n["id"]).collect();
+        assert_eq!(told, ids, "{query}");
+    }
+    assert_eq!(location(&tool.refused(400, "GET", "/node?limit=-1", "").await), "query.limit");
     house.close().await;
 }
 
@@ -101,7 +130,8 @@ async fn who_is_connected_was_seen_now() {
 async fn the_list_of_routes_takes_the_place_of_the_one_before() {
     let house = House::open().await;
     let tool = Tool::of(&house).await;
-    let _listening = router(&house).await.listen().await;
+    let device = router(&house).await;
+    let _open = listening(&device).await;
     let node = tool.get("/node/1").await["node"].clone();
     assert_eq!(texts(&node["availableRoutes"]).len(), 3);
     assert!(texts(&node["approvedRoutes"]).is_empty() && texts(&node["subnetRoutes"]).is_empty());

@@ -1,7 +1,8 @@
 //! The policy in force, and who may call from a browser.
 
 use http::StatusCode;
-use serde_json::json;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::Tool;
 use crate::house::{House, POLICY, Setup};
@@ -15,10 +16,10 @@ async fn saving_a_policy_is_meaning_it() {
     let tool = Tool::of(&house).await;
     let policy = tool.get("/policy").await;
     assert_eq!(policy["policy"], POLICY);
-    assert!(policy["updatedAt"].is_string());
     let set = tool.ok("PUT", "/policy", &json!({"policy": WIDER}).to_string()).await;
     assert_eq!(set["policy"], WIDER);
-    assert!(set["updatedAt"].as_str() > policy["updatedAt"].as_str());
+    let at = |policy: &Value| policy["updatedAt"].as_str().unwrap().parse::<Timestamp>().unwrap();
+    assert!(at(&set) > at(&policy));
     assert_eq!(tool.get("/policy").await["policy"], WIDER);
     let headers = [("If-Match", "\"something-else\"")];
     let body = json!({"policy": POLICY}).to_string();
