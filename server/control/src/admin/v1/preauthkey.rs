@@ -50,9 +50,8 @@ async fn create(call: Call, asked: Create) -> Answer<Created> {
         number => Some(user::find(&call, "body.user", number)?),
     };
     let role = role(&call.world, tags, asked.reusable, expires)?;
-    let latest = Timestamp::now().checked_add(SignedDuration::from_secs(role.key.expiry_seconds as i64));
-    let is_latest =
-        |at: &Timestamp| latest.as_ref().is_ok_and(|latest| latest.duration_until(*at).abs() < AHEAD);
+    let latest = latest(role);
+    let is_latest = |at: &Timestamp| latest.duration_until(*at).abs() < AHEAD;
     let secret = mint();
     let command = Command::CreateAuthKey {
         role: role.name.clone(),
@@ -111,15 +110,20 @@ fn role<'a>(
         return Err(Unfit::member("body.aclTags", Value::Array(Vec::new()), message));
     };
     let allows = |role: &&Role| {
-        let latest = Timestamp::now().checked_add(SignedDuration::from_secs(role.key.expiry_seconds as i64));
-        (role.key.reusable || !reusable)
-            && expires.is_none_or(|at| latest.is_ok_and(|latest| at.duration_since(latest) < AHEAD))
+        let is_soon = |at: Timestamp| at.duration_since(latest(role)) < AHEAD;
+        (role.key.reusable || !reusable) && expires.is_none_or(is_soon)
     };
     let fitting = world.roles.values().map(AsRef::as_ref).filter(|role| role.tags == tags);
     let texts: Vec<String> = tags.as_slice().iter().map(ToString::to_string).collect();
     let message = format!("no role has exactly these tags; roles: {known}");
     let none = || Unfit::member("body.aclTags", texts.into(), message);
     fitting.min_by_key(|role| Reverse(allows(role))).ok_or_else(none)
+}
+
+/// When a key of this role expires that is made now.
+fn latest(role: &Role) -> Timestamp {
+    let seconds = i64::try_from(role.key.expiry_seconds).unwrap_or(i64::MAX);
+    Timestamp::now().checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
 fn access(world: &World, tags: &[Tag]) -> Access {

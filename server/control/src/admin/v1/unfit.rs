@@ -10,7 +10,10 @@ use crate::{store::StoreError, writer::Failed};
 
 /// Why a call is not answered.
 #[derive(Debug)]
-pub struct Unfit {
+pub struct Unfit(Box<Words>);
+
+#[derive(Debug)]
+struct Words {
     status: StatusCode,
     title: String,
     detail: String,
@@ -21,42 +24,40 @@ impl Unfit {
     /// A member of what was sent is not what the call takes.
     pub fn member(location: &str, value: Value, message: impl Into<String>) -> Self {
         let message = message.into();
-        let detail = format!("{location}: {message}");
-        let place = Some(Place { message, location: location.to_owned(), value: short(value) });
-        Self { status: StatusCode::BAD_REQUEST, title: "not understood".into(), detail, place }
+        let mut unfit = Self::request(format!("{location}: {message}"));
+        unfit.0.place = Some(Place { message, location: location.to_owned(), value: short(value) });
+        unfit
     }
     /// What was sent is not what the call takes.
     pub fn request(detail: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            title: "not understood".into(),
-            detail: detail.into(),
-            place: None,
-        }
+        Self::new(StatusCode::BAD_REQUEST, "not understood", detail.into())
     }
     /// headscale has it and this server has not.
     pub fn not_here(detail: &str) -> Self {
-        let title = "not served here".to_owned();
-        Self { status: StatusCode::NOT_IMPLEMENTED, title, detail: detail.to_owned(), place: None }
+        Self::new(StatusCode::NOT_IMPLEMENTED, "not served here", detail.to_owned())
+    }
+    fn new(status: StatusCode, title: &str, detail: String) -> Self {
+        Self(Box::new(Words { status, title: title.to_owned(), detail, place: None }))
     }
     /// With these words before the detail.
     pub fn behind(mut self, words: &str) -> Self {
-        self.detail.insert_str(0, words);
+        self.0.detail.insert_str(0, words);
         self
     }
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
     /// What is told of it.
     pub fn into_problem(self) -> Problem {
+        let Words { status, title, detail, place } = *self.0;
         Problem {
-            title: self.title,
-            status: self.status.as_u16(),
-            code: grpc_code(self.status),
-            message: self.detail.clone(),
-            detail: self.detail,
-            errors: self.place.into_iter().collect(),
+            title,
+            status: status.as_u16(),
+            code: grpc_code(status),
+            message: detail.clone(),
+            detail,
+            errors: place.into_iter().collect(),
             details: Vec::new(),
         }
     }
@@ -100,7 +101,7 @@ impl From<Refused> for Unfit {
             detail.push_str(&format!(" ({hint})"));
         }
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, title: problem.title.clone(), detail, place: None }
+        Self::new(status, &problem.title, detail)
     }
 }
 
