@@ -14,6 +14,7 @@ pub mod role;
 pub mod route;
 pub mod server;
 pub mod user;
+pub mod v1;
 
 pub use operation::{Changed, CheckQuery, Declared, Empty, Method, OPERATIONS, Operation, escape};
 pub use problem::{Mistake, Problem, code};

@@ -4,6 +4,7 @@
 
 mod apikey;
 mod call;
+mod cors;
 mod dns;
 mod entry;
 mod event;
@@ -15,6 +16,7 @@ mod role;
 mod route;
 mod server;
 mod user;
+mod v1;
 
 use std::{future::Future, sync::Arc};
 
@@ -31,8 +33,8 @@ use crate::doors::Doors;
 use call::Call;
 use refused::Refused;
 
-/// Every operation. Requests bring a [`crate::arrival::LocalPeer`] or a credential.
-pub fn routes(doors: Arc<Doors>) -> Router {
+/// Every operation. Requests bring a [`crate::arrival::LocalPeer`] or a credential. Pages of these origins may call.
+pub fn routes(doors: Arc<Doors>, cors_origins: &[String]) -> Router {
     let nouns = [
         server::add,
         user::add,
@@ -46,15 +48,22 @@ pub fn routes(doors: Arc<Doors>) -> Router {
         event::add,
     ];
     let routes = nouns.into_iter().fold(Router::new(), |routes, add| add(routes));
-    routes
+    let routes = routes
         .route("/api/mesh/{*rest}", any(async || Refused::no_such_operation()))
         .method_not_allowed_fallback(async || Refused::no_such_operation())
-        .with_state(doors)
+        .with_state(doors.clone())
+        .merge(v1::routes(doors.clone()));
+    cors::allow(routes, cors_origins)
 }
 
 /// The same paths where nobody is let in: a listener on which others could read an API key.
 pub fn closed() -> Router {
-    Router::new().route("/api/mesh/{*rest}", any(async || Refused::in_clear()))
+    Router::new().route("/api/mesh/{*rest}", any(async || Refused::in_clear())).merge(v1::closed())
+}
+
+/// What anybody may ask: which interface is spoken here, and whether the database answers.
+pub fn open(doors: Arc<Doors>) -> Router {
+    v1::open(doors)
 }
 
 type Routes = Router<Arc<Doors>>;

@@ -1,5 +1,5 @@
 //! What TLS listeners show: a certificate that is exchanged while connections are open.
-//! HTTP/1.1 only: upgrades cannot happen inside a negotiated HTTP/2 connection.
+//! HTTP/1.1 before HTTP/2: upgrades cannot happen inside a negotiated HTTP/2 connection.
 
 mod files;
 mod pair;
@@ -15,6 +15,9 @@ use rustls::{
 
 pub use files::CertificateFiles;
 pub use pair::{Pair, TlsError};
+
+/// What a client offers that speaks HTTP/2.
+pub const HTTP2: &[u8] = b"h2";
 
 /// The certificate of a listener.
 pub struct Shown(ArcSwap<Pair>);
@@ -51,6 +54,6 @@ impl ResolvesServerCert for Shown {
 /// TLS that shows whatever there is to show.
 pub fn server_config(shown: Arc<Shown>) -> Arc<ServerConfig> {
     let mut config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(shown);
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), HTTP2.to_vec()];
     Arc::new(config)
 }

@@ -32,6 +32,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// Whether the admin API is served over plain HTTP on an address that others can reach.
     pub admin_in_clear: bool,
+    /// Sites whose pages may call the admin API from a browser: scheme, host and port each.
+    pub cors_origins: Vec<String>,
     /// The relay, if it is on.
     pub relay: Option<RelayConfig>,
     /// Further DERP maps: files or URLs.

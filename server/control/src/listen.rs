@@ -1,6 +1,7 @@
-//! Listeners: TCP with or without TLS, the local socket; HTTP/1.1 with bounds on what strangers can hold open, wherever
-//! proxies say that they are.
+//! Listeners: TCP with or without TLS, the local socket; HTTP with bounds on what strangers can hold open, wherever proxies
+//! say that they are.
 
+mod http2;
 mod local;
 mod preamble;
 mod proxied;
@@ -21,12 +22,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    certificate::HTTP2,
     config::{Proxies, ProxyHeader},
     quota::{Party, Pass, Quota, Rate},
     relay::{Gulp, Relay, Sniffed, sniff},
 };
 pub use local::{bind_local, serve_local};
-use visit::Peer;
+use visit::{Peer, Version};
 
 const TLS_WITHIN: Duration = Duration::from_secs(10);
 const PREAMBLE_WITHIN: Duration = Duration::from_secs(10);
@@ -141,6 +143,9 @@ impl Listener {
         match self.tls.clone() {
             None => self.sniffed(stream, peer, pass).await,
             Some(acceptor) => match timeout(TLS_WITHIN, acceptor.accept(Gulp::new(stream))).await {
+                Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP2) => {
+                    self.http(stream, Version::Two, peer, pass).await;
+                }
                 Ok(Ok(stream)) => self.sniffed(stream, peer, pass).await,
                 Ok(Err(e)) => tracing::debug!(%remote, error = %e, "TLS handshake failed"),
                 Err(_) => tracing::debug!(%remote, "TLS handshake took too long"),
@@ -177,23 +182,23 @@ impl Listener {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Some(relay) = self.relay.clone() else {
-            return self.http(stream, peer, pass).await;
+            return self.http(stream, Version::One, peer, pass).await;
         };
         match sniff(stream).await {
             Ok(Sniffed::FastStart(stream)) => {
                 drop(pass);
                 relay.serve_connection(stream, peer.remote).await;
             }
-            Ok(Sniffed::Http(stream)) => self.http(stream, peer, pass).await,
+            Ok(Sniffed::Http(stream)) => self.http(stream, Version::One, peer, pass).await,
             Err(e) => tracing::debug!(remote = %peer.remote, error = %e, "said nothing"),
         }
     }
 
-    async fn http<S>(self, stream: S, peer: Peer, pass: Pass)
+    async fn http<S>(self, stream: S, version: Version, peer: Peer, pass: Pass)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        visit::serve(stream, self.face, self.entrance, (peer, pass), self.stop).await;
+        visit::serve(stream, version, (self.face, self.entrance), (peer, pass), self.stop).await;
     }
 }
 

@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     compare::{CompareArgs, course::CourseArgs},
+    listing::ListArgs,
     relay_load::RelayArgs,
     stun_load::StunArgs,
     topology::Topology,
@@ -49,6 +50,8 @@ pub enum Verb {
     Relay(RelayArgs),
     /// Asks a server for addresses and prints what that costs it
     Stun(StunArgs),
+    /// Lists many devices over the admin interfaces and prints what that costs the server
+    List(ListArgs),
     /// Goes through everything that is compared, one line of JSON a step
     Course(CourseArgs),
     /// Runs the same loads on our server, headscale and derper; see tests/swarm/compare

@@ -12,6 +12,7 @@ mod growth;
 mod handshake;
 mod ledger;
 mod listener;
+mod listing;
 mod mark;
 mod open_files;
 mod relay;
@@ -56,6 +57,7 @@ fn run(cli: Cli) -> Result<bool> {
         Verb::Growth(growth) => print(&runtime.block_on(growth::run(&growth))?, growth.json),
         Verb::Soak(soak) => print(&runtime.block_on(soak::run(&soak))?, soak.json),
         Verb::Relay(load) => print(&runtime.block_on(relay_load::run(&load))?, load.json),
+        Verb::List(list) => print(&runtime.block_on(listing::run(&list))?, list.json),
         Verb::Stun(load) => print(&runtime.block_on(stun_load::run(&load))?, load.json),
         Verb::Course(course) => runtime.block_on(compare::course::run(&course)),
         Verb::Compare(all) => runtime.block_on(compare::run(&all)),

@@ -91,6 +91,7 @@ struct Dns {
 #[derive(Serialize)]
 struct Admin {
     plain_http: bool,
+    cors_origins: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -147,7 +148,7 @@ impl Shown {
             },
             data_dir: config.data_dir.display().to_string(),
             socket: config.socket.display().to_string(),
-            admin: Admin { plain_http: config.admin_in_clear },
+            admin: Admin { plain_http: config.admin_in_clear, cors_origins: config.cors_origins },
             domain: config.settings.domain.clone(),
             relay: relay.unwrap_or_default(),
             derp_maps: config.derp_maps.into_iter().map(map).collect(),
@@ -183,6 +184,7 @@ impl Render for Shown {
             .add("data_dir", &self.data_dir)
             .add("socket", &self.socket)
             .add("admin.plain_http", self.admin.plain_http)
+            .add("admin.cors_origins", join(&self.admin.cors_origins))
             .add("domain", &self.domain)
             .add("relay.enabled", relay.enabled);
         let fields = if relay.enabled {

@@ -25,7 +25,7 @@ async fn list(call: Call, (): ()) -> Result<ApiKeys, Refused> {
     Ok(ApiKeys { apikeys: call.world.api_keys.values().map(|k| view(k)).collect() })
 }
 
-async fn create(call: Call, input: Create) -> Result<Changed<Created>, Refused> {
+pub(super) async fn create(call: Call, input: Create) -> Result<Changed<Created>, Refused> {
     if input.description.len() > 500 {
         return Err(Refusal::OutOfRange { what: "description", rule: "at most 500 bytes" }.into());
     }

@@ -4,10 +4,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use api::{CheckQuery, DEFAULT_TAILNET, Declared, Method};
 use axum::{
-    body::to_bytes,
+    body::{Body, to_bytes},
     extract::{ConnectInfo, Query, Request},
 };
-use http::{HeaderMap, Uri, header};
+use bytes::Bytes;
+use http::{HeaderMap, Uri, header, request::Parts};
 use ident::{ApiKeyId, Secret};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -35,23 +36,7 @@ pub async fn enter<I: DeserializeOwned>(
     request: Request,
 ) -> Result<(Call, I), Refused> {
     let (parts, body) = request.into_parts();
-    let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|c| c.0);
-    let (origin, credential) = match (parts.extensions.get::<LocalPeer>(), remote) {
-        (Some(peer), _) => {
-            (Origin { actor: format!("socket:uid={}", peer.uid), source: "local".into() }, None)
-        }
-        (None, Some(remote)) => {
-            let Some(id) = credential(&doors, &parts.headers).await else {
-                doors.failed(remote.ip(), "api_key");
-                return Err(Refused::unauthorized());
-            };
-            if let Some(Proven(proven)) = parts.extensions.get() {
-                proven.cancel();
-            }
-            (Origin { actor: format!("apikey:{id}"), source: remote.ip().to_string() }, Some(id))
-        }
-        (None, None) => return Err(Refused::unauthorized()),
-    };
+    let (origin, credential) = admit(&operation, &doors, &parts).await?;
     let mut names = names.into_iter().map(|(_, value)| value);
     if names.next().is_none_or(|tailnet| tailnet != DEFAULT_TAILNET) {
         return Err(Refused::not_found("there is no such tailnet here"));
@@ -62,8 +47,7 @@ pub async fn enter<I: DeserializeOwned>(
         return Ok((Call::new(doors, origin, credential, name, false), input));
     }
     let Query(CheckQuery { check }) = Query::try_from_uri(&parts.uri).map_err(Refused::bad_request)?;
-    let body = timeout(BODY_WITHIN, to_bytes(body, LONGEST_BODY)).await;
-    let body = body.map_err(Refused::bad_request)?.map_err(|_| Refused::too_large(LONGEST_BODY))?;
+    let body = whole(body).await?;
     let mut call = Call::new(doors, origin, credential, name, check);
     // A body may take its time, and the credential may be void by then.
     if !call.is_welcome() {
@@ -71,9 +55,46 @@ pub async fn enter<I: DeserializeOwned>(
     }
     let body: &[u8] = if body.is_empty() { b"null" } else { &body };
     let input = serde_json::from_slice(body).map_err(Refused::bad_request)?;
-    let if_match = parts.headers.get(header::IF_MATCH).map(|value| value.to_str());
-    call.if_match = if_match.transpose().map_err(Refused::bad_request)?.map(str::to_owned);
+    call.if_match = if_match(&parts.headers)?;
     Ok((call, input))
+}
+
+/// Who calls this operation, if they may.
+pub async fn admit(
+    operation: &Declared,
+    doors: &Doors,
+    parts: &Parts,
+) -> Result<(Origin, Option<ApiKeyId>), Refused> {
+    let (origin, id) = caller(doors, parts).await?;
+    tracing::debug!(actor = origin.actor, method = %operation.method, path = operation.path, "called");
+    Ok((origin, id))
+}
+
+async fn caller(doors: &Doors, parts: &Parts) -> Result<(Origin, Option<ApiKeyId>), Refused> {
+    if let Some(peer) = parts.extensions.get::<LocalPeer>() {
+        return Ok((Origin { actor: format!("socket:uid={}", peer.uid), source: "local".into() }, None));
+    }
+    let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().ok_or_else(Refused::unauthorized)?.0;
+    let Some(id) = credential(doors, &parts.headers).await else {
+        doors.failed(remote.ip(), "api_key");
+        return Err(Refused::unauthorized());
+    };
+    if let Some(Proven(proven)) = parts.extensions.get() {
+        proven.cancel();
+    }
+    Ok((Origin { actor: format!("apikey:{id}"), source: remote.ip().to_string() }, Some(id)))
+}
+
+/// A whole body, if it comes in time and is not too long.
+pub async fn whole(body: Body) -> Result<Bytes, Refused> {
+    let body = timeout(BODY_WITHIN, to_bytes(body, LONGEST_BODY)).await;
+    body.map_err(Refused::bad_request)?.map_err(|_| Refused::too_large(LONGEST_BODY))
+}
+
+/// What was edited, as the caller says.
+pub fn if_match(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let if_match = headers.get(header::IF_MATCH).map(|value| value.to_str());
+    Ok(if_match.transpose().map_err(Refused::bad_request)?.map(str::to_owned))
 }
 
 /// Whether the credential opens anything now.

@@ -94,7 +94,7 @@ pub(super) fn in_seconds(seconds: u64) -> Result<Timestamp, Refusal> {
         .ok_or(Refusal::OutOfRange { what: "expiry_seconds", rule: "less than a year" })
 }
 
-fn access(world: &World, tags: &[Tag]) -> Access {
+pub(super) fn access(world: &World, tags: &[Tag]) -> Access {
     let compiled = world.classes.compiled();
     let reach = compiled.reach(tags);
     let opening = |peer: String, ports: String, proto: String| {

@@ -41,7 +41,7 @@ async fn get(call: Call, (): ()) -> Result<Response, Refused> {
     Ok(([(header::ETAG, tag)], Json(policy)).into_response())
 }
 
-async fn set(call: Call, input: Edit) -> Result<Changed<Policy>, Refused> {
+pub(super) async fn set(call: Call, input: Edit) -> Result<Changed<Policy>, Refused> {
     let text = input.policy.clone();
     let prepared = prepare(&call, text).await?.map_err(|e| Refused::policy(&e))?;
     let is_first = history::newest(&call).await?.is_none();
@@ -78,7 +78,7 @@ async fn set(call: Call, input: Edit) -> Result<Changed<Policy>, Refused> {
     Err(world::Refusal::PolicyChanged.into())
 }
 
-async fn check(call: Call, input: Text) -> Result<Verdict, Refused> {
+pub(super) async fn check(call: Call, input: Text) -> Result<Verdict, Refused> {
     Ok(match prepare(&call, input.policy).await? {
         Ok(_) => Verdict { valid: true, errors: Vec::new() },
         Err(errors) => Verdict { valid: false, errors: mistakes(&errors) },
@@ -90,7 +90,7 @@ pub(super) async fn updated(call: &Call) -> Result<Option<Timestamp>, Refused> {
     Ok(history::newest(call).await?.and_then(|version| version.at.parse().ok()))
 }
 
-async fn in_force(call: &Call) -> Result<Policy, Refused> {
+pub(super) async fn in_force(call: &Call) -> Result<Policy, Refused> {
     let text = call.world.policy.policy.text();
     let newest = history::newest(call).await?;
     let policy = if newest.is_some() { text.to_owned() } else { String::new() };

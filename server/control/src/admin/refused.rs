@@ -58,6 +58,10 @@ impl Refused {
         refused.0.errors = gains;
         refused
     }
+    /// What is told of it.
+    pub fn problem(&self) -> &Problem {
+        &self.0
+    }
     /// The stable code.
     pub fn code(&self) -> &str {
         &self.0.code

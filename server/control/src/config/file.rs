@@ -68,6 +68,8 @@ pub struct ProxiesFile {
 pub struct AdminFile {
     /// Off by default: API keys are not taken over plain HTTP, except on loopback.
     pub plain_http: Option<bool>,
+    /// Sites whose pages may call it: `https://ui.example.com`.
+    pub cors_origins: Vec<String>,
 }
 
 /// `dns:`
@@ -121,6 +123,7 @@ const KEYS: &[&str] = &[
     "socket",
     "admin",
     "admin.plain_http",
+    "admin.cors_origins",
     "domain",
     "relay",
     "relay.enabled",

@@ -52,6 +52,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         ephemeral_grace: check.duration("ephemeral_grace", file.ephemeral_grace.as_deref(), 1800),
         dns: Default::default(),
     };
+    let cors_origins = check.origins(file.admin.as_ref().map_or(&[], |admin| &admin.cors_origins));
     if !check.mistakes.is_empty() {
         return Err(check.mistakes);
     }
@@ -66,6 +67,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         listen,
         tls,
         proxies,
+        cors_origins,
         admin_in_clear: file.admin.as_ref().is_some_and(|admin| admin.plain_http == Some(true)),
         socket: file.socket.clone().unwrap_or_else(|| data_dir.join("control.sock")),
         data_dir,
@@ -157,6 +159,25 @@ impl Check {
         }
         let host = plain_host(host);
         (text.trim_end_matches('/').to_owned(), host, port)
+    }
+
+    /// Origins as browsers name them.
+    fn origins(&mut self, texts: &[String]) -> Vec<String> {
+        for text in texts {
+            let uri = text.parse::<Uri>().ok();
+            let plain = |uri: &Uri| {
+                let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"));
+                let authority = uri.authority().filter(|a| !a.as_str().contains('@'));
+                let origin =
+                    scheme.zip(authority).map(|(scheme, authority)| format!("{scheme}://{authority}"));
+                origin.is_some_and(|origin| origin == text.to_ascii_lowercase())
+            };
+            if !uri.as_ref().is_some_and(plain) {
+                let hint = "scheme, host and port of one site, for example https://ui.example.com";
+                self.mistake("admin.cors_origins", format!("{text:?} is no origin"), hint);
+            }
+        }
+        texts.iter().map(|text| text.to_ascii_lowercase()).collect()
     }
 
     fn domain(&mut self, domain: &str, host: &str, relay: Option<&str>) -> String {

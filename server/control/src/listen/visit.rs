@@ -1,4 +1,4 @@
-//! HTTP/1.1 on one connection, and how long somebody may stay who has proved nothing.
+//! HTTP on one connection, and how long somebody may stay who has proved nothing.
 
 use std::{
     convert::Infallible,
@@ -30,7 +30,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::{Entrance, Face, proxied};
+use super::{Entrance, Face, http2, proxied};
 use crate::{
     arrival::{Proven, Stopping},
     config::ProxyHeader,
@@ -69,11 +69,20 @@ struct Desk {
     proven: CancellationToken,
 }
 
+/// What is spoken on a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Version {
+    /// HTTP/1.1, with upgrades.
+    One,
+    /// HTTP/2.
+    Two,
+}
+
 /// Serves the connection to its end.
 pub(super) async fn serve<S>(
     io: S,
-    face: Arc<ArcSwap<Face>>,
-    entrance: Arc<Entrance>,
+    version: Version,
+    (face, entrance): (Arc<ArcSwap<Face>>, Arc<Entrance>),
     (peer, pass): (Peer, Pass),
     stop: CancellationToken,
 ) where
@@ -86,12 +95,17 @@ pub(super) async fn serve<S>(
         async move { Ok::<_, Infallible>(desk.answer(request).await) }
     });
     let head_within = if peer.speaks_for_others { PROXY_HEAD_WITHIN } else { HEAD_WITHIN };
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_within)
-        .max_headers(64)
-        .serve_connection(TokioIo::new(io), service)
-        .with_upgrades();
+    let connection: Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>> = match version {
+        Version::One => Box::pin(
+            hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(head_within)
+                .max_headers(64)
+                .serve_connection(TokioIo::new(io), service)
+                .with_upgrades(),
+        ),
+        Version::Two => Box::pin(http2::bounded().serve_connection(TokioIo::new(io), service)),
+    };
     let overdue = async {
         match peer.speaks_for_others {
             // Each of its requests has a time of its own.

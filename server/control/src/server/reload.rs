@@ -137,7 +137,7 @@ pub(super) fn face(doors: &Arc<Doors>, base: &Router, config: &Config) -> Face {
     }
     let admin = match in_clear && !config.admin_in_clear {
         true => admin::closed(),
-        false => admin::routes(doors.clone()),
+        false => admin::routes(doors.clone(), &config.cors_origins),
     };
     Face {
         router: base.clone().merge(admin),

@@ -196,6 +196,7 @@ impl Parts {
         let (config, relay) = (doors.config(), doors.relay.clone());
         let machine = machine::routes(doors.clone());
         let mut base = ts2021::routes(doors.clone(), key, machine, self.open_files);
+        base = base.merge(admin::open(doors.clone()));
         let shared = config.relay.as_ref().is_some_and(|r| r.listen.is_none());
         if let (Some(relay), true) = (&relay, shared) {
             base = base.merge(relay::routes(relay.clone(), BTreeMap::new()));
@@ -246,7 +247,7 @@ impl Parts {
         let config = doors.config();
         let path = &config.socket;
         let socket = listen::bind_local(path).map_err(Fault::io(path.display().to_string()))?;
-        let routes = admin::routes(doors.clone());
+        let routes = admin::routes(doors.clone(), &[]);
         self.tasks.spawn(listen::serve_local(socket, routes, self.stop.clone()));
         Ok(())
     }

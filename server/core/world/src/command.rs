@@ -134,6 +134,8 @@ pub enum Command {
     TagNode { id: NodeId, tags: Vec<Tag> },
     /// Stop accepting a node's key from now on.
     ExpireNode { id: NodeId },
+    /// Accept a node's key until then, or for good; also a key that has expired.
+    SetNodeExpiry { id: NodeId, expiry: Option<Timestamp> },
     /// Forget a node.
     DeleteNode { id: NodeId },
     /// Say which of a node's routes may be used: all that it names, and no others.

@@ -56,6 +56,7 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::RenameNode { id, name } => node::rename(world, *id, name),
         C::TagNode { id, tags } => node::tag(world, *id, tags),
         C::ExpireNode { id } => node::expire(world, *id, ctx),
+        C::SetNodeExpiry { id, expiry } => node::set_expiry(world, *id, *expiry, ctx),
         C::DeleteNode { id } => node::delete(world, *id),
         C::ApproveRoutes { id, routes } => route::approve(world, *id, routes),
         C::SetRole { role } => access::set_role(world, role),

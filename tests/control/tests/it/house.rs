@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use api::{key, policy, role};
 use control::{
     Fault, Server,
-    config::{Config, DnsFile, File, Flags, RelayFile, resolve},
+    config::{AdminFile, Config, DnsFile, File, Flags, RelayFile, resolve},
 };
 use harness::Identity;
 use serde_json::json;
@@ -40,6 +40,8 @@ pub struct Setup {
     pub server_url: Option<&'static str>,
     /// A file in the server's folder that it watches for DNS records.
     pub records_file: Option<&'static str>,
+    /// A site whose pages may call the admin API.
+    pub cors_origin: Option<&'static str>,
 }
 
 impl Default for Setup {
@@ -50,6 +52,7 @@ impl Default for Setup {
             relay: None,
             server_url: None,
             records_file: None,
+            cors_origin: None,
         }
     }
 }
@@ -70,11 +73,17 @@ impl House {
     }
 
     pub async fn open_with(setup: Setup) -> Self {
+        let house = Self::bare(setup).await;
+        furnish(&house.admin).await;
+        house
+    }
+
+    /// Without a policy or roles.
+    pub async fn bare(setup: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = free_address();
         let server = Server::start(config(folder.path(), address, setup)).await.unwrap();
         let admin = Admin::local(server.ready().socket.clone());
-        furnish(&admin).await;
         let at = find(address).await;
         Self { server, at, admin, address, folder, setup }
     }
@@ -161,7 +170,12 @@ pub fn config(folder: &Path, address: SocketAddr, setup: Setup) -> Config {
         stun: Some("off".into()),
         ..RelayFile::default()
     };
+    let admin = AdminFile {
+        cors_origins: setup.cors_origin.map(Into::into).into_iter().collect(),
+        ..AdminFile::default()
+    };
     let file = File {
+        admin: Some(admin),
         dns: setup
             .records_file
             .map(|name| DnsFile { records_file: Some(folder.join(name)), ..DnsFile::default() }),

@@ -43,6 +43,12 @@ impl Authority {
         harness::trusting(&[self.own.der().clone()]).unwrap()
     }
 
+    /// Its own certificate, for programs that read a file.
+    #[allow(dead_code, reason = "only programs want it")]
+    pub fn pem(&self) -> String {
+        self.own.pem()
+    }
+
     /// Chain and key for this host, as files of this name in the folder.
     pub fn files(&self, folder: &Path, name: &str, host: &str) -> TlsFile {
         self.files_good(folder, name, host, Good::ForEver)

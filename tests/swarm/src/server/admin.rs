@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use api::{DEFAULT_TAILNET, Method, Operation, Problem};
 use ident::Secret;
 use serde::{Serialize, de::DeserializeOwned};
@@ -33,6 +33,14 @@ impl Admin {
 
     pub async fn status(&self) -> Result<api::server::Status> {
         self.call(&api::server::STATUS, &[], &()).await
+    }
+
+    /// The body of a GET, which must work.
+    pub async fn get(&self, path: &str) -> Result<Vec<u8>> {
+        let answer = self.http.get(format!("http://localhost{path}")).send().await?;
+        let (status, body) = (answer.status(), answer.bytes().await?);
+        ensure!(status.is_success(), "{path} answered {status}");
+        Ok(body.into())
     }
 
     pub async fn set_policy(&self, policy: String) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ident::{NodeId, Tag};
+use jiff::Timestamp;
 
 use super::{Decision, name};
 use crate::{Answer, Context, DurableEvent, Node, NonEmpty, Owner, Refusal, World};
@@ -46,6 +47,22 @@ pub(super) fn expire(world: &World, id: NodeId, ctx: Context) -> Result<Decision
         crate::VolatileEvent::KeyExpired { node: id }.into(),
     ];
     Ok(Decision { events, answer: Answer::Node(id) })
+}
+
+pub(super) fn set_expiry(
+    world: &World,
+    id: NodeId,
+    expiry: Option<Timestamp>,
+    ctx: Context,
+) -> Result<Decision, Refusal> {
+    let node = find(world, id)?;
+    if expiry.is_some_and(|at| at <= ctx.now) {
+        return Err(Refusal::OutOfRange { what: "expiry", rule: "in the future" });
+    }
+    if node.key_expiry == expiry && !node.expired {
+        return Ok(Decision::nothing(Answer::Node(id)));
+    }
+    Ok(Decision::one(DurableEvent::NodeKeyExpirySet { node: id, expiry }, Answer::Node(id)))
 }
 
 pub(super) fn delete(world: &World, id: NodeId) -> Result<Decision, Refusal> {

@@ -1,0 +1,101 @@
+//! headscale's interface: the calls of `api::v1`, as REST and as gRPC, over the same commands as our own.
+//!
+//! One handler per call in the file of its noun takes both forms; [`rest`] and [`grpc`] read and write them.
+
+mod apikey;
+mod grpc;
+mod input;
+mod node;
+mod policy;
+mod preauthkey;
+mod rest;
+mod server;
+mod unfit;
+mod user;
+
+use std::{future::Future, sync::Arc};
+
+use api::{Method, v1::Rpc};
+use axum::{
+    Router,
+    extract::{Request, State},
+    routing::{MethodFilter, any, on, post},
+};
+use http::request::Parts;
+use prost::Message;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Routes, call::Call, entry};
+use crate::doors::Doors;
+use unfit::Unfit;
+
+/// Every call. Requests bring a [`crate::arrival::LocalPeer`] or a credential.
+pub fn routes(doors: Arc<Doors>) -> Router {
+    let nouns = [server::add, user::add, node::add, preauthkey::add, apikey::add, policy::add];
+    let routes: Routes = nouns.into_iter().fold(Router::new(), |routes, add| add(routes));
+    routes
+        .route("/api/v1/{*rest}", any(rest::no_such_call))
+        .route("/headscale.v1.HeadscaleService/{call}", post(grpc::no_such_call))
+        .method_not_allowed_fallback(rest::no_such_call)
+        .with_state(doors)
+}
+
+/// The same paths where nobody is let in: a listener on which others could read an API key.
+pub fn closed() -> Router {
+    Router::new().route("/api/v1/{*rest}", any(rest::in_clear))
+}
+
+pub use server::open;
+
+/// What a handler returns.
+type Answer<T> = Result<T, Unfit>;
+
+/// Answers a call in both forms with what `answer` returns.
+fn serve<I, O, F, Fut>(routes: Routes, rpc: &Rpc<I, O>, answer: F) -> Routes
+where
+    I: Message + Default + DeserializeOwned + 'static,
+    O: Message + Serialize + 'static,
+    F: Fn(Call, I) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Answer<O>> + Send,
+{
+    let operation = rpc.declared();
+    let ours = answer.clone();
+    let by_path = move |State(doors): State<Arc<Doors>>, request: Request| {
+        let answer = ours.clone();
+        async move {
+            let (parts, body) = request.into_parts();
+            let outcome = async {
+                let call = admit(&operation, doors, &parts).await?;
+                let input = rest::input(&parts, body).await?;
+                answer(call, input).await
+            };
+            rest::answer(outcome.await)
+        }
+    };
+    let by_name = move |State(doors): State<Arc<Doors>>, request: Request| {
+        let answer = answer.clone();
+        async move {
+            let (parts, body) = request.into_parts();
+            let outcome = async {
+                let call = admit(&operation, doors, &parts).await?;
+                let input = grpc::input(&parts, body).await?;
+                answer(call, input).await
+            };
+            grpc::answer(outcome.await)
+        }
+    };
+    let method = match operation.method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+        Method::Delete => MethodFilter::DELETE,
+    };
+    routes.route(operation.path, on(method, by_path)).route(&rpc.grpc_path(), post(by_name))
+}
+
+async fn admit(operation: &api::Declared, doors: Arc<Doors>, parts: &Parts) -> Answer<Call> {
+    let (origin, credential) = entry::admit(operation, &doors, parts).await?;
+    let mut call = Call::new(doors, origin, credential, String::new(), false);
+    call.if_match = entry::if_match(&parts.headers)?;
+    Ok(call)
+}
