@@ -30,7 +30,7 @@ impl Touched {
                 self.nodes.insert(node.id);
                 self.node_keys.insert(node.node_key);
             }
-            E::NodeReauthenticated { node, node_key, .. } => {
+            E::NodeReauthenticated { node, node_key, .. } | E::NodeReadmitted { node, node_key, .. } => {
                 self.nodes.insert(*node);
                 self.node_keys.insert(*node_key);
             }

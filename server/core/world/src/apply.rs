@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ident::{NodeId, Tag};
+use ident::{NodeId, NodeKey, Tag};
 
 use crate::{
     Change, Classes, Draft, DurableEvent, Event, Fields, Lifecycle, Node, Owner, Prepared, Presence,
@@ -23,9 +23,7 @@ impl Draft {
         match event {
             E::NodeRegistered { node } => self.join((**node).clone()),
             E::NodeReauthenticated { node, node_key, tags, responsible, auth_key, ephemeral } => {
-                if let Some(machine) = self.world.nodes.get(*node).map(|n| n.machine) {
-                    self.world.bound.insert(*node_key, machine);
-                }
+                self.bind(*node, *node_key);
                 self.change(*node, Fields::WHOLE | Fields::KEY, |n| {
                     n.node_key = *node_key;
                     n.owner = Owner::Tags(tags.clone());
@@ -34,6 +32,19 @@ impl Draft {
                     n.ephemeral = *ephemeral;
                     n.lifecycle = Lifecycle::Active;
                     n.key_expiry = None;
+                    n.expired = false;
+                });
+            }
+            E::NodeReadmitted { node, node_key, owner, responsible, ephemeral, expiry } => {
+                self.bind(*node, *node_key);
+                self.change(*node, Fields::WHOLE | Fields::KEY | Fields::KEY_EXPIRY, |n| {
+                    n.node_key = *node_key;
+                    n.owner = owner.clone();
+                    n.responsible = *responsible;
+                    n.auth_key = None;
+                    n.ephemeral = *ephemeral;
+                    n.lifecycle = Lifecycle::Active;
+                    n.key_expiry = *expiry;
                     n.expired = false;
                 });
             }
@@ -143,6 +154,13 @@ impl Draft {
         self.note(id, Fields::WHOLE, None, after);
         if !routes.is_empty() {
             self.approved_routes_changed();
+        }
+    }
+
+    /// The key is the machine's for good.
+    fn bind(&mut self, node: NodeId, key: NodeKey) {
+        if let Some(machine) = self.world.nodes.get(node).map(|n| n.machine) {
+            self.world.bound.insert(key, machine);
         }
     }
 

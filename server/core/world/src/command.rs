@@ -63,6 +63,17 @@ pub struct Registration {
     pub capver: u32,
 }
 
+/// Whose device one becomes that somebody lets in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewOwner {
+    /// This person's; or, when it asks for tags that the person may give, that of these tags.
+    User(UserId),
+    /// That of the role's tags.
+    Role(String),
+    /// Whose it was under the key that it brought before.
+    Same,
+}
+
 /// What a device reports while it is registered.
 #[derive(Debug, Clone)]
 pub struct NodeReport {
@@ -102,6 +113,8 @@ pub struct DnsEdit {
 pub enum Command {
     /// A device wants in, or asks whether it still is.
     Register(Registration),
+    /// Somebody who may has looked at a device that waits, and lets it in.
+    ApproveLogin { login: Registration, owner: NewOwner },
     /// A device leaves.
     Logout { machine: MachineKey, node_key: NodeKey },
     /// A device says what has changed about it.

@@ -2,6 +2,7 @@
 
 mod access;
 mod address;
+mod approve;
 mod dns;
 mod expiry;
 mod name;
@@ -40,6 +41,7 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
     use Command as C;
     match command {
         C::Register(registration) => register::register(world, registration, ctx),
+        C::ApproveLogin { login, owner } => approve::approve(world, login, owner, ctx),
         C::Logout { machine, node_key } => register::logout(world, *machine, *node_key),
         C::Report(report) => report::report(world, report),
         C::StreamOpened { node, instance, epoch } => presence::opened(world, *node, *instance, *epoch),

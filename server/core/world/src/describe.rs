@@ -18,6 +18,7 @@ impl DurableEvent {
         let (kind, subject) = match self {
             E::NodeRegistered { node } => ("node_registered", format!("node:{}", node.id)),
             E::NodeReauthenticated { node, .. } => ("node_reauthenticated", format!("node:{node}")),
+            E::NodeReadmitted { node, .. } => ("node_readmitted", format!("node:{node}")),
             E::NodeLoggedOut { node } => ("node_logged_out", format!("node:{node}")),
             E::NodeKeyExpirySet { node, .. } => ("node_key_expiry_set", format!("node:{node}")),
             E::NodeHostinfoChanged { node, .. } => ("node_hostinfo_changed", format!("node:{node}")),

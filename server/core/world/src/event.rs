@@ -16,7 +16,7 @@ use policy::{Compiled, Policy};
 use serde::{Deserialize, Serialize};
 use wire::Hostinfo;
 
-use crate::{ApiKey, AuthKey, DnsSettings, Node, NonEmpty, Presence, Records, Role, User};
+use crate::{ApiKey, AuthKey, DnsSettings, Node, NonEmpty, Owner, Presence, Records, Role, User};
 
 /// A policy with what was compiled from it outside the writer. Equality is equality of the text.
 #[derive(Debug, Clone)]
@@ -75,6 +75,15 @@ pub enum DurableEvent {
         responsible: Option<UserId>,
         auth_key: AuthKeyId,
         ephemeral: bool,
+    },
+    /// Somebody let a known device come back: same id, same addresses.
+    NodeReadmitted {
+        node: NodeId,
+        node_key: NodeKey,
+        owner: Owner,
+        responsible: Option<UserId>,
+        ephemeral: bool,
+        expiry: Option<Timestamp>,
     },
     /// A device left of its own accord.
     NodeLoggedOut { node: NodeId },

@@ -5,13 +5,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ident::{AuthKeyId, MachineKey, NodeId, NodeKey};
+use ident::{AuthKeyId, MachineKey, NodeId, NodeKey, UserId};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use wire::Hostinfo;
 use world::{
-    Bootstrap, Command, Context, DnsEdit, Draft, KeyDefaults, KeyProof, NodeReport, NonEmpty, Prepared,
-    Registration, Role, Rows, Settings, Verifier, World,
+    Bootstrap, Command, Context, DnsEdit, Draft, KeyDefaults, KeyProof, NewOwner, NodeReport, NonEmpty,
+    Prepared, Registration, Role, Rows, Settings, Verifier, World,
 };
 
 const POLICIES: [&str; 4] = [
@@ -26,6 +26,7 @@ const POLICIES: [&str; 4] = [
 #[derive(Debug, Clone)]
 enum Wish {
     Register { machine: u8, key: u8, auth: u8, hostname: u8, route: u8 },
+    LetIn { machine: u8, key: u8, before: u8, owner: u8 },
     Logout { machine: u8, key: u8 },
     Report { machine: u8, key: u8, home: u16, route: u8 },
     Stream { node: u64, open: bool, epoch: u64 },
@@ -45,6 +46,8 @@ fn wish() -> impl Strategy<Value = Wish> {
     prop_oneof![
         4 => (0..4u8, 0..6u8, 0..3u8, 0..3u8, 0..3u8)
             .prop_map(|(machine, key, auth, hostname, route)| Wish::Register { machine, key, auth, hostname, route }),
+        3 => (0..4u8, 0..6u8, 0..6u8, 0..6u8)
+            .prop_map(|(machine, key, before, owner)| Wish::LetIn { machine, key, before, owner }),
         1 => (0..4u8, 0..6u8).prop_map(|(machine, key)| Wish::Logout { machine, key }),
         2 => (0..4u8, 0..6u8, 0..3u16, 0..3u8).prop_map(|(machine, key, home, route)| Wish::Report { machine, key, home, route }),
         3 => (node.clone(), any::<bool>(), 0..3u64).prop_map(|(node, open, epoch)| Wish::Stream { node, open, epoch }),
@@ -81,22 +84,41 @@ fn bootstrap() -> Vec<Bootstrap> {
     vec![Bootstrap { name: "mesh.example.com".into(), what: "the control server".into() }]
 }
 
+/// Without a key.
+fn registration(m: u8, key: u8) -> Registration {
+    Registration {
+        machine: machine(m),
+        node_key: node_key(key),
+        old_node_key: None,
+        proof: None,
+        hostinfo: hostinfo(0, 0),
+        ephemeral: key == 5,
+        expiry: None,
+        capver: 130,
+    }
+}
+
 fn command(wish: &Wish) -> Command {
     let id = |n: u64| NodeId::new(n).unwrap();
     match wish {
         Wish::Register { machine: m, key, auth, hostname, route } => Command::Register(Registration {
-            machine: machine(*m),
-            node_key: node_key(*key),
-            old_node_key: None,
             proof: (*auth > 0).then(|| KeyProof {
                 id: AuthKeyId::new(u64::from(*auth)).unwrap(),
                 verifier: verifier(*auth),
             }),
             hostinfo: hostinfo(*hostname, *route),
-            ephemeral: *key == 5,
-            expiry: None,
-            capver: 130,
+            ..registration(*m, *key)
         }),
+        Wish::LetIn { machine: m, key, before, owner } => Command::ApproveLogin {
+            login: Registration { old_node_key: Some(node_key(*before)), ..registration(*m, *key) },
+            owner: match owner {
+                0 => NewOwner::Role("one".into()),
+                1 => NewOwner::Role("two".into()),
+                2 | 3 => NewOwner::User(UserId::new(u64::from(*owner) - 1).unwrap()),
+                4 => NewOwner::User(UserId::new(99).unwrap()),
+                _ => NewOwner::Same,
+            },
+        },
         Wish::Logout { machine: m, key } => {
             Command::Logout { machine: machine(*m), node_key: node_key(*key) }
         }
@@ -151,11 +173,14 @@ fn command(wish: &Wish) -> Command {
     }
 }
 
-/// A tailnet with two roles and two keys: key 1 is single-use and tag:a, key 2 reusable and tag:b.
+/// A tailnet with two people, two roles and two keys: key 1 is single-use and tag:a, key 2 reusable and tag:b.
 fn beginning(now: Timestamp) -> World {
     let mut draft = Draft::new(&World::empty(Settings::default()));
     let mut say = |command| draft.step(&command, Context { now, rng: 7 }).map(|_| ()).unwrap();
     say(Command::SetPolicy { prepared: Prepared::parse(POLICIES[0]).unwrap() });
+    for login in ["alice", "bob"] {
+        say(Command::CreateUser { login: login.into(), display_name: String::new() });
+    }
     for (n, name, tag, reusable) in [(1, "one", "tag:a", false), (2, "two", "tag:b", true)] {
         let key = KeyDefaults { expiry_seconds: 86400, reusable, ephemeral: false };
         let tags = NonEmpty::new(vec![tag.parse().unwrap()]).unwrap();

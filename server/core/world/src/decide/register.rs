@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ident::{MachineKey, NodeKey};
+use ident::{MachineKey, NodeKey, Tag, UserId};
 use jiff::Timestamp;
 
 use super::{Decision, address::addresses, name, presence};
@@ -19,8 +19,9 @@ pub(super) fn register(world: &World, r: &Registration, ctx: Context) -> Result<
         (Some(_), Some(node)) if paid_already(r, node) && proves(world, r) => {
             Ok(with_hostinfo(world, r, node, Answer::Registered(Registered::Active(node.id))))
         }
-        // A key that was expired stays expired: the device comes back with a fresh one.
-        (Some(_), Some(node)) if node.expired => {
+        // A key that was expired stays expired, and that of a person's device is no tagged one's: the device comes back
+        // with a fresh one.
+        (Some(_), Some(node)) if node.expired || node.owner.user().is_some() => {
             valid_key(world, r, ctx)?;
             Ok(Decision::nothing(Answer::Registered(Registered::KeyExpired)))
         }
@@ -42,7 +43,7 @@ pub(super) fn logout(world: &World, machine: MachineKey, node_key: NodeKey) -> R
 }
 
 /// The node that has the key to register. The key must be the caller's, or nobody's yet.
-fn known_node<'a>(world: &'a World, r: &Registration) -> Result<Option<&'a Arc<Node>>, Refusal> {
+pub(super) fn known_node<'a>(world: &'a World, r: &Registration) -> Result<Option<&'a Arc<Node>>, Refusal> {
     if world.bound.get(&r.node_key).is_some_and(|machine| *machine != r.machine) {
         return Err(Refusal::NodeKeyTaken);
     }
@@ -75,7 +76,7 @@ fn with_hostinfo(world: &World, r: &Registration, node: &Node, answer: Answer) -
 
 fn with_key(world: &World, r: &Registration, ctx: Context) -> Result<Decision, Refusal> {
     let key = valid_key(world, r, ctx)?;
-    permitted_tags(&r.hostinfo.request_tags, key)?;
+    permitted_tags(&r.hostinfo.request_tags, |tag| key.tags.contains(tag))?;
     match world.nodes.by_slot(r.machine, None) {
         Some(node) => Ok(reauthenticated(world, r, node, key, ctx)),
         None => joined(world, r, key, ctx),
@@ -101,8 +102,8 @@ fn valid_key<'a>(world: &'a World, r: &Registration, ctx: Context) -> Result<&'a
     Ok(key)
 }
 
-fn permitted_tags(requested: &[String], key: &AuthKey) -> Result<(), Refusal> {
-    let permitted = |t: &&String| t.parse().is_ok_and(|tag| key.tags.contains(&tag));
+pub(super) fn permitted_tags(requested: &[String], may: impl Fn(&Tag) -> bool) -> Result<(), Refusal> {
+    let permitted = |t: &&String| t.parse().is_ok_and(|tag| may(&tag));
     let refused: Vec<_> = requested.iter().filter(|t| !permitted(t)).map(|t| wire::plain(t)).collect();
     if refused.is_empty() { Ok(()) } else { Err(Refusal::TagsNotPermitted(refused.join(", "))) }
 }
@@ -128,23 +129,47 @@ fn reauthenticated(world: &World, r: &Registration, node: &Node, key: &AuthKey, 
 }
 
 fn joined(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> Result<Decision, Refusal> {
-    let id = world.next_ids().node;
-    let (v4, v6) = addresses(world, id, key.tags.as_slice())?;
-    let label = name::label(&r.hostinfo.hostname);
+    let owner = Owner::Tags(key.tags.clone());
+    let node = new_node(world, r, owner, key.user, ctx)?;
     let node = Node {
+        auth_key: Some(key.id),
+        key_expiry: earlier(r.expiry, ctx.now),
+        ephemeral: key.ephemeral || r.ephemeral,
+        ..node
+    };
+    let id = node.id;
+    let events = vec![
+        DurableEvent::AuthKeyUsed { key: key.id, node: id, at: ctx.now }.into(),
+        DurableEvent::NodeRegistered { node: Box::new(node) }.into(),
+    ];
+    Ok(Decision { events, answer: Answer::Registered(Registered::Active(id)) })
+}
+
+/// A device that was never here, with an id, a name and addresses of its own.
+pub(super) fn new_node(
+    world: &World,
+    r: &Registration,
+    owner: Owner,
+    responsible: Option<UserId>,
+    ctx: Context,
+) -> Result<Node, Refusal> {
+    let id = world.next_ids().node;
+    let (v4, v6) = addresses(world, id, owner.tags())?;
+    let label = name::label(&r.hostinfo.hostname);
+    Ok(Node {
         id,
         machine: r.machine,
         node_key: r.node_key,
         name: name::unique(world, &label, None),
         renamed: false,
-        owner: Owner::Tags(key.tags.clone()),
-        responsible: key.user,
-        auth_key: Some(key.id),
+        owner,
+        responsible,
+        auth_key: None,
         v4,
         v6,
         created: ctx.now,
-        key_expiry: earlier(r.expiry, ctx.now),
-        ephemeral: key.ephemeral || r.ephemeral,
+        key_expiry: None,
+        ephemeral: r.ephemeral,
         lifecycle: Lifecycle::Active,
         approved_routes: BTreeSet::new(),
         auto_routes: BTreeSet::new(),
@@ -154,15 +179,10 @@ fn joined(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> Resul
         badge: Default::default(),
         expired: false,
         rev: 0,
-    };
-    let events = vec![
-        DurableEvent::AuthKeyUsed { key: key.id, node: id, at: ctx.now }.into(),
-        DurableEvent::NodeRegistered { node: Box::new(node) }.into(),
-    ];
-    Ok(Decision { events, answer: Answer::Registered(Registered::Active(id)) })
+    })
 }
 
-/// A device may ask for an earlier expiry of its key, never for a later one; a tagged device has none of its own.
-fn earlier(asked: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+/// A device may ask for an earlier expiry of its key, never for a later one.
+pub(super) fn earlier(asked: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     asked.filter(|at| *at > now)
 }
