@@ -1,8 +1,10 @@
 //! `meshctl node`: devices in the mesh.
 
+mod approve;
 mod delete;
 mod expire;
 mod list;
+mod pending;
 mod rename;
 mod show;
 mod tag;
@@ -17,6 +19,10 @@ pub enum Verb {
     List(list::Args),
     /// Show one device
     Show(show::Args),
+    /// Show the devices that wait to be let in
+    Pending(pending::Args),
+    /// Let a device in that waits
+    Approve(approve::Args),
     /// Make a device join again: its key stops being accepted at once
     Expire(expire::Args),
     /// Forget a device: its id and addresses are gone
@@ -32,6 +38,8 @@ impl Verb {
         match self {
             Verb::List(args) => list::run(context, args).await,
             Verb::Show(args) => show::run(context, args).await,
+            Verb::Pending(args) => pending::run(context, args).await,
+            Verb::Approve(args) => approve::run(context, args).await,
             Verb::Expire(args) => expire::run(context, args).await,
             Verb::Delete(args) => delete::run(context, args).await,
             Verb::Rename(args) => rename::run(context, args).await,

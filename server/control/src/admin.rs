@@ -8,6 +8,7 @@ mod dns;
 mod entry;
 mod event;
 mod key;
+mod login;
 mod node;
 mod policy;
 mod refused;
@@ -37,6 +38,7 @@ pub fn routes(doors: Arc<Doors>) -> Router {
         server::add,
         user::add,
         node::add,
+        login::add,
         route::add,
         dns::add,
         key::add,

@@ -2,6 +2,7 @@
 //! the channel's machine key must be the node's.
 
 mod action;
+mod login;
 mod map;
 mod pace;
 mod polls;

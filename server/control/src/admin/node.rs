@@ -50,7 +50,7 @@ async fn delete(call: Call, (): ()) -> Result<Changed<One>, Refused> {
     Ok(call.answer(outcome.changed, One { node: view(&call.world, &node) }))
 }
 
-fn changed(call: &Call, id: ident::NodeId, outcome: Outcome) -> Result<Changed<One>, Refused> {
+pub(super) fn changed(call: &Call, id: ident::NodeId, outcome: Outcome) -> Result<Changed<One>, Refused> {
     let node = outcome.world.nodes.get(id).ok_or_else(|| Refused::not_found("the node is gone already"))?;
     Ok(call.answer(outcome.changed, One { node: view(&outcome.world, node) }))
 }

@@ -23,7 +23,8 @@ use crate::{
     fanout::Hub,
     keyring::{Keyring, first_start, random},
     listen::{self, Listener},
-    machine,
+    login, machine,
+    pending::Pending,
     quota::Quota,
     records::{self, RecordsFile},
     relay::{self, Admission, Relay, certificate},
@@ -69,8 +70,11 @@ pub(super) async fn start(config: Config) -> Result<Server, Fault> {
     let watch =
         records::run(records.clone(), config.clone(), hub.clone(), writer.clone(), parts.stop.clone());
     parts.tasks.spawn(watch);
+    let pending = Arc::new(Pending::open(store.clone(), hub.clone())?);
+    parts.tasks.spawn(pending.clone().run(parts.stop.clone()));
     let doors = Arc::new(Doors {
         verdict,
+        pending,
         records,
         instance: u64::from_le_bytes(first8(&random())),
         public_key: noise_key.public_key(),
@@ -194,6 +198,7 @@ impl Parts {
         let machine = machine::routes(doors.clone());
         let mut main = ts2021::routes(doors.clone(), key, machine, self.open_files);
         let in_clear = certificates.main.is_none() && !config.listen.ip().is_loopback();
+        main = main.merge(login::routes(doors.clone(), !in_clear || config.admin_in_clear));
         main = main.merge(match in_clear && !config.admin_in_clear {
             true => admin::closed(),
             false => admin::routes(doors.clone()),

@@ -12,3 +12,4 @@ mod map;
 mod relayed;
 mod secrets;
 mod strangers;
+mod waiting;
