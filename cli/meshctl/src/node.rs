@@ -4,6 +4,7 @@ mod approve;
 mod delete;
 mod expire;
 mod list;
+mod move_to;
 mod pending;
 mod rename;
 mod show;
@@ -23,12 +24,14 @@ pub enum Verb {
     Pending(pending::Args),
     /// Let a device in that waits
     Approve(approve::Args),
-    /// Make a device join again: its key stops being accepted at once
+    /// Say until when a device's key is accepted: now, some time, or for ever
     Expire(expire::Args),
     /// Forget a device: its id and addresses are gone
     Delete(delete::Args),
     /// Give a device another name
     Rename(rename::Args),
+    /// Make a device a person's
+    Move(move_to::Args),
     /// Say what a device is
     Tag(tag::Args),
 }
@@ -43,6 +46,7 @@ impl Verb {
             Verb::Expire(args) => expire::run(context, args).await,
             Verb::Delete(args) => delete::run(context, args).await,
             Verb::Rename(args) => rename::run(context, args).await,
+            Verb::Move(args) => move_to::run(context, args).await,
             Verb::Tag(args) => tag::run(context, args).await,
         }
     }

@@ -22,6 +22,12 @@ pub const TAG: Operation<Tags, Changed<One>> =
 /// Stops accepting the device's key at once; it must join again.
 pub const EXPIRE: Operation<(), Changed<One>> =
     Operation::write("node", Post, in_tailnet!("/node/{node}/expire"));
+/// Says how long the device's key is accepted.
+pub const SET_EXPIRY: Operation<Expiry, Changed<One>> =
+    Operation::write("node", Post, in_tailnet!("/node/{node}/expiry"));
+/// Makes a device a person's, without tags.
+pub const MOVE: Operation<Move, Changed<One>> =
+    Operation::write("node", Post, in_tailnet!("/node/{node}/move"));
 /// Forgets a device: its id and addresses are gone.
 pub const DELETE: Operation<(), Changed<One>> = Operation::write("node", Delete, in_tailnet!("/node/{node}"));
 
@@ -98,6 +104,22 @@ pub struct One {
 pub struct Rename {
     /// A DNS label.
     pub name: String,
+}
+
+/// How long a key is accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expiry {
+    /// From now on; null for ever, and every key that the device comes back with.
+    pub seconds: Option<u64>,
+}
+
+/// Whose it is from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Move {
+    /// Login or id.
+    pub user: String,
 }
 
 /// The tags to have from now on.

@@ -129,6 +129,8 @@ pub const OPERATIONS: &[Declared] = &[
     node::RENAME.declared(),
     node::TAG.declared(),
     node::EXPIRE.declared(),
+    node::SET_EXPIRY.declared(),
+    node::MOVE.declared(),
     node::DELETE.declared(),
     login::LIST.declared(),
     login::APPROVE.declared(),

@@ -2,11 +2,14 @@
 
 use api::{
     Changed,
-    node::{DELETE, EXPIRE, LIST, Node, Nodes, One, RENAME, Rename, SHOW, TAG, Tags},
+    node::{
+        DELETE, EXPIRE, Expiry, LIST, MOVE, Move, Node, Nodes, One, RENAME, Rename, SET_EXPIRY, SHOW, TAG,
+        Tags,
+    },
 };
 use world::{Command, Lifecycle, Presence, World};
 
-use super::{Routes, call::Call, call::Outcome, refused::Refused, serve, user};
+use super::{Routes, call::Call, call::Outcome, key::in_seconds, refused::Refused, serve, user};
 
 pub(super) fn add(routes: Routes) -> Routes {
     let routes = serve(routes, &LIST, list);
@@ -14,6 +17,8 @@ pub(super) fn add(routes: Routes) -> Routes {
     let routes = serve(routes, &RENAME, rename);
     let routes = serve(routes, &TAG, tag);
     let routes = serve(routes, &EXPIRE, expire);
+    let routes = serve(routes, &SET_EXPIRY, set_expiry);
+    let routes = serve(routes, &MOVE, move_to);
     serve(routes, &DELETE, delete)
 }
 
@@ -41,6 +46,20 @@ async fn tag(call: Call, input: Tags) -> Result<Changed<One>, Refused> {
 async fn expire(call: Call, (): ()) -> Result<Changed<One>, Refused> {
     let id = call.node(&call.name)?.id;
     let outcome = call.carry_out(Command::ExpireNode { id }).await?;
+    changed(&call, id, outcome)
+}
+
+async fn set_expiry(call: Call, input: Expiry) -> Result<Changed<One>, Refused> {
+    let id = call.node(&call.name)?.id;
+    let expiry = input.seconds.map(in_seconds).transpose()?;
+    let outcome = call.carry_out(Command::SetNodeExpiry { id, expiry }).await?;
+    changed(&call, id, outcome)
+}
+
+async fn move_to(call: Call, input: Move) -> Result<Changed<One>, Refused> {
+    let id = call.node(&call.name)?.id;
+    let user = call.user(&input.user)?.id;
+    let outcome = call.carry_out(Command::MoveNode { id, user }).await?;
     changed(&call, id, outcome)
 }
 

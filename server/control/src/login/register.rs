@@ -32,7 +32,7 @@ pub(super) async fn show(
     }
     match rooms.login(remote, &code) {
         Ok(login) => rooms.device(StatusCode::OK, &login, session.as_ref(), ""),
-        Err(answer) => answer,
+        Err(answer) => *answer,
     }
 }
 
@@ -52,11 +52,11 @@ pub(super) async fn approve(
 ) -> Response {
     let session = match rooms.sender(remote, &headers, &press.csrf) {
         Ok(session) => session,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let login = match rooms.login(remote, &code) {
         Ok(login) => login,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let again = |status, trouble: &str| rooms.device(status, &login, Some(&session), trouble);
     let Some(owner) = owner(&press.owner) else {
@@ -111,39 +111,43 @@ impl Rooms {
         remote: SocketAddr,
         headers: &HeaderMap,
         csrf: &str,
-    ) -> Result<Session, Response> {
+    ) -> Result<Session, Box<Response>> {
         if !self.own.sent(headers) {
             self.doors.failed(remote.ip(), "form_of_another_site");
-            return Err(self.not_from_here());
+            return Err(Box::new(self.not_from_here()));
         }
         let session = self.signed_in(headers).ok_or_else(|| {
             let text = "You are not signed in, or no longer. Open the device's page again and sign in.";
-            self.pages.message(StatusCode::UNAUTHORIZED, "Not signed in", text)
+            Box::new(self.pages.message(StatusCode::UNAUTHORIZED, "Not signed in", text))
         })?;
         if !session.wrote(csrf) {
             self.doors.failed(remote.ip(), "form_of_another_session");
-            return Err(self.not_from_here());
+            return Err(Box::new(self.not_from_here()));
         }
         Ok(session)
     }
 
     pub(super) fn not_from_here(&self) -> Response {
-        let text = "This form does not come from a page of this server. Nothing was changed.";
-        self.pages.message(StatusCode::FORBIDDEN, "Refused", text)
+        let own = &self.doors.config.server_url;
+        let text = format!(
+            "This form does not come from a page of {own} that was made for you. Nothing was changed. Open the page by that address and try again."
+        );
+        self.pages.message(StatusCode::FORBIDDEN, "Refused", &text)
     }
 
     /// The login that a page is about. Who looks at many that are not there is slowed down.
-    pub(super) fn login(&self, remote: SocketAddr, code: &str) -> Result<Arc<Login>, Response> {
+    pub(super) fn login(&self, remote: SocketAddr, code: &str) -> Result<Arc<Login>, Box<Response>> {
         if self.looks.admits(Party::at(remote)).is_err() {
             self.doors.failed(remote.ip(), "too_many_pages");
             let text = "Too many pages in a short time. Come back in a minute.";
-            return Err(self.pages.message(StatusCode::TOO_MANY_REQUESTS, "Slow down", text));
+            let slow = self.pages.message(StatusCode::TOO_MANY_REQUESTS, "Slow down", text);
+            return Err(Box::new(slow));
         }
         let login = Code::parse(code).and_then(|code| self.doors.pending.find(&code));
         login.ok_or_else(|| {
             self.doors.failed(remote.ip(), "login_code");
             let text = "No device waits with this code. A device waits for 15 minutes: if yours still does, it shows another URL by now.";
-            self.pages.message(StatusCode::NOT_FOUND, "Nobody waits here", text)
+            Box::new(self.pages.message(StatusCode::NOT_FOUND, "Nobody waits here", text))
         })
     }
 }

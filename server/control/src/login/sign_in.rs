@@ -44,7 +44,7 @@ pub(super) async fn enter(
     }
     let login = match rooms.login(remote, &entry.code) {
         Ok(login) => login,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let Some(credential) = rooms.doors.api_key(&entry.key) else {
         rooms.doors.failed(remote.ip(), "api_key");
@@ -79,11 +79,11 @@ pub(super) async fn leave(
     Form(form): Form<Leave>,
 ) -> Response {
     if let Err(answer) = rooms.sender(remote, &headers, &form.csrf) {
-        return answer;
+        return *answer;
     }
     let login = match rooms.login(remote, &form.code) {
         Ok(login) => login,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     match rooms.sessions.end(&headers, rooms.own.secure) {
         Some(cookie) => back(&format!("/register/{}", login.code), cookie),

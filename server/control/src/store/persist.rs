@@ -39,6 +39,7 @@ impl Touched {
             | E::NodeHostinfoChanged { node, .. }
             | E::NodeRenamed { node, .. }
             | E::NodeTagged { node, .. }
+            | E::NodeMoved { node, .. }
             | E::NodeRoutesApproved { node, .. }
             | E::NodeDeleted { node } => {
                 self.nodes.insert(*node);

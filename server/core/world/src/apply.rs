@@ -22,7 +22,7 @@ impl Draft {
         use DurableEvent as E;
         match event {
             E::NodeRegistered { node } => self.join((**node).clone()),
-            E::NodeReauthenticated { node, node_key, tags, responsible, auth_key, ephemeral } => {
+            E::NodeReauthenticated { node, node_key, tags, responsible, auth_key, ephemeral, expiry } => {
                 self.bind(*node, *node_key);
                 self.change(*node, Fields::WHOLE | Fields::KEY, |n| {
                     n.node_key = *node_key;
@@ -31,7 +31,7 @@ impl Draft {
                     n.auth_key = Some(*auth_key);
                     n.ephemeral = *ephemeral;
                     n.lifecycle = Lifecycle::Active;
-                    n.key_expiry = None;
+                    n.key_expiry = *expiry;
                     n.expired = false;
                 });
             }
@@ -55,6 +55,7 @@ impl Draft {
             E::NodeKeyExpirySet { node, expiry } => {
                 self.change(*node, Fields::KEY_EXPIRY | Fields::WHOLE, |n| {
                     n.key_expiry = *expiry;
+                    n.never_expires = expiry.is_none();
                     n.expired = false;
                 })
             }
@@ -67,7 +68,20 @@ impl Draft {
                 n.renamed = true;
             }),
             E::NodeTagged { node, tags } => {
-                self.change(*node, Fields::WHOLE, |n| n.owner = Owner::Tags(tags.clone()));
+                self.change(*node, Fields::WHOLE | Fields::KEY_EXPIRY, |n| {
+                    // A tagged device does not run out with the person's; one that has run out stays so.
+                    if n.owner.user().is_some() && !n.expired {
+                        n.key_expiry = None;
+                    }
+                    n.owner = Owner::Tags(tags.clone());
+                });
+            }
+            E::NodeMoved { node, user, expiry } => {
+                self.change(*node, Fields::WHOLE | Fields::KEY_EXPIRY, |n| {
+                    n.owner = Owner::User(*user);
+                    n.responsible = None;
+                    n.key_expiry = *expiry;
+                });
             }
             E::NodeRoutesApproved { node, routes } => {
                 self.change(*node, Fields::WHOLE, |n| n.approved_routes.clone_from(routes));

@@ -142,6 +142,10 @@ pub enum Command {
     TagNode { id: NodeId, tags: Vec<Tag> },
     /// Stop accepting a node's key from now on.
     ExpireNode { id: NodeId },
+    /// Accept a node's key until then; or for ever, and every key that it comes back with.
+    SetNodeExpiry { id: NodeId, expiry: Option<Timestamp> },
+    /// Make a node this person's, without tags.
+    MoveNode { id: NodeId, user: UserId },
     /// Forget a node.
     DeleteNode { id: NodeId },
     /// Say which of a node's routes may be used: all that it names, and no others.

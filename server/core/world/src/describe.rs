@@ -24,6 +24,7 @@ impl DurableEvent {
             E::NodeHostinfoChanged { node, .. } => ("node_hostinfo_changed", format!("node:{node}")),
             E::NodeRenamed { node, .. } => ("node_renamed", format!("node:{node}")),
             E::NodeTagged { node, .. } => ("node_tagged", format!("node:{node}")),
+            E::NodeMoved { node, .. } => ("node_moved", format!("node:{node}")),
             E::NodeRoutesApproved { node, .. } => ("node_routes_approved", format!("node:{node}")),
             E::NodeDeleted { node } => ("node_deleted", format!("node:{node}")),
             E::UserCreated { user } => ("user_created", format!("user:{}", user.id)),

@@ -75,6 +75,8 @@ pub enum DurableEvent {
         responsible: Option<UserId>,
         auth_key: AuthKeyId,
         ephemeral: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expiry: Option<Timestamp>,
     },
     /// Somebody let a known device come back: same id, same addresses.
     NodeReadmitted {
@@ -87,7 +89,7 @@ pub enum DurableEvent {
     },
     /// A device left of its own accord.
     NodeLoggedOut { node: NodeId },
-    /// Its key is accepted until then.
+    /// Its key is accepted until then; without a time for ever, and every key after it.
     NodeKeyExpirySet { node: NodeId, expiry: Option<Timestamp> },
     /// A device's description of itself changed.
     NodeHostinfoChanged { node: NodeId, name: String, hostinfo: Arc<Hostinfo> },
@@ -95,6 +97,8 @@ pub enum DurableEvent {
     NodeRenamed { node: NodeId, name: String },
     /// An operator tagged a node.
     NodeTagged { node: NodeId, tags: NonEmpty<Tag> },
+    /// A node is a person's, without tags.
+    NodeMoved { node: NodeId, user: UserId, expiry: Option<Timestamp> },
     /// The approved routes of a node.
     NodeRoutesApproved { node: NodeId, routes: BTreeSet<IpNet> },
     /// A node is forgotten.

@@ -36,6 +36,8 @@ enum Wish {
     Approve { node: u64, route: u8 },
     Policy { which: u8 },
     Expire { node: u64 },
+    SetExpiry { node: u64, hours: u8 },
+    Move { node: u64, user: u64 },
     Dns { server: u8, force: bool },
     Record { name: u8, set: bool },
     Wait { seconds: u16 },
@@ -56,7 +58,9 @@ fn wish() -> impl Strategy<Value = Wish> {
         1 => (node.clone(), 0..3u8).prop_map(|(node, tag)| Wish::Tag { node, tag }),
         1 => (node.clone(), 0..3u8).prop_map(|(node, route)| Wish::Approve { node, route }),
         1 => (0..4u8).prop_map(|which| Wish::Policy { which }),
-        1 => node.prop_map(|node| Wish::Expire { node }),
+        1 => node.clone().prop_map(|node| Wish::Expire { node }),
+        1 => (node.clone(), 0..3u8).prop_map(|(node, hours)| Wish::SetExpiry { node, hours }),
+        1 => (node, 1..4u64).prop_map(|(node, user)| Wish::Move { node, user }),
         1 => any::<(u8, bool)>().prop_map(|(server, force)| Wish::Dns { server, force }),
         1 => any::<(u8, bool)>().prop_map(|(name, set)| Wish::Record { name, set }),
         1 => (1..4000u16).prop_map(|seconds| Wish::Wait { seconds }),
@@ -98,7 +102,7 @@ fn registration(m: u8, key: u8) -> Registration {
     }
 }
 
-fn command(wish: &Wish) -> Command {
+fn command(wish: &Wish, now: Timestamp) -> Command {
     let id = |n: u64| NodeId::new(n).unwrap();
     match wish {
         Wish::Register { machine: m, key, auth, hostname, route } => Command::Register(Registration {
@@ -169,6 +173,11 @@ fn command(wish: &Wish) -> Command {
             Command::SetPolicy { prepared: Prepared::parse(POLICIES[usize::from(*which)]).unwrap() }
         }
         Wish::Expire { node } => Command::ExpireNode { id: id(*node) },
+        Wish::SetExpiry { node, hours } => {
+            let later = jiff::SignedDuration::from_hours(i64::from(*hours));
+            Command::SetNodeExpiry { id: id(*node), expiry: (*hours > 0).then(|| now + later) }
+        }
+        Wish::Move { node, user } => Command::MoveNode { id: id(*node), user: UserId::new(*user).unwrap() },
         Wish::Wait { .. } => Command::Tick,
     }
 }
@@ -182,7 +191,8 @@ fn beginning(now: Timestamp) -> World {
         say(Command::CreateUser { login: login.into(), display_name: String::new() });
     }
     for (n, name, tag, reusable) in [(1, "one", "tag:a", false), (2, "two", "tag:b", true)] {
-        let key = KeyDefaults { expiry_seconds: 86400, reusable, ephemeral: false };
+        let key =
+            KeyDefaults { expiry_seconds: 86400, reusable, ephemeral: false, node_expiry_seconds: None };
         let tags = NonEmpty::new(vec![tag.parse().unwrap()]).unwrap();
         say(Command::SetRole { role: Role { name: name.into(), tags, description: String::new(), key } });
         say(Command::CreateAuthKey {
@@ -242,7 +252,7 @@ fn live(wishes: &[Wish]) -> World {
         }
         let mut draft = Draft::new(&world);
         let before = durable(&draft.world);
-        match draft.step(&command(wish), Context { now, rng: 7 }) {
+        match draft.step(&command(wish, now), Context { now, rng: 7 }) {
             Ok(step) => {
                 assert!(step.changed() || durable(&draft.world) == before, "silent change by {wish:?}")
             }

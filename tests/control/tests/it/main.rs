@@ -8,6 +8,7 @@ mod durable;
 mod house;
 mod joining;
 mod leaving;
+mod lifetimes;
 mod map;
 mod relayed;
 mod secrets;

@@ -1,11 +1,13 @@
 //! Letting a device in that came without a key, because somebody who may has looked at it.
 
 use ident::{Tag, UserId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
-    Decision, person, presence,
-    register::{earlier, known_node, new_node, permitted_tags},
+    Decision,
+    lifetime::{earlier, persons_expiry, roles_expiry},
+    person, presence,
+    register::{known_node, new_node, permitted_tags},
 };
 use crate::{
     Answer, Context, DurableEvent, Event, NewOwner, Node, NonEmpty, Owner, Presence, Refusal, Registration,
@@ -55,13 +57,13 @@ fn of_user(world: &World, r: &Registration, id: UserId, ctx: Context) -> Result<
         Some(tags) => Share {
             owner: Owner::Tags(tags),
             responsible: Some(id),
-            expiry: earlier(r.expiry, ctx.now),
+            expiry: earlier(None, r.expiry, ctx.now),
             ephemeral: r.ephemeral,
         },
         None => Share {
             owner: Owner::User(id),
             responsible: None,
-            expiry: persons_expiry(world, r, ctx.now),
+            expiry: earlier(persons_expiry(world, ctx.now), r.expiry, ctx.now),
             ephemeral: r.ephemeral,
         },
     })
@@ -74,7 +76,7 @@ fn of_role(world: &World, r: &Registration, name: &str, ctx: Context) -> Result<
     Ok(Share {
         owner: Owner::Tags(role.tags.clone()),
         responsible: None,
-        expiry: earlier(r.expiry, ctx.now),
+        expiry: earlier(roles_expiry(role.key.node_expiry_seconds, ctx.now), r.expiry, ctx.now),
         ephemeral: role.key.ephemeral || r.ephemeral,
     })
 }
@@ -86,21 +88,21 @@ fn as_before(world: &World, r: &Registration, ctx: Context) -> Result<Share, Ref
     let node = held.filter(|node| node.machine == r.machine).ok_or(Refusal::WhoseDevice)?;
     let (owner, responsible) = (node.owner.clone(), node.responsible);
     permitted_tags(&r.hostinfo.request_tags, |tag| owner.tags().contains(tag))?;
-    let expiry = match owner {
-        Owner::User(_) => persons_expiry(world, r, ctx.now),
-        Owner::Tags(_) => earlier(r.expiry, ctx.now),
+    let usual = match &owner {
+        Owner::User(_) => persons_expiry(world, ctx.now),
+        Owner::Tags(tags) => {
+            // Which role it came by is not known any more; the strictest one that gives these tags counts.
+            let roles = world.roles.values().filter(|role| role.tags == *tags);
+            roles_expiry(roles.filter_map(|role| role.key.node_expiry_seconds).min(), ctx.now)
+        }
     };
+    let expiry = earlier(usual, r.expiry, ctx.now);
     Ok(Share { owner, responsible, expiry, ephemeral: node.ephemeral || r.ephemeral })
-}
-
-fn persons_expiry(world: &World, r: &Registration, now: Timestamp) -> Option<Timestamp> {
-    let usual = world.settings.key_expiry.and_then(|long| SignedDuration::try_from(long).ok());
-    let usual = usual.and_then(|long| now.checked_add(long).ok());
-    [usual, earlier(r.expiry, now)].into_iter().flatten().min()
 }
 
 fn readmitted(r: &Registration, node: &Node, share: Share, ctx: Context) -> Decision {
     let Share { owner, responsible, expiry, ephemeral } = share;
+    let expiry = expiry.filter(|_| !node.never_expires);
     let (id, node_key) = (node.id, r.node_key);
     // What it says of itself comes whole with its next report.
     let back = DurableEvent::NodeReadmitted { node: id, node_key, owner, responsible, ephemeral, expiry };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ident::{NodeId, Tag};
 
 use super::{Decision, name};
-use crate::{Answer, Context, DurableEvent, Node, NonEmpty, Owner, Refusal, World};
+use crate::{Answer, DurableEvent, Node, NonEmpty, Owner, Refusal, World};
 
 pub(super) fn rename(world: &World, id: NodeId, to: &str) -> Result<Decision, Refusal> {
     let node = find(world, id)?;
@@ -34,18 +34,6 @@ pub(super) fn tag(world: &World, id: NodeId, tags: &[Tag]) -> Result<Decision, R
         return Err(Refusal::Exists { noun: "tagged node of this machine", name: other.name.clone() });
     }
     Ok(Decision::one(DurableEvent::NodeTagged { node: id, tags }, Answer::Node(id)))
-}
-
-pub(super) fn expire(world: &World, id: NodeId, ctx: Context) -> Result<Decision, Refusal> {
-    let node = find(world, id)?;
-    if node.expired {
-        return Ok(Decision::nothing(Answer::Node(id)));
-    }
-    let events = vec![
-        DurableEvent::NodeKeyExpirySet { node: id, expiry: Some(ctx.now) }.into(),
-        crate::VolatileEvent::KeyExpired { node: id }.into(),
-    ];
-    Ok(Decision { events, answer: Answer::Node(id) })
 }
 
 pub(super) fn delete(world: &World, id: NodeId) -> Result<Decision, Refusal> {

@@ -3,9 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use ident::{MachineKey, NodeKey, Tag, UserId};
-use jiff::Timestamp;
 
-use super::{Decision, address::addresses, name, presence};
+use super::{
+    Decision,
+    address::addresses,
+    lifetime::{earlier, roles_expiry},
+    name, presence,
+};
 use crate::{
     Answer, AuthKey, Context, DurableEvent, Event, Lifecycle, Live, Node, Owner, Presence, Refusal,
     Registered, Registration, World,
@@ -14,10 +18,10 @@ use crate::{
 pub(super) fn register(world: &World, r: &Registration, ctx: Context) -> Result<Decision, Refusal> {
     let known = known_node(world, r)?;
     match (&r.proof, known) {
-        (None, Some(node)) => Ok(restarted(world, r, node)),
+        (None, Some(node)) => Ok(restarted(world, r, node, ctx)),
         (None, None) => Err(Refusal::AuthRequired),
         (Some(_), Some(node)) if paid_already(r, node) && proves(world, r) => {
-            Ok(with_hostinfo(world, r, node, Answer::Registered(Registered::Active(node.id))))
+            Ok(here_again(world, r, node, ctx))
         }
         // A key that was expired stays expired, and that of a person's device is no tagged one's: the device comes back
         // with a fresh one.
@@ -51,9 +55,9 @@ pub(super) fn known_node<'a>(world: &'a World, r: &Registration) -> Result<Optio
 }
 
 /// No key, known node: it is in, or its key is no longer accepted.
-fn restarted(world: &World, r: &Registration, node: &Node) -> Decision {
+fn restarted(world: &World, r: &Registration, node: &Node, ctx: Context) -> Decision {
     if node.accepted() {
-        return with_hostinfo(world, r, node, Answer::Registered(Registered::Active(node.id)));
+        return here_again(world, r, node, ctx);
     }
     Decision::nothing(Answer::Registered(Registered::KeyExpired))
 }
@@ -69,9 +73,13 @@ fn proves(world: &World, r: &Registration) -> bool {
         .is_some_and(|p| world.auth_keys.get(&p.id).is_some_and(|k| k.verifier.matches(&p.verifier)))
 }
 
-fn with_hostinfo(world: &World, r: &Registration, node: &Node, answer: Answer) -> Decision {
-    let events = super::report::hostinfo_events(world, node, &r.hostinfo);
-    Decision { events, answer }
+/// It is in. An ephemeral node that was away has its time again until it listens.
+fn here_again(world: &World, r: &Registration, node: &Node, ctx: Context) -> Decision {
+    let mut events = super::report::hostinfo_events(world, node, &r.hostinfo);
+    if node.ephemeral && node.live.presence == Presence::Offline {
+        events.push(presence::changed(node, Presence::Offline, Some(ctx.now)).into());
+    }
+    Decision { events, answer: Answer::Registered(Registered::Active(node.id)) }
 }
 
 fn with_key(world: &World, r: &Registration, ctx: Context) -> Result<Decision, Refusal> {
@@ -118,6 +126,7 @@ fn reauthenticated(world: &World, r: &Registration, node: &Node, key: &AuthKey, 
             responsible: key.user,
             auth_key: key.id,
             ephemeral: key.ephemeral || r.ephemeral,
+            expiry: roles_expiry(key.node_expiry_seconds, ctx.now).filter(|_| !node.never_expires),
         }
         .into(),
     ];
@@ -133,7 +142,7 @@ fn joined(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> Resul
     let node = new_node(world, r, owner, key.user, ctx)?;
     let node = Node {
         auth_key: Some(key.id),
-        key_expiry: earlier(r.expiry, ctx.now),
+        key_expiry: earlier(roles_expiry(key.node_expiry_seconds, ctx.now), r.expiry, ctx.now),
         ephemeral: key.ephemeral || r.ephemeral,
         ..node
     };
@@ -169,6 +178,7 @@ pub(super) fn new_node(
         v6,
         created: ctx.now,
         key_expiry: None,
+        never_expires: false,
         ephemeral: r.ephemeral,
         lifecycle: Lifecycle::Active,
         approved_routes: BTreeSet::new(),
@@ -180,9 +190,4 @@ pub(super) fn new_node(
         expired: false,
         rev: 0,
     })
-}
-
-/// A device may ask for an earlier expiry of its key, never for a later one.
-pub(super) fn earlier(asked: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    asked.filter(|at| *at > now)
 }
