@@ -1,8 +1,11 @@
 //! `meshctl node`: devices in the mesh.
 
+mod approve;
 mod delete;
 mod expire;
 mod list;
+mod move_to;
+mod pending;
 mod ping;
 mod rename;
 mod show;
@@ -20,12 +23,18 @@ pub enum Verb {
     Show(show::Args),
     /// Ask a device's client whether it is there
     Ping(ping::Args),
-    /// Make a device join again: its key stops being accepted at once
+    /// Show the devices that wait to be let in
+    Pending(pending::Args),
+    /// Let a device in that waits
+    Approve(approve::Args),
+    /// Say until when a device's key is accepted: now, some time, or for ever
     Expire(expire::Args),
     /// Forget a device: its id and addresses are gone
     Delete(delete::Args),
     /// Give a device another name
     Rename(rename::Args),
+    /// Make a device a person's
+    Move(move_to::Args),
     /// Say what a device is
     Tag(tag::Args),
 }
@@ -36,9 +45,12 @@ impl Verb {
             Verb::List(args) => list::run(context, args).await,
             Verb::Show(args) => show::run(context, args).await,
             Verb::Ping(args) => ping::run(context, args).await,
+            Verb::Pending(args) => pending::run(context, args).await,
+            Verb::Approve(args) => approve::run(context, args).await,
             Verb::Expire(args) => expire::run(context, args).await,
             Verb::Delete(args) => delete::run(context, args).await,
             Verb::Rename(args) => rename::run(context, args).await,
+            Verb::Move(args) => move_to::run(context, args).await,
             Verb::Tag(args) => tag::run(context, args).await,
         }
     }

@@ -6,6 +6,7 @@ pub mod apikey;
 pub mod dns;
 pub mod event;
 pub mod key;
+pub mod login;
 pub mod node;
 mod operation;
 pub mod policy;

@@ -24,6 +24,12 @@ pub const EXPIRE: Operation<(), Changed<One>> =
     Operation::write("node", Post, in_tailnet!("/node/{node}/expire"));
 /// Asks the device's client whether it is there, in the stream that it holds, and waits a few seconds for its answer.
 pub const PING: Operation<(), Pong> = Operation::read("node", Post, in_tailnet!("/node/{node}/ping"));
+/// Says how long the device's key is accepted.
+pub const SET_EXPIRY: Operation<Expiry, Changed<One>> =
+    Operation::write("node", Post, in_tailnet!("/node/{node}/expiry"));
+/// Makes a device a person's, without tags.
+pub const MOVE: Operation<Move, Changed<One>> =
+    Operation::write("node", Post, in_tailnet!("/node/{node}/move"));
 /// Forgets a device: its id and addresses are gone.
 pub const DELETE: Operation<(), Changed<One>> = Operation::write("node", Delete, in_tailnet!("/node/{node}"));
 
@@ -111,6 +117,22 @@ pub struct Pong {
 pub struct Rename {
     /// A DNS label.
     pub name: String,
+}
+
+/// How long a key is accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expiry {
+    /// From now on; null for ever, and every key that the device comes back with.
+    pub seconds: Option<u64>,
+}
+
+/// Whose it is from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Move {
+    /// Login or id.
+    pub user: String,
 }
 
 /// The tags to have from now on.

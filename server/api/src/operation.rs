@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{apikey, dns, event, key, node, policy, role, route, server, user};
+use crate::{apikey, dns, event, key, login, node, policy, role, route, server, user};
 
 /// The HTTP method of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,7 +131,11 @@ pub const OPERATIONS: &[Declared] = &[
     node::TAG.declared(),
     node::EXPIRE.declared(),
     node::PING.declared(),
+    node::SET_EXPIRY.declared(),
+    node::MOVE.declared(),
     node::DELETE.declared(),
+    login::LIST.declared(),
+    login::APPROVE.declared(),
     route::LIST.declared(),
     route::APPROVE.declared(),
     route::REVOKE.declared(),

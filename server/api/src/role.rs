@@ -42,11 +42,14 @@ pub struct KeyDefaults {
     pub reusable: bool,
     /// Whether devices are forgotten when they go away.
     pub ephemeral: bool,
+    /// How long the key of a device is accepted; for ever when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_expiry_seconds: Option<u64>,
 }
 
 impl Default for KeyDefaults {
     fn default() -> Self {
-        Self { expiry_seconds: 24 * 3600, reusable: false, ephemeral: false }
+        Self { expiry_seconds: 24 * 3600, reusable: false, ephemeral: false, node_expiry_seconds: None }
     }
 }
 
@@ -83,6 +86,9 @@ pub struct Set {
     /// Whether devices are forgotten when they go away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ephemeral: Option<bool>,
+    /// How long the key of a device is accepted; 0 for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_expiry_seconds: Option<u64>,
 }
 
 /// The roles to have.
@@ -133,7 +139,8 @@ mod tests {
     #[test]
     fn a_role_without_key_settings_has_short_single_use_keys() {
         let role: Role = serde_json::from_str(r#"{"name":"web","tags":["tag:web"]}"#).unwrap();
-        assert_eq!(role.key, KeyDefaults { expiry_seconds: 86_400, reusable: false, ephemeral: false });
+        assert_eq!(role.key, KeyDefaults::default());
+        assert_eq!((role.key.expiry_seconds, role.key.reusable, role.key.ephemeral), (86_400, false, false));
         let role: Role =
             serde_json::from_str(r#"{"name":"w","tags":["tag:w"],"key":{"reusable":true}}"#).unwrap();
         assert_eq!(role.key.expiry_seconds, 86_400);

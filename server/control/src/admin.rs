@@ -9,6 +9,7 @@ mod dns;
 mod entry;
 mod event;
 mod key;
+mod login;
 mod node;
 mod policy;
 mod refused;
@@ -39,6 +40,7 @@ pub fn routes(doors: Arc<Doors>, cors_origins: &[String]) -> Router {
         server::add,
         user::add,
         node::add,
+        login::add,
         route::add,
         dns::add,
         key::add,

@@ -3,7 +3,8 @@
 use std::{net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
-use ident::{AuthKeyId, MachineKey};
+use ident::{ApiKeyId, AuthKeyId, MachineKey};
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use wire::DerpMap;
 use world::KeyProof;
@@ -14,6 +15,7 @@ use crate::{
     config::{Config, NotReloaded},
     fanout::Hub,
     keyring::{Keyring, present},
+    pending::{Code, Pending},
     records::RecordsFile,
     relay::Relay,
     security::SecurityLog,
@@ -40,6 +42,8 @@ pub struct Doors {
     pub security: SecurityLog,
     /// What is wrong with the policy in force.
     pub verdict: Arc<Verdict>,
+    /// Devices that wait to be let in.
+    pub pending: Arc<Pending>,
     /// The watched file of extra names.
     pub records: Arc<RecordsFile>,
     /// The watched certificate, if the server has TLS of its own.
@@ -49,7 +53,7 @@ pub struct Doors {
     /// The public half of the Noise key.
     pub public_key: MachineKey,
     /// When the process began to serve.
-    pub started: jiff::Timestamp,
+    pub started: Timestamp,
     /// What is configured, for all who read it more than once.
     pub live: LiveConfig,
     /// Who reads the configuration again.
@@ -95,9 +99,29 @@ impl Doors {
         Some(KeyProof { id, verifier: self.keyring.verifier(&presented.secret) })
     }
 
+    /// The API key that this text is, if it opens anything now.
+    pub fn api_key(&self, text: &ident::Secret<String>) -> Option<ApiKeyId> {
+        let presented = present("api", text)?;
+        let verifier = self.keyring.verifier(&presented.secret);
+        let id = ApiKeyId::new(presented.id).ok()?;
+        let key = self.hub.world().api_keys.get(&id)?.clone();
+        (key.verifier.matches(&verifier) && self.opens(id)).then_some(id)
+    }
+
+    /// Whether an API key opens anything now.
+    pub fn opens(&self, id: ApiKeyId) -> bool {
+        let world = self.hub.world();
+        world.api_keys.get(&id).is_some_and(|key| key.revoked.is_none() && key.expires > Timestamp::now())
+    }
+
     /// The DERP map in force.
     pub fn derp_map(&self) -> Arc<DerpMap> {
         self.hub.site().derp_map.clone()
+    }
+
+    /// The page on which a device is let in.
+    pub fn login_url(&self, code: &Code) -> String {
+        format!("{}/register/{code}", self.config.server_url)
     }
 
     /// Whether a node of the World is on this machine.

@@ -3,6 +3,7 @@
 
 mod action;
 mod answer;
+mod login;
 mod map;
 mod pace;
 mod polls;

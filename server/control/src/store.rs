@@ -8,6 +8,7 @@ mod event;
 mod live;
 mod load;
 mod migrate;
+mod pending;
 mod persist;
 mod policy;
 
@@ -25,6 +26,7 @@ use world::{DurableEvent, World};
 pub use aside::AsideRow;
 pub use event::{EventFilter, LogRow, Verified};
 pub use load::Loaded;
+pub use pending::PendingRow;
 pub use policy::PolicyVersion;
 
 /// The one tailnet that exists until several are configured.

@@ -36,13 +36,17 @@ struct Key {
     expiry_seconds: Option<u64>,
     reusable: bool,
     ephemeral: bool,
+    node_expiry: Option<String>,
+    node_expiry_seconds: Option<u64>,
 }
 
 impl Entry {
     fn role(self) -> Result<Role, String> {
         let Entry { name, tags, description, key } = self;
         let expiry_seconds = key.expiry_seconds().map_err(|e| format!("role {name}: {e}"))?;
-        let key = KeyDefaults { expiry_seconds, reusable: key.reusable, ephemeral: key.ephemeral };
+        let node_expiry_seconds = key.node_expiry_seconds().map_err(|e| format!("role {name}: {e}"))?;
+        let Key { reusable, ephemeral, .. } = key;
+        let key = KeyDefaults { expiry_seconds, reusable, ephemeral, node_expiry_seconds };
         Ok(Role { name, tags, description, key })
     }
 }
@@ -56,6 +60,18 @@ impl Key {
                 text.parse().map(|l: Lifetime| l.seconds).map_err(|e| format!("key.expiry: {e}"))
             }
             (Some(_), Some(_)) => Err("key has both `expiry` and `expiry_seconds`".to_owned()),
+        }
+    }
+
+    /// None for ever.
+    fn node_expiry_seconds(&self) -> Result<Option<u64>, String> {
+        match (self.node_expiry.as_deref(), self.node_expiry_seconds) {
+            (None | Some("never"), None) => Ok(None),
+            (None, Some(seconds)) => Ok(Some(seconds)),
+            (Some(text), None) => {
+                text.parse().map(|l: Lifetime| Some(l.seconds)).map_err(|e| format!("key.node_expiry: {e}"))
+            }
+            (Some(_), Some(_)) => Err("key has both `node_expiry` and `node_expiry_seconds`".to_owned()),
         }
     }
 }

@@ -28,5 +28,6 @@ impl Render for Roles {
 pub(super) fn keys(key: &KeyDefaults) -> String {
     let uses = if key.reusable { "reusable" } else { "single use" };
     let ephemeral = if key.ephemeral { ", ephemeral" } else { "" };
-    format!("{}, {uses}{ephemeral}", span(key.expiry_seconds))
+    let devices = key.node_expiry_seconds.map(|s| format!(", devices for {}", span(s))).unwrap_or_default();
+    format!("{}, {uses}{ephemeral}{devices}", span(key.expiry_seconds))
 }

@@ -76,6 +76,7 @@ struct Shown {
     dns: Dns,
     leaving_grace: String,
     ephemeral_grace: String,
+    key_expiry: String,
 }
 
 #[derive(Serialize)]
@@ -166,6 +167,10 @@ impl Shown {
             },
             leaving_grace: format!("{}s", config.settings.leaving_grace.as_secs()),
             ephemeral_grace: format!("{}s", config.settings.ephemeral_grace.as_secs()),
+            key_expiry: config
+                .settings
+                .key_expiry
+                .map_or("never".into(), |long| format!("{}s", long.as_secs())),
         }
     }
 }
@@ -211,6 +216,7 @@ impl Render for Shown {
             .add("dns.records_file", join(&self.dns.records_file))
             .add("leaving_grace", &self.leaving_grace)
             .add("ephemeral_grace", &self.ephemeral_grace)
+            .add("key_expiry", &self.key_expiry)
             .render(screen)
     }
 }

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use api::{
     Changed,
-    node::{DELETE, EXPIRE, LIST, Node, Nodes, One, PING, Pong, RENAME, Rename, SHOW, TAG, Tags},
+    node::{
+        DELETE, EXPIRE, Expiry, LIST, MOVE, Move, Node, Nodes, One, PING, Pong, RENAME, Rename, SET_EXPIRY, SHOW,
+        TAG, Tags,
+    },
 };
 use world::{Command, Lifecycle, Presence, World};
 
-use super::{Routes, call::Call, call::Outcome, refused::Refused, serve, user};
+use super::{Routes, call::Call, call::Outcome, key::in_seconds, refused::Refused, serve, user};
 
 /// Longer than a client takes that has to connect anew to answer.
 const PONG_WITHIN: Duration = Duration::from_secs(5);
@@ -20,6 +23,8 @@ pub(super) fn add(routes: Routes) -> Routes {
     let routes = serve(routes, &TAG, tag);
     let routes = serve(routes, &EXPIRE, expire);
     let routes = serve(routes, &PING, ping);
+    let routes = serve(routes, &SET_EXPIRY, set_expiry);
+    let routes = serve(routes, &MOVE, move_to);
     serve(routes, &DELETE, delete)
 }
 
@@ -57,13 +62,27 @@ async fn ping(call: Call, (): ()) -> Result<Pong, Refused> {
     Ok(Pong { id: node.id, name: node.name.clone(), microseconds })
 }
 
+async fn set_expiry(call: Call, input: Expiry) -> Result<Changed<One>, Refused> {
+    let id = call.node(&call.name)?.id;
+    let expiry = input.seconds.map(in_seconds).transpose()?;
+    let outcome = call.carry_out(Command::SetNodeExpiry { id, expiry }).await?;
+    changed(&call, id, outcome)
+}
+
+async fn move_to(call: Call, input: Move) -> Result<Changed<One>, Refused> {
+    let id = call.node(&call.name)?.id;
+    let user = call.user(&input.user)?.id;
+    let outcome = call.carry_out(Command::MoveNode { id, user }).await?;
+    changed(&call, id, outcome)
+}
+
 async fn delete(call: Call, (): ()) -> Result<Changed<One>, Refused> {
     let node = call.node(&call.name)?;
     let outcome = call.carry_out(Command::DeleteNode { id: node.id }).await?;
     Ok(call.answer(outcome.changed, One { node: view(&call.world, &node) }))
 }
 
-fn changed(call: &Call, id: ident::NodeId, outcome: Outcome) -> Result<Changed<One>, Refused> {
+pub(super) fn changed(call: &Call, id: ident::NodeId, outcome: Outcome) -> Result<Changed<One>, Refused> {
     let node = outcome.world.nodes.get(id).ok_or_else(|| Refused::not_found("the node is gone already"))?;
     Ok(call.answer(outcome.changed, One { node: view(&outcome.world, node) }))
 }

@@ -45,6 +45,10 @@ async fn set(call: Call, input: Set) -> Result<Changed<One>, Refused> {
             expiry_seconds: input.expiry_seconds.unwrap_or(old.key.expiry_seconds),
             reusable: input.reusable.unwrap_or(old.key.reusable),
             ephemeral: input.ephemeral.unwrap_or(old.key.ephemeral),
+            node_expiry_seconds: match input.node_expiry_seconds {
+                Some(0) => None,
+                given => given.or(old.key.node_expiry_seconds),
+            },
         },
     };
     let outcome = call.carry_out(Command::SetRole { role: of(&role)? }).await?;
@@ -91,17 +95,17 @@ fn find(call: &Call) -> Result<&world::Role, Refused> {
 fn of(role: &Role) -> Result<world::Role, Refusal> {
     let none = Refusal::OutOfRange { what: "tags", rule: "at least one tag" };
     let Role { name, tags, description, key } = role.clone();
-    let KeyDefaults { expiry_seconds, reusable, ephemeral } = key;
-    let key = world::KeyDefaults { expiry_seconds, reusable, ephemeral };
+    let KeyDefaults { expiry_seconds, reusable, ephemeral, node_expiry_seconds } = key;
+    let key = world::KeyDefaults { expiry_seconds, reusable, ephemeral, node_expiry_seconds };
     Ok(world::Role { name, tags: NonEmpty::new(tags).ok_or(none)?, description, key })
 }
 
 fn view(role: &world::Role) -> Role {
-    let world::KeyDefaults { expiry_seconds, reusable, ephemeral } = role.key;
+    let world::KeyDefaults { expiry_seconds, reusable, ephemeral, node_expiry_seconds } = role.key;
     Role {
         name: role.name.clone(),
         tags: role.tags.as_slice().to_vec(),
         description: role.description.clone(),
-        key: KeyDefaults { expiry_seconds, reusable, ephemeral },
+        key: KeyDefaults { expiry_seconds, reusable, ephemeral, node_expiry_seconds },
     }
 }

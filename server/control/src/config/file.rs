@@ -40,6 +40,8 @@ pub struct File {
     pub leaving_grace: Option<String>,
     /// How long an ephemeral node may be away.
     pub ephemeral_grace: Option<String>,
+    /// How long the key of a person's device is accepted, or `never`.
+    pub key_expiry: Option<String>,
 }
 
 /// `tls:`
@@ -144,6 +146,7 @@ const KEYS: &[&str] = &[
     "dns.records_file",
     "leaving_grace",
     "ephemeral_grace",
+    "key_expiry",
 ];
 
 impl File {

@@ -39,6 +39,7 @@ impl Config {
             data_dir,
             socket,
             admin_in_clear,
+            cors_origins,
             relay,
             derp_maps,
             records_file,
@@ -61,10 +62,12 @@ impl Config {
             ("proxies.addresses", proxies.addresses != next.proxies.addresses),
             ("proxies.header", proxies.header != next.proxies.header),
             ("admin.plain_http", *admin_in_clear != next.admin_in_clear),
+            ("admin.cors_origins", *cors_origins != next.cors_origins),
             ("derp_maps", *derp_maps != next.derp_maps),
             ("dns", settings.dns != next.settings.dns),
             ("dns.records_file", *records_file != next.records_file),
             ("leaving_grace", settings.leaving_grace != next.settings.leaving_grace),
+            ("key_expiry", settings.key_expiry != next.settings.key_expiry),
             ("ephemeral_grace", settings.ephemeral_grace != next.settings.ephemeral_grace),
         ];
         found.applied.extend(differing(applied));

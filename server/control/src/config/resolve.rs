@@ -50,6 +50,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         domain,
         leaving_grace: check.duration("leaving_grace", file.leaving_grace.as_deref(), 10),
         ephemeral_grace: check.duration("ephemeral_grace", file.ephemeral_grace.as_deref(), 1800),
+        key_expiry: check.key_expiry(file.key_expiry.as_deref()),
         dns: Default::default(),
     };
     let cors_origins = check.origins(file.admin.as_ref().map_or(&[], |admin| &admin.cors_origins));
@@ -111,6 +112,16 @@ impl Check {
             self.mistake(key, format!("{text:?} is no duration"), "a number and s, m, h or d, at most 366d");
             Duration::ZERO
         })
+    }
+
+    fn key_expiry(&mut self, text: Option<&str>) -> Option<Duration> {
+        if text == Some("never") {
+            return None;
+        }
+        if text.and_then(parse_duration).is_some_and(|long| long.is_zero()) {
+            self.mistake("key_expiry", "no device could stay in", "for example 180d, or never");
+        }
+        Some(self.duration("key_expiry", text, 180 * 86400))
     }
 
     fn tls(&mut self, file: &File) -> Option<TlsFiles> {

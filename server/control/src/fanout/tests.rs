@@ -32,6 +32,7 @@ fn node(n: u64, tag: &str) -> Node {
         node_key: format!("nodekey:{n:064x}").parse().unwrap(),
         name: format!("host{n}"),
         renamed: false,
+        never_expires: false,
         owner: Owner::Tags(NonEmpty::new(vec![tag.parse().unwrap()]).unwrap()),
         responsible: None,
         auth_key: None,
@@ -256,6 +257,7 @@ async fn who_is_kicked_deleted_logged_out_or_has_another_key_is_cut() {
         responsible: None,
         auth_key: ident::AuthKeyId::FIRST,
         ephemeral: false,
+        expiry: None,
     };
     let hub = hub();
     let mut sessions: Vec<_> = (1..=4).map(|n| hub.subscribe(id(n), 1, Encoding::Zstd)).collect();

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use wire::{Login, RegisterRequest, RegisterResponse, User};
 use world::{Answer, Command, Node, Refusal, Registered, Registration, World};
 
-use super::{Machines, Refused, body, decoded, lasting, unsupported};
+use super::{Machines, Refused, body, decoded, lasting, login, unsupported};
 use crate::{
     doors::Doors,
     ts2021::Caller,
@@ -25,9 +25,11 @@ pub(super) async fn register(
     let body = body(request).await?;
     pace.registration(doors, caller, body.len()).await?;
     let request: RegisterRequest = decoded(&body)?;
+    let bytes = body.len();
+    drop(body);
     let response = match unsupported(request.version) {
         Some(text) => RegisterResponse::error(&text),
-        None => decide(&machines, caller, request, body.len()).await?,
+        None => decide(&machines, caller, request, bytes).await?,
     };
     let body = wire::encode(&response)
         .map_err(|e| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
@@ -44,6 +46,11 @@ async fn decide(
         return Err(Refused::new(StatusCode::BAD_REQUEST, "NodeKey is missing"));
     };
     let logout = request.expiry.is_some_and(|at| at <= Timestamp::now());
+    if !logout && let Some(waiting) = login::waiting(doors, caller, node_key, &request.followup) {
+        // What the device says of itself is not held meanwhile.
+        drop(request);
+        return Ok(login::held(doors, caller, waiting).await);
+    }
     let command = if logout {
         Command::Logout { machine: caller.machine, node_key }
     } else {
@@ -54,8 +61,15 @@ async fn decide(
     };
     let world = doors.hub.world();
     // What is refused already takes no place in the writer's queue; the writer decides for good.
-    if let Err(refusal) = world::decide(&world, &command, context()) {
-        return Ok(refused(doors, caller, &refusal));
+    match (world::decide(&world, &command, context()), &command) {
+        (Err(Refusal::AuthRequired), Command::Register(r)) => return Ok(login::begun(doors, caller, r).await),
+        // Whether a node key is another machine's is told to nobody: it cannot be let in, and its page says nothing.
+        (Err(Refusal::NodeKeyTaken), Command::Register(r)) if r.proof.is_none() => {
+            doors.failed(caller.remote.ip(), Refusal::NodeKeyTaken.code());
+            return Ok(login::begun(doors, caller, r).await);
+        }
+        (Err(refusal), _) => return Ok(refused(doors, caller, &refusal)),
+        (Ok(_), _) => {}
     }
     let known = world.nodes.by_node_key(&node_key).cloned();
     if let (Command::Register(r), Some(node)) = (&command, &known)
@@ -98,10 +112,7 @@ fn registration(
 fn answered(world: &World, answer: Answer, known: Option<&Node>) -> RegisterResponse {
     match answer {
         Answer::Registered(Registered::Active(id)) => match world.nodes.get(id) {
-            Some(node) => {
-                let (user, login) = owner(world, node);
-                RegisterResponse::ok(user, login)
-            }
+            Some(node) => accepted(world, node),
             None => RegisterResponse::error("the node was deleted a moment ago"),
         },
         Answer::Registered(Registered::KeyExpired) => {
@@ -112,6 +123,12 @@ fn answered(world: &World, answer: Answer, known: Option<&Node>) -> RegisterResp
             RegisterResponse::error("the server misunderstood itself")
         }
     }
+}
+
+/// The node is in.
+pub(super) fn accepted(world: &World, node: &Node) -> RegisterResponse {
+    let (user, login) = owner(world, node);
+    RegisterResponse::ok(user, login)
 }
 
 fn owner(world: &World, node: &Node) -> (User, Login) {

@@ -15,6 +15,7 @@ use crate::{
     config::{Config, Mistake, NotReloaded, TlsFiles},
     doors::{Doors, ReloadWish},
     listen::Face,
+    login,
     site,
     writer::Origin,
 };
@@ -139,8 +140,9 @@ pub(super) fn face(doors: &Arc<Doors>, base: &Router, config: &Config) -> Face {
         true => admin::closed(),
         false => admin::routes(doors.clone(), &config.cors_origins),
     };
+    let pages = login::routes(doors.clone(), &config.server_url, !in_clear || config.admin_in_clear);
     Face {
-        router: base.clone().merge(admin),
+        router: base.clone().merge(admin).merge(pages),
         proxies: config.proxies.clone(),
         only_proxies: config.is_behind_proxies(),
     }

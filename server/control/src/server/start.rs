@@ -33,6 +33,7 @@ use crate::{
     keyring::{Keyring, first_start, random},
     listen::{self, Face, Listener},
     machine,
+    pending::Pending,
     quota::Quota,
     records::{self, RecordsFile},
     relay::{self, Admission, Relay},
@@ -89,8 +90,11 @@ pub(super) async fn start(config: Config, source: Source) -> Result<Server, Faul
     let routers =
         calls::watch_routers(calls.clone(), hub.clone(), writer.clone(), instance, parts.stop.clone());
     parts.tasks.spawn(routers);
+    let pending = Arc::new(Pending::open(store.clone(), hub.clone())?);
+    parts.tasks.spawn(pending.clone().run(parts.stop.clone()));
     let doors = Arc::new(Doors {
         verdict,
+        pending,
         records,
         calls,
         certificate: certificate.files.clone(),

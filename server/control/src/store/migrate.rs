@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003_bound_keys.sql"),
     include_str!("../../migrations/0004_policy_versions.sql"),
     include_str!("../../migrations/0005_dns.sql"),
+    include_str!("../../migrations/0006_pending_logins.sql"),
 ];
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

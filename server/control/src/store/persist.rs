@@ -30,7 +30,7 @@ impl Touched {
                 self.nodes.insert(node.id);
                 self.node_keys.insert(node.node_key);
             }
-            E::NodeReauthenticated { node, node_key, .. } => {
+            E::NodeReauthenticated { node, node_key, .. } | E::NodeReadmitted { node, node_key, .. } => {
                 self.nodes.insert(*node);
                 self.node_keys.insert(*node_key);
             }
@@ -39,6 +39,7 @@ impl Touched {
             | E::NodeHostinfoChanged { node, .. }
             | E::NodeRenamed { node, .. }
             | E::NodeTagged { node, .. }
+            | E::NodeMoved { node, .. }
             | E::NodeRoutesApproved { node, .. }
             | E::NodeDeleted { node } => {
                 self.nodes.insert(*node);

@@ -38,7 +38,12 @@ fn tailnet() -> Arc<World> {
         name: "a".into(),
         tags: NonEmpty::new(vec!["tag:a".parse().unwrap()]).unwrap(),
         description: String::new(),
-        key: KeyDefaults { expiry_seconds: 366 * 24 * 3600, reusable: true, ephemeral: false },
+        key: KeyDefaults {
+            expiry_seconds: 366 * 24 * 3600,
+            reusable: true,
+            ephemeral: false,
+            node_expiry_seconds: None,
+        },
     };
     let key = Command::CreateAuthKey {
         role: "a".into(),

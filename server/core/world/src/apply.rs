@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ident::{NodeId, Tag};
+use ident::{NodeId, NodeKey, Tag};
 
 use crate::{Change, Draft, DurableEvent, Event, Fields, Lifecycle, Node, Owner, Presence, VolatileEvent};
 
@@ -19,10 +19,8 @@ impl Draft {
         use DurableEvent as E;
         match event {
             E::NodeRegistered { node } => self.join((**node).clone()),
-            E::NodeReauthenticated { node, node_key, tags, responsible, auth_key, ephemeral } => {
-                if let Some(machine) = self.world.nodes.get(*node).map(|n| n.machine) {
-                    self.world.bound.insert(*node_key, machine);
-                }
+            E::NodeReauthenticated { node, node_key, tags, responsible, auth_key, ephemeral, expiry } => {
+                self.bind(*node, *node_key);
                 self.change(*node, Fields::WHOLE | Fields::KEY, |n| {
                     n.node_key = *node_key;
                     n.owner = Owner::Tags(tags.clone());
@@ -30,7 +28,20 @@ impl Draft {
                     n.auth_key = Some(*auth_key);
                     n.ephemeral = *ephemeral;
                     n.lifecycle = Lifecycle::Active;
-                    n.key_expiry = None;
+                    n.key_expiry = *expiry;
+                    n.expired = false;
+                });
+            }
+            E::NodeReadmitted { node, node_key, owner, responsible, ephemeral, expiry } => {
+                self.bind(*node, *node_key);
+                self.change(*node, Fields::WHOLE | Fields::KEY | Fields::KEY_EXPIRY, |n| {
+                    n.node_key = *node_key;
+                    n.owner = owner.clone();
+                    n.responsible = *responsible;
+                    n.auth_key = None;
+                    n.ephemeral = *ephemeral;
+                    n.lifecycle = Lifecycle::Active;
+                    n.key_expiry = *expiry;
                     n.expired = false;
                 });
             }
@@ -41,6 +52,7 @@ impl Draft {
             E::NodeKeyExpirySet { node, expiry } => {
                 self.change(*node, Fields::KEY_EXPIRY | Fields::WHOLE, |n| {
                     n.key_expiry = *expiry;
+                    n.never_expires = expiry.is_none();
                     n.expired = false;
                 })
             }
@@ -53,7 +65,20 @@ impl Draft {
                 n.renamed = true;
             }),
             E::NodeTagged { node, tags } => {
-                self.change(*node, Fields::WHOLE, |n| n.owner = Owner::Tags(tags.clone()));
+                self.change(*node, Fields::WHOLE | Fields::KEY_EXPIRY, |n| {
+                    // A tagged device does not run out with the person's; one that has run out stays so.
+                    if n.owner.user().is_some() && !n.expired {
+                        n.key_expiry = None;
+                    }
+                    n.owner = Owner::Tags(tags.clone());
+                });
+            }
+            E::NodeMoved { node, user, expiry } => {
+                self.change(*node, Fields::WHOLE | Fields::KEY_EXPIRY, |n| {
+                    n.owner = Owner::User(*user);
+                    n.responsible = None;
+                    n.key_expiry = *expiry;
+                });
             }
             E::NodeRoutesApproved { node, routes } => {
                 self.change(*node, Fields::WHOLE, |n| n.approved_routes.clone_from(routes));
@@ -153,6 +178,13 @@ impl Draft {
         self.note(id, Fields::WHOLE, None, after);
         if !routes.is_empty() {
             self.approved_routes_changed();
+        }
+    }
+
+    /// The key is the machine's for good.
+    fn bind(&mut self, node: NodeId, key: NodeKey) {
+        if let Some(machine) = self.world.nodes.get(node).map(|n| n.machine) {
+            self.world.bound.insert(key, machine);
         }
     }
 

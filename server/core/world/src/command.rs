@@ -63,6 +63,17 @@ pub struct Registration {
     pub capver: u32,
 }
 
+/// Whose device one becomes that somebody lets in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewOwner {
+    /// This person's; or, when it asks for tags that the person may give, that of these tags.
+    User(UserId),
+    /// That of the role's tags.
+    Role(String),
+    /// Whose it was under the key that it brought before.
+    Same,
+}
+
 /// What a device reports while it is registered.
 #[derive(Debug, Clone)]
 pub struct NodeReport {
@@ -102,6 +113,8 @@ pub struct DnsEdit {
 pub enum Command {
     /// A device wants in, or asks whether it still is.
     Register(Registration),
+    /// Somebody who may has looked at a device that waits, and lets it in.
+    ApproveLogin { login: Registration, owner: NewOwner },
     /// A device leaves.
     Logout { machine: MachineKey, node_key: NodeKey },
     /// A device says what has changed about it.
@@ -134,8 +147,10 @@ pub enum Command {
     TagNode { id: NodeId, tags: Vec<Tag> },
     /// Stop accepting a node's key from now on.
     ExpireNode { id: NodeId },
-    /// Accept a node's key until then, or for good; also a key that has expired.
+    /// Accept a node's key until then; or for ever, and every key that it comes back with.
     SetNodeExpiry { id: NodeId, expiry: Option<Timestamp> },
+    /// Make a node this person's, without tags.
+    MoveNode { id: NodeId, user: UserId },
     /// Forget a node.
     DeleteNode { id: NodeId },
     /// Say which of a node's routes may be used: all that it names, and no others.

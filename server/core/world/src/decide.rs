@@ -2,8 +2,9 @@
 
 mod access;
 mod address;
+mod approve;
 mod dns;
-mod expiry;
+mod lifetime;
 mod name;
 mod node;
 mod person;
@@ -40,6 +41,7 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
     use Command as C;
     match command {
         C::Register(registration) => register::register(world, registration, ctx),
+        C::ApproveLogin { login, owner } => approve::approve(world, login, owner, ctx),
         C::Logout { machine, node_key } => register::logout(world, *machine, *node_key),
         C::Report(report) => report::report(world, report),
         C::StreamOpened { node, instance, epoch } => presence::opened(world, *node, *instance, *epoch),
@@ -49,14 +51,15 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         }
         C::ExpectReturn { nodes, until } => Ok(presence::expect_return(world, nodes, *until, ctx)),
         C::TakeSettings { settings } => take_settings(world, settings),
-        C::Tick => Ok(expiry::tick(world, ctx)),
+        C::Tick => Ok(lifetime::tick(world, ctx)),
         C::CreateUser { login, display_name } => person::create(world, login, display_name, ctx),
         C::RenameUser { id, login } => person::rename(world, *id, login),
         C::DeleteUser { id } => person::delete(world, *id),
         C::RenameNode { id, name } => node::rename(world, *id, name),
         C::TagNode { id, tags } => node::tag(world, *id, tags),
-        C::ExpireNode { id } => node::expire(world, *id, ctx),
-        C::SetNodeExpiry { id, expiry } => node::set_expiry(world, *id, *expiry, ctx),
+        C::ExpireNode { id } => lifetime::expire(world, *id, ctx),
+        C::SetNodeExpiry { id, expiry } => lifetime::set(world, *id, *expiry, ctx),
+        C::MoveNode { id, user } => lifetime::move_to(world, *id, *user, ctx),
         C::DeleteNode { id } => node::delete(world, *id),
         C::ApproveRoutes { id, routes } => route::approve(world, *id, routes),
         C::SetRole { role } => access::set_role(world, role),

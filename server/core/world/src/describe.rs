@@ -18,11 +18,13 @@ impl DurableEvent {
         let (kind, subject) = match self {
             E::NodeRegistered { node } => ("node_registered", format!("node:{}", node.id)),
             E::NodeReauthenticated { node, .. } => ("node_reauthenticated", format!("node:{node}")),
+            E::NodeReadmitted { node, .. } => ("node_readmitted", format!("node:{node}")),
             E::NodeLoggedOut { node } => ("node_logged_out", format!("node:{node}")),
             E::NodeKeyExpirySet { node, .. } => ("node_key_expiry_set", format!("node:{node}")),
             E::NodeHostinfoChanged { node, .. } => ("node_hostinfo_changed", format!("node:{node}")),
             E::NodeRenamed { node, .. } => ("node_renamed", format!("node:{node}")),
             E::NodeTagged { node, .. } => ("node_tagged", format!("node:{node}")),
+            E::NodeMoved { node, .. } => ("node_moved", format!("node:{node}")),
             E::NodeRoutesApproved { node, .. } => ("node_routes_approved", format!("node:{node}")),
             E::NodeDeleted { node } => ("node_deleted", format!("node:{node}")),
             E::UserCreated { user } => ("user_created", format!("user:{}", user.id)),

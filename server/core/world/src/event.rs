@@ -16,7 +16,9 @@ use policy::{Compiled, Policy};
 use serde::{Deserialize, Serialize};
 use wire::Hostinfo;
 
-use crate::{ApiKey, AuthKey, DnsSettings, Node, NonEmpty, Presence, Records, Role, Settings, User};
+use crate::{
+    ApiKey, AuthKey, DnsSettings, Node, NonEmpty, Owner, Presence, Records, Role, Settings, User,
+};
 
 /// A policy with what was compiled from it outside the writer. Equality is equality of the text.
 #[derive(Debug, Clone)]
@@ -75,10 +77,21 @@ pub enum DurableEvent {
         responsible: Option<UserId>,
         auth_key: AuthKeyId,
         ephemeral: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expiry: Option<Timestamp>,
+    },
+    /// Somebody let a known device come back: same id, same addresses.
+    NodeReadmitted {
+        node: NodeId,
+        node_key: NodeKey,
+        owner: Owner,
+        responsible: Option<UserId>,
+        ephemeral: bool,
+        expiry: Option<Timestamp>,
     },
     /// A device left of its own accord.
     NodeLoggedOut { node: NodeId },
-    /// Its key is accepted until then.
+    /// Its key is accepted until then; without a time for ever, and every key after it.
     NodeKeyExpirySet { node: NodeId, expiry: Option<Timestamp> },
     /// A device's description of itself changed.
     NodeHostinfoChanged { node: NodeId, name: String, hostinfo: Arc<Hostinfo> },
@@ -86,6 +99,8 @@ pub enum DurableEvent {
     NodeRenamed { node: NodeId, name: String },
     /// An operator tagged a node.
     NodeTagged { node: NodeId, tags: NonEmpty<Tag> },
+    /// A node is a person's, without tags.
+    NodeMoved { node: NodeId, user: UserId, expiry: Option<Timestamp> },
     /// The approved routes of a node.
     NodeRoutesApproved { node: NodeId, routes: BTreeSet<IpNet> },
     /// A node is forgotten.

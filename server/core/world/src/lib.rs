@@ -20,7 +20,9 @@ mod route;
 mod state;
 
 pub use class::{ClassId, Classes};
-pub use command::{Answer, Command, Context, DnsEdit, KeyProof, NodeReport, Registered, Registration};
+pub use command::{
+    Answer, Command, Context, DnsEdit, KeyProof, NewOwner, NodeReport, Registered, Registration,
+};
 pub use decide::{Bootstrap, decide, dns_dangers};
 pub use describe::Description;
 pub use draft::{Change, Draft, Fields, Step};

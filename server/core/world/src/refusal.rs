@@ -37,6 +37,9 @@ pub enum Refusal {
     /// A device without a key.
     #[error("this device is not registered here and brought no auth key")]
     AuthRequired,
+    /// A device is let in, and nobody said whose it is.
+    #[error("nobody said whose device this is, and it was nobody's before")]
+    WhoseDevice,
     /// The node key belongs to another machine.
     #[error("this node key belongs to another machine")]
     NodeKeyTaken,
@@ -132,6 +135,7 @@ impl Refusal {
             Refusal::BadName { .. } => "bad_name",
             Refusal::AuthKey(_) => "auth_key_invalid",
             Refusal::AuthRequired => "auth_required",
+            Refusal::WhoseDevice => "whose_device",
             Refusal::NodeKeyTaken => "node_key_taken",
             Refusal::NotYourNode => "not_your_node",
             Refusal::TagsNotPermitted(_) => "tags_not_permitted",
@@ -157,6 +161,9 @@ impl Refusal {
                 "give that name a nameserver of its own that is reachable without the mesh (`--split NAME=ADDRESS`), or pass --force"
                     .into()
             }
+            Refusal::NotFound { noun: "login", .. } => {
+                "`meshctl node pending` shows the devices that wait; a login waits for 15 minutes".into()
+            }
             Refusal::NotFound { noun, .. } => {
                 format!("`meshctl {} list` shows what there is", noun.replace("API key", "apikey"))
             }
@@ -165,6 +172,7 @@ impl Refusal {
                 "make one with `meshctl key create --role ROLE` and pass it with `tailscale up --auth-key=…`"
                     .into()
             }
+            Refusal::WhoseDevice => "add --user LOGIN or --role ROLE".into(),
             Refusal::UnknownTag { tag } => {
                 format!("add \"{tag}\": [] to tagOwners, then `meshctl policy set FILE`")
             }

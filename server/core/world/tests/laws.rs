@@ -5,13 +5,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ident::{AuthKeyId, MachineKey, NodeId, NodeKey};
+use ident::{AuthKeyId, MachineKey, NodeId, NodeKey, UserId};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use wire::Hostinfo;
 use world::{
-    Bootstrap, Command, Context, DnsEdit, Draft, KeyDefaults, KeyProof, NodeReport, NonEmpty, Prepared,
-    Registration, Role, Rows, Settings, Verifier, World,
+    Bootstrap, Command, Context, DnsEdit, Draft, KeyDefaults, KeyProof, NewOwner, NodeReport, NonEmpty,
+    Prepared, Registration, Role, Rows, Settings, Verifier, World,
 };
 
 const POLICIES: [&str; 4] = [
@@ -26,6 +26,7 @@ const POLICIES: [&str; 4] = [
 #[derive(Debug, Clone)]
 enum Wish {
     Register { machine: u8, key: u8, auth: u8, hostname: u8, route: u8 },
+    LetIn { machine: u8, key: u8, before: u8, owner: u8 },
     Logout { machine: u8, key: u8 },
     Report { machine: u8, key: u8, home: u16, route: u8 },
     Stream { node: u64, open: bool, epoch: u64 },
@@ -35,6 +36,8 @@ enum Wish {
     Approve { node: u64, route: u8 },
     Policy { which: u8 },
     Expire { node: u64 },
+    SetExpiry { node: u64, hours: u8 },
+    Move { node: u64, user: u64 },
     Dns { server: u8, force: bool },
     Record { name: u8, set: bool },
     Wait { seconds: u16 },
@@ -45,6 +48,8 @@ fn wish() -> impl Strategy<Value = Wish> {
     prop_oneof![
         4 => (0..4u8, 0..6u8, 0..3u8, 0..3u8, 0..3u8)
             .prop_map(|(machine, key, auth, hostname, route)| Wish::Register { machine, key, auth, hostname, route }),
+        3 => (0..4u8, 0..6u8, 0..6u8, 0..6u8)
+            .prop_map(|(machine, key, before, owner)| Wish::LetIn { machine, key, before, owner }),
         1 => (0..4u8, 0..6u8).prop_map(|(machine, key)| Wish::Logout { machine, key }),
         2 => (0..4u8, 0..6u8, 0..3u16, 0..3u8).prop_map(|(machine, key, home, route)| Wish::Report { machine, key, home, route }),
         3 => (node.clone(), any::<bool>(), 0..3u64).prop_map(|(node, open, epoch)| Wish::Stream { node, open, epoch }),
@@ -53,7 +58,9 @@ fn wish() -> impl Strategy<Value = Wish> {
         1 => (node.clone(), 0..3u8).prop_map(|(node, tag)| Wish::Tag { node, tag }),
         1 => (node.clone(), 0..3u8).prop_map(|(node, route)| Wish::Approve { node, route }),
         1 => (0..4u8).prop_map(|which| Wish::Policy { which }),
-        1 => node.prop_map(|node| Wish::Expire { node }),
+        1 => node.clone().prop_map(|node| Wish::Expire { node }),
+        1 => (node.clone(), 0..3u8).prop_map(|(node, hours)| Wish::SetExpiry { node, hours }),
+        1 => (node, 1..4u64).prop_map(|(node, user)| Wish::Move { node, user }),
         1 => any::<(u8, bool)>().prop_map(|(server, force)| Wish::Dns { server, force }),
         1 => any::<(u8, bool)>().prop_map(|(name, set)| Wish::Record { name, set }),
         1 => (1..4000u16).prop_map(|seconds| Wish::Wait { seconds }),
@@ -81,22 +88,41 @@ fn bootstrap() -> Vec<Bootstrap> {
     vec![Bootstrap { name: "mesh.example.com".into(), what: "the control server".into() }]
 }
 
-fn command(wish: &Wish) -> Command {
+/// Without a key.
+fn registration(m: u8, key: u8) -> Registration {
+    Registration {
+        machine: machine(m),
+        node_key: node_key(key),
+        old_node_key: None,
+        proof: None,
+        hostinfo: hostinfo(0, 0),
+        ephemeral: key == 5,
+        expiry: None,
+        capver: 130,
+    }
+}
+
+fn command(wish: &Wish, now: Timestamp) -> Command {
     let id = |n: u64| NodeId::new(n).unwrap();
     match wish {
         Wish::Register { machine: m, key, auth, hostname, route } => Command::Register(Registration {
-            machine: machine(*m),
-            node_key: node_key(*key),
-            old_node_key: None,
             proof: (*auth > 0).then(|| KeyProof {
                 id: AuthKeyId::new(u64::from(*auth)).unwrap(),
                 verifier: verifier(*auth),
             }),
             hostinfo: hostinfo(*hostname, *route),
-            ephemeral: *key == 5,
-            expiry: None,
-            capver: 130,
+            ..registration(*m, *key)
         }),
+        Wish::LetIn { machine: m, key, before, owner } => Command::ApproveLogin {
+            login: Registration { old_node_key: Some(node_key(*before)), ..registration(*m, *key) },
+            owner: match owner {
+                0 => NewOwner::Role("one".into()),
+                1 => NewOwner::Role("two".into()),
+                2 | 3 => NewOwner::User(UserId::new(u64::from(*owner) - 1).unwrap()),
+                4 => NewOwner::User(UserId::new(99).unwrap()),
+                _ => NewOwner::Same,
+            },
+        },
         Wish::Logout { machine: m, key } => {
             Command::Logout { machine: machine(*m), node_key: node_key(*key) }
         }
@@ -147,17 +173,26 @@ fn command(wish: &Wish) -> Command {
             Command::SetPolicy { prepared: Prepared::parse(POLICIES[usize::from(*which)]).unwrap() }
         }
         Wish::Expire { node } => Command::ExpireNode { id: id(*node) },
+        Wish::SetExpiry { node, hours } => {
+            let later = jiff::SignedDuration::from_hours(i64::from(*hours));
+            Command::SetNodeExpiry { id: id(*node), expiry: (*hours > 0).then(|| now + later) }
+        }
+        Wish::Move { node, user } => Command::MoveNode { id: id(*node), user: UserId::new(*user).unwrap() },
         Wish::Wait { .. } => Command::Tick,
     }
 }
 
-/// A tailnet with two roles and two keys: key 1 is single-use and tag:a, key 2 reusable and tag:b.
+/// A tailnet with two people, two roles and two keys: key 1 is single-use and tag:a, key 2 reusable and tag:b.
 fn beginning(now: Timestamp) -> World {
     let mut draft = Draft::new(&World::empty(Settings::default()));
     let mut say = |command| draft.step(&command, Context { now, rng: 7 }).map(|_| ()).unwrap();
     say(Command::SetPolicy { prepared: Prepared::parse(POLICIES[0]).unwrap() });
+    for login in ["alice", "bob"] {
+        say(Command::CreateUser { login: login.into(), display_name: String::new() });
+    }
     for (n, name, tag, reusable) in [(1, "one", "tag:a", false), (2, "two", "tag:b", true)] {
-        let key = KeyDefaults { expiry_seconds: 86400, reusable, ephemeral: false };
+        let key =
+            KeyDefaults { expiry_seconds: 86400, reusable, ephemeral: false, node_expiry_seconds: None };
         let tags = NonEmpty::new(vec![tag.parse().unwrap()]).unwrap();
         say(Command::SetRole { role: Role { name: name.into(), tags, description: String::new(), key } });
         say(Command::CreateAuthKey {
@@ -217,7 +252,7 @@ fn live(wishes: &[Wish]) -> World {
         }
         let mut draft = Draft::new(&world);
         let before = durable(&draft.world);
-        match draft.step(&command(wish), Context { now, rng: 7 }) {
+        match draft.step(&command(wish, now), Context { now, rng: 7 }) {
             Ok(step) => {
                 assert!(step.changed() || durable(&draft.world) == before, "silent change by {wish:?}")
             }

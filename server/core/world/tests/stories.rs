@@ -39,7 +39,8 @@ impl Tale {
         for (name, tag, ephemeral) in
             [("router", "tag:router", false), ("dev", "tag:dev", false), ("guest", "tag:dev", true)]
         {
-            let key = KeyDefaults { expiry_seconds: 86400, reusable: true, ephemeral };
+            let key =
+                KeyDefaults { expiry_seconds: 86400, reusable: true, ephemeral, node_expiry_seconds: None };
             let tags = NonEmpty::new(vec![tag.parse().unwrap()]).unwrap();
             tale.say(Command::SetRole {
                 role: Role { name: name.into(), tags, description: String::new(), key },
@@ -361,4 +362,26 @@ fn letter_case_makes_no_other_person() {
         assert_eq!(refusal.code(), "exists");
     }
     tale.say(Command::RenameUser { id: bob, login: "Bob".into() });
+}
+
+#[test]
+fn who_is_forgotten_when_away_has_a_chance_to_come_first() {
+    let mut tale = Tale::begin();
+    tale.register(1, DEV_EPHEMERAL);
+    // The server is down for longer than such a node may be away.
+    tale.now += SignedDuration::from_secs(4 * 3600);
+    let until = tale.now + SignedDuration::from_secs(90);
+    tale.say(Command::ExpectReturn { nodes: Vec::new(), until });
+    tale.wait(29 * 60);
+    assert!(tale.node().is_some(), "the time in which nobody could listen does not count");
+    assert_eq!(tale.register(1, DEV_EPHEMERAL), Registered::Active(NodeId::FIRST));
+    tale.wait(29 * 60);
+    assert!(tale.node().is_some(), "it has just said that it is here");
+    tale.open(1);
+    tale.wait(4 * 3600);
+    assert!(tale.node().is_some());
+    tale.close(1);
+    tale.wait(11);
+    tale.wait(31 * 60);
+    assert!(tale.node().is_none());
 }

@@ -3,8 +3,10 @@
 //! The stories are in `tests/`. They need root, the clients that `tests/clients/go/build` builds, and the server
 //! binary (`MESHCTL_BIN`, else the debug build).
 
+mod browser;
 mod mesh;
 mod stream;
 
+pub use browser::Browser;
 pub use mesh::{Mesh, POLICY, ROLES, sorted};
 pub use stream::PingStream;

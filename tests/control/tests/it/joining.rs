@@ -52,8 +52,7 @@ async fn a_device_without_a_key_stays_out() {
     let house = House::open().await;
     let device = Device::connect(&house.at, Identity::random().unwrap(), "laptop").await;
     let answer = device.register(None).await;
-    assert!(!answer.machine_authorized && answer.auth_url.is_empty());
-    assert!(answer.error.contains("no auth key"), "{}", answer.error);
+    assert!(!answer.machine_authorized && !answer.auth_url.is_empty());
     assert!(house.world().nodes.is_empty());
     assert_eq!(status(device.client.map_once(&device.request()).await).0, 404);
     house.close().await;

@@ -52,6 +52,7 @@ fn node(number: u64, name: &str, told: &Value, users: &[Value]) -> Node {
         node_key: format!("nodekey:{number:064x}").parse().unwrap(),
         name: name.to_owned(),
         renamed: true,
+        never_expires: false,
         owner: owner.unwrap_or_else(|| panic!("{name} is nobody's")),
         responsible: None,
         auth_key: None,

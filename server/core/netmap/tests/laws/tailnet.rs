@@ -236,6 +236,7 @@ impl Tailnet {
             node_key: self.fresh_key(),
             name: format!("person{id}"),
             renamed: false,
+            never_expires: false,
             owner: Owner::User(UserId::new(u64::from(user % 2) + 1).unwrap()),
             responsible: None,
             auth_key: None,
@@ -291,7 +292,12 @@ fn role(name: &str) -> Role {
         name: name.into(),
         tags: NonEmpty::new(vec![format!("tag:{name}").parse().unwrap()]).unwrap(),
         description: String::new(),
-        key: KeyDefaults { expiry_seconds: 366 * 24 * 3600, reusable: true, ephemeral: false },
+        key: KeyDefaults {
+            expiry_seconds: 366 * 24 * 3600,
+            reusable: true,
+            ephemeral: false,
+            node_expiry_seconds: None,
+        },
     }
 }
 

@@ -21,6 +21,9 @@ pub(super) fn set_role(world: &World, role: &Role) -> Result<Decision, Refusal> 
     if !(60..=longest).contains(&role.key.expiry_seconds) {
         return Err(Refusal::OutOfRange { what: "key.expiry", rule: "from 60s to 366d" });
     }
+    if role.key.node_expiry_seconds.is_some_and(|s| !(60..=longest).contains(&s)) {
+        return Err(Refusal::OutOfRange { what: "key.node_expiry", rule: "from 60s to 366d" });
+    }
     if role.description.len() > 500 {
         return Err(Refusal::OutOfRange { what: "description", rule: "at most 500 bytes" });
     }
@@ -85,6 +88,7 @@ pub(super) fn create_auth_key(world: &World, command: &Command, ctx: Context) ->
         expires,
         reusable: reusable.unwrap_or(role.key.reusable),
         ephemeral: ephemeral.unwrap_or(role.key.ephemeral),
+        node_expiry_seconds: role.key.node_expiry_seconds,
         used: 0,
         last_used: None,
         revoked: None,

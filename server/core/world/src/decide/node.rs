@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use ident::{NodeId, Tag};
-use jiff::Timestamp;
 
 use super::{Decision, name};
-use crate::{Answer, Context, DurableEvent, Node, NonEmpty, Owner, Refusal, World};
+use crate::{Answer, DurableEvent, Node, NonEmpty, Owner, Refusal, World};
 
 pub(super) fn rename(world: &World, id: NodeId, to: &str) -> Result<Decision, Refusal> {
     let node = find(world, id)?;
@@ -35,34 +34,6 @@ pub(super) fn tag(world: &World, id: NodeId, tags: &[Tag]) -> Result<Decision, R
         return Err(Refusal::Exists { noun: "tagged node of this machine", name: other.name.clone() });
     }
     Ok(Decision::one(DurableEvent::NodeTagged { node: id, tags }, Answer::Node(id)))
-}
-
-pub(super) fn expire(world: &World, id: NodeId, ctx: Context) -> Result<Decision, Refusal> {
-    let node = find(world, id)?;
-    if node.expired {
-        return Ok(Decision::nothing(Answer::Node(id)));
-    }
-    let events = vec![
-        DurableEvent::NodeKeyExpirySet { node: id, expiry: Some(ctx.now) }.into(),
-        crate::VolatileEvent::KeyExpired { node: id }.into(),
-    ];
-    Ok(Decision { events, answer: Answer::Node(id) })
-}
-
-pub(super) fn set_expiry(
-    world: &World,
-    id: NodeId,
-    expiry: Option<Timestamp>,
-    ctx: Context,
-) -> Result<Decision, Refusal> {
-    let node = find(world, id)?;
-    if expiry.is_some_and(|at| at <= ctx.now) {
-        return Err(Refusal::OutOfRange { what: "expiry", rule: "in the future" });
-    }
-    if node.key_expiry == expiry && !node.expired {
-        return Ok(Decision::nothing(Answer::Node(id)));
-    }
-    Ok(Decision::one(DurableEvent::NodeKeyExpirySet { node: id, expiry }, Answer::Node(id)))
 }
 
 pub(super) fn delete(world: &World, id: NodeId) -> Result<Decision, Refusal> {

@@ -6,7 +6,7 @@ use ident::NodeId;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Decision;
-use crate::{Answer, Context, Lifecycle, Node, Presence, Refusal, VolatileEvent, World};
+use crate::{Answer, Context, Event, Lifecycle, Node, Presence, Refusal, VolatileEvent, World};
 
 /// A client that begins its poll anew is back by then; so soon are its routes served by another if it is not.
 const ROUTES_WAIT: SignedDuration = SignedDuration::from_secs(1);
@@ -70,7 +70,11 @@ pub(super) fn expect_return(world: &World, nodes: &[NodeId], until: Timestamp, c
         let presence = Presence::Leaving { until, routes_until: until };
         changed(node, presence, Some(ctx.now)).into()
     };
-    Decision { events: gone.map(back).collect(), answer: Answer::Done }
+    let mut events: Vec<Event> = gone.map(back).collect();
+    // The time in which nobody could listen is not held against those who are forgotten when they are away.
+    let away = world.nodes.iter().filter(|node| world.forget_at(node).is_some() && !nodes.contains(&node.id));
+    events.extend(away.map(|node| changed(node, Presence::Offline, Some(ctx.now)).into()));
+    Decision { events, answer: Answer::Done }
 }
 
 pub(super) fn changed(node: &Node, presence: Presence, last_seen: Option<Timestamp>) -> VolatileEvent {

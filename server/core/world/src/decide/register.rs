@@ -2,10 +2,14 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ident::{MachineKey, NodeKey};
-use jiff::Timestamp;
+use ident::{MachineKey, NodeKey, Tag, UserId};
 
-use super::{Decision, address::addresses, name, presence};
+use super::{
+    Decision,
+    address::addresses,
+    lifetime::{earlier, roles_expiry},
+    name, presence,
+};
 use crate::{
     Answer, AuthKey, Context, DurableEvent, Event, Lifecycle, Live, Node, Owner, Presence, Refusal,
     Registered, Registration, World,
@@ -14,13 +18,14 @@ use crate::{
 pub(super) fn register(world: &World, r: &Registration, ctx: Context) -> Result<Decision, Refusal> {
     let known = known_node(world, r)?;
     match (&r.proof, known) {
-        (None, Some(node)) => Ok(restarted(world, r, node)),
+        (None, Some(node)) => Ok(restarted(world, r, node, ctx)),
         (None, None) => Err(Refusal::AuthRequired),
         (Some(_), Some(node)) if paid_already(r, node) && proves(world, r) => {
-            Ok(with_hostinfo(world, r, node, Answer::Registered(Registered::Active(node.id))))
+            Ok(here_again(world, r, node, ctx))
         }
-        // A key that was expired stays expired: the device comes back with a fresh one.
-        (Some(_), Some(node)) if node.expired => {
+        // A key that was expired stays expired, and that of a person's device is no tagged one's: the device comes back
+        // with a fresh one.
+        (Some(_), Some(node)) if node.expired || node.owner.user().is_some() => {
             valid_key(world, r, ctx)?;
             Ok(Decision::nothing(Answer::Registered(Registered::KeyExpired)))
         }
@@ -42,7 +47,7 @@ pub(super) fn logout(world: &World, machine: MachineKey, node_key: NodeKey) -> R
 }
 
 /// The node that has the key to register. The key must be the caller's, or nobody's yet.
-fn known_node<'a>(world: &'a World, r: &Registration) -> Result<Option<&'a Arc<Node>>, Refusal> {
+pub(super) fn known_node<'a>(world: &'a World, r: &Registration) -> Result<Option<&'a Arc<Node>>, Refusal> {
     if world.bound.get(&r.node_key).is_some_and(|machine| *machine != r.machine) {
         return Err(Refusal::NodeKeyTaken);
     }
@@ -50,9 +55,9 @@ fn known_node<'a>(world: &'a World, r: &Registration) -> Result<Option<&'a Arc<N
 }
 
 /// No key, known node: it is in, or its key is no longer accepted.
-fn restarted(world: &World, r: &Registration, node: &Node) -> Decision {
+fn restarted(world: &World, r: &Registration, node: &Node, ctx: Context) -> Decision {
     if node.accepted() {
-        return with_hostinfo(world, r, node, Answer::Registered(Registered::Active(node.id)));
+        return here_again(world, r, node, ctx);
     }
     Decision::nothing(Answer::Registered(Registered::KeyExpired))
 }
@@ -68,14 +73,18 @@ fn proves(world: &World, r: &Registration) -> bool {
         .is_some_and(|p| world.auth_keys.get(&p.id).is_some_and(|k| k.verifier.matches(&p.verifier)))
 }
 
-fn with_hostinfo(world: &World, r: &Registration, node: &Node, answer: Answer) -> Decision {
-    let events = super::report::hostinfo_events(world, node, &r.hostinfo);
-    Decision { events, answer }
+/// It is in. An ephemeral node that was away has its time again until it listens.
+fn here_again(world: &World, r: &Registration, node: &Node, ctx: Context) -> Decision {
+    let mut events = super::report::hostinfo_events(world, node, &r.hostinfo);
+    if node.ephemeral && node.live.presence == Presence::Offline {
+        events.push(presence::changed(node, Presence::Offline, Some(ctx.now)).into());
+    }
+    Decision { events, answer: Answer::Registered(Registered::Active(node.id)) }
 }
 
 fn with_key(world: &World, r: &Registration, ctx: Context) -> Result<Decision, Refusal> {
     let key = valid_key(world, r, ctx)?;
-    permitted_tags(&r.hostinfo.request_tags, key)?;
+    permitted_tags(&r.hostinfo.request_tags, |tag| key.tags.contains(tag))?;
     match world.nodes.by_slot(r.machine, None) {
         Some(node) => Ok(reauthenticated(world, r, node, key, ctx)),
         None => joined(world, r, key, ctx),
@@ -101,8 +110,8 @@ fn valid_key<'a>(world: &'a World, r: &Registration, ctx: Context) -> Result<&'a
     Ok(key)
 }
 
-fn permitted_tags(requested: &[String], key: &AuthKey) -> Result<(), Refusal> {
-    let permitted = |t: &&String| t.parse().is_ok_and(|tag| key.tags.contains(&tag));
+pub(super) fn permitted_tags(requested: &[String], may: impl Fn(&Tag) -> bool) -> Result<(), Refusal> {
+    let permitted = |t: &&String| t.parse().is_ok_and(|tag| may(&tag));
     let refused: Vec<_> = requested.iter().filter(|t| !permitted(t)).map(|t| wire::plain(t)).collect();
     if refused.is_empty() { Ok(()) } else { Err(Refusal::TagsNotPermitted(refused.join(", "))) }
 }
@@ -117,6 +126,7 @@ fn reauthenticated(world: &World, r: &Registration, node: &Node, key: &AuthKey, 
             responsible: key.user,
             auth_key: key.id,
             ephemeral: key.ephemeral || r.ephemeral,
+            expiry: roles_expiry(key.node_expiry_seconds, ctx.now).filter(|_| !node.never_expires),
         }
         .into(),
     ];
@@ -128,23 +138,48 @@ fn reauthenticated(world: &World, r: &Registration, node: &Node, key: &AuthKey, 
 }
 
 fn joined(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> Result<Decision, Refusal> {
-    let id = world.next_ids().node;
-    let (v4, v6) = addresses(world, id, key.tags.as_slice())?;
-    let label = name::label(&r.hostinfo.hostname);
+    let owner = Owner::Tags(key.tags.clone());
+    let node = new_node(world, r, owner, key.user, ctx)?;
     let node = Node {
+        auth_key: Some(key.id),
+        key_expiry: earlier(roles_expiry(key.node_expiry_seconds, ctx.now), r.expiry, ctx.now),
+        ephemeral: key.ephemeral || r.ephemeral,
+        ..node
+    };
+    let id = node.id;
+    let events = vec![
+        DurableEvent::AuthKeyUsed { key: key.id, node: id, at: ctx.now }.into(),
+        DurableEvent::NodeRegistered { node: Box::new(node) }.into(),
+    ];
+    Ok(Decision { events, answer: Answer::Registered(Registered::Active(id)) })
+}
+
+/// A device that was never here, with an id, a name and addresses of its own.
+pub(super) fn new_node(
+    world: &World,
+    r: &Registration,
+    owner: Owner,
+    responsible: Option<UserId>,
+    ctx: Context,
+) -> Result<Node, Refusal> {
+    let id = world.next_ids().node;
+    let (v4, v6) = addresses(world, id, owner.tags())?;
+    let label = name::label(&r.hostinfo.hostname);
+    Ok(Node {
         id,
         machine: r.machine,
         node_key: r.node_key,
         name: name::unique(world, &label, None),
         renamed: false,
-        owner: Owner::Tags(key.tags.clone()),
-        responsible: key.user,
-        auth_key: Some(key.id),
+        owner,
+        responsible,
+        auth_key: None,
         v4,
         v6,
         created: ctx.now,
-        key_expiry: earlier(r.expiry, ctx.now),
-        ephemeral: key.ephemeral || r.ephemeral,
+        key_expiry: None,
+        never_expires: false,
+        ephemeral: r.ephemeral,
         lifecycle: Lifecycle::Active,
         approved_routes: BTreeSet::new(),
         auto_routes: BTreeSet::new(),
@@ -154,15 +189,5 @@ fn joined(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> Resul
         badge: Default::default(),
         expired: false,
         rev: 0,
-    };
-    let events = vec![
-        DurableEvent::AuthKeyUsed { key: key.id, node: id, at: ctx.now }.into(),
-        DurableEvent::NodeRegistered { node: Box::new(node) }.into(),
-    ];
-    Ok(Decision { events, answer: Answer::Registered(Registered::Active(id)) })
-}
-
-/// A device may ask for an earlier expiry of its key, never for a later one; a tagged device has none of its own.
-fn earlier(asked: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    asked.filter(|at| *at > now)
+    })
 }

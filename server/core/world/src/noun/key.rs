@@ -58,6 +58,9 @@ pub struct KeyDefaults {
     pub reusable: bool,
     /// Whether devices vanish when they go away.
     pub ephemeral: bool,
+    /// How long the key of a device is accepted, in seconds; none for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_expiry_seconds: Option<u64>,
 }
 
 /// A named, non-empty set of tags with the defaults of its keys.
@@ -94,6 +97,9 @@ pub struct AuthKey {
     pub reusable: bool,
     /// Whether its devices vanish when they go away.
     pub ephemeral: bool,
+    /// How long the key of a device is accepted, in seconds; none for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_expiry_seconds: Option<u64>,
     /// How many registrations it has paid for.
     pub used: u64,
     /// The last of these.

@@ -115,6 +115,9 @@ pub struct Node {
     pub created: Timestamp,
     /// When its node key stops being accepted; none for never.
     pub key_expiry: Option<Timestamp>,
+    /// Whether an operator let its keys be accepted for ever, those to come too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_expires: bool,
     /// Whether it is deleted when it goes away.
     pub ephemeral: bool,
     /// Whether it takes part.

@@ -13,6 +13,8 @@ pub struct Settings {
     pub leaving_grace: Duration,
     /// How long an ephemeral node may be without a stream before it is deleted.
     pub ephemeral_grace: Duration,
+    /// How long the key of a person's device is accepted; none for ever.
+    pub key_expiry: Option<Duration>,
     /// What holds of DNS until an operator changes anything of it.
     pub dns: DnsSettings,
 }
@@ -23,6 +25,7 @@ impl Default for Settings {
             domain: "mesh.internal".into(),
             leaving_grace: Duration::from_secs(10),
             ephemeral_grace: Duration::from_secs(30 * 60),
+            key_expiry: Some(Duration::from_secs(180 * 86400)),
             dns: DnsSettings::default(),
         }
     }

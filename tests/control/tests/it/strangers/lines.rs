@@ -46,7 +46,7 @@ async fn failures_have_one_stable_line_and_floods_are_summed_up() {
     assert!(!stranger.register(Some(evil)).await.machine_authorized);
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let kinds: Vec<_> = failures(folder.path()).into_iter().map(|(_, kind)| kind).collect();
-    assert_eq!(kinds, ["auth_required", "auth_key_invalid"]);
+    assert_eq!(kinds, ["auth_key_invalid"], "to wait is no failure");
 
     let path = apikey::LIST.declared().at(&["default"]).unwrap();
     let spoofed = format!(

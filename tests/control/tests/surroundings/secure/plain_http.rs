@@ -5,9 +5,11 @@ use std::net::Ipv4Addr;
 
 use api::{Problem, apikey, node};
 use control::config::{AdminFile, File};
+use harness::Identity;
 use http::StatusCode;
 
 use crate::{
+    device::Device,
     house::{House, free_address, join, without_relay},
     secure::nodes,
 };
@@ -45,10 +47,29 @@ async fn api_keys_are_not_taken_over_plain_http_where_others_can_read_along() {
     }
 }
 
+/// The page of a device that waits.
+async fn page(at: &harness::Server) -> String {
+    let device = Device::connect(at, Identity::random().unwrap(), "guest").await;
+    let url = device.register(None).await.auth_url;
+    let path = &url[url.find("/register/").unwrap()..];
+    let (status, body) = at.get(path).await.unwrap();
+    assert_eq!(status, StatusCode::OK);
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_asked_for_an_api_key_where_others_can_read_along() {
+    let (house, at, _) = open(None).await;
+    let page = page(&at).await;
+    assert!(page.contains("meshctl node approve") && !page.contains("<form"), "{page}");
+    house.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_may_say_that_the_way_is_safe() {
     let (house, at, bearer) = open(Some(true)).await;
     assert_eq!(nodes(&at, Some(&bearer)).await.0, StatusCode::OK);
     assert_eq!(nodes(&at, None).await.0, StatusCode::UNAUTHORIZED);
+    assert!(page(&at).await.contains("type=\"password\""));
     house.close().await;
 }

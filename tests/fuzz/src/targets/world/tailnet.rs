@@ -35,7 +35,8 @@ impl Tailnet {
         tailnet.wish(&policy(0)?)?;
         for (n, tag, reusable) in [(1, "tag:a", false), (2, "tag:b", true)] {
             let tags = tag.parse().ok().and_then(|tag| NonEmpty::new(vec![tag])).ok_or("no tag")?;
-            let key = KeyDefaults { expiry_seconds: 86_400, reusable, ephemeral: false };
+            let key =
+                KeyDefaults { expiry_seconds: 86_400, reusable, ephemeral: false, node_expiry_seconds: None };
             tailnet.wish(&Command::SetRole {
                 role: Role { name: format!("role-{n}"), tags, description: String::new(), key },
             })?;
