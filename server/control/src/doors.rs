@@ -121,7 +121,7 @@ impl Doors {
 
     /// The page on which a device is let in.
     pub fn login_url(&self, code: &Code) -> String {
-        format!("{}/register/{code}", self.config.server_url)
+        format!("{}/register/{code}", self.config().server_url)
     }
 
     /// Whether a node of the World is on this machine.

@@ -5,8 +5,8 @@
 pub mod admin;
 mod arrival;
 mod bootstrap;
-mod certificate;
 mod calls;
+mod certificate;
 pub mod config;
 mod doors;
 pub mod fanout;

@@ -85,7 +85,7 @@ fn mistaken(file: String, text: &str, errors: &PolicyErrors) -> Found {
         message: error.message.clone(),
         hint: error.hint.clone(),
     };
-    let errors = errors.iter().map(mistake).collect();
+    let errors: Vec<_> = errors.iter().map(mistake).collect();
     Found { file, valid: errors.is_empty(), errors, tests: Tests::default(), words }
 }
 

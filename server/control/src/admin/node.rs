@@ -5,8 +5,8 @@ use std::time::Duration;
 use api::{
     Changed,
     node::{
-        DELETE, EXPIRE, Expiry, LIST, MOVE, Move, Node, Nodes, One, PING, Pong, RENAME, Rename, SET_EXPIRY, SHOW,
-        TAG, Tags,
+        DELETE, EXPIRE, Expiry, LIST, MOVE, Move, Node, Nodes, One, PING, Pong, RENAME, Rename, SET_EXPIRY,
+        SHOW, TAG, Tags,
     },
 };
 use world::{Command, Lifecycle, Presence, World};

@@ -128,7 +128,7 @@ impl Rooms {
     }
 
     pub(super) fn not_from_here(&self) -> Response {
-        let own = &self.doors.config.server_url;
+        let own = &self.doors.config().server_url;
         let text = format!(
             "This form does not come from a page of {own} that was made for you. Nothing was changed. Open the page by that address and try again."
         );

@@ -15,8 +15,7 @@ use crate::{
     config::{Config, Mistake, NotReloaded, TlsFiles},
     doors::{Doors, ReloadWish},
     listen::Face,
-    login,
-    site,
+    login, site,
     writer::Origin,
 };
 

@@ -16,9 +16,7 @@ use policy::{Compiled, Policy};
 use serde::{Deserialize, Serialize};
 use wire::Hostinfo;
 
-use crate::{
-    ApiKey, AuthKey, DnsSettings, Node, NonEmpty, Owner, Presence, Records, Role, Settings, User,
-};
+use crate::{ApiKey, AuthKey, DnsSettings, Node, NonEmpty, Owner, Presence, Records, Role, Settings, User};
 
 /// A policy with what was compiled from it outside the writer. Equality is equality of the text.
 #[derive(Debug, Clone)]

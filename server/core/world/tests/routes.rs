@@ -89,7 +89,12 @@ impl Tale {
         let world = World::empty(Settings::default());
         let mut tale = Self { world, now: "2026-01-01T00:00:00Z".parse().unwrap(), routers: Vec::new() };
         tale.say(Command::SetPolicy { prepared: Prepared::parse(POLICY).unwrap() });
-        let key = KeyDefaults { expiry_seconds: 86400, reusable: true, ephemeral: false };
+        let key = KeyDefaults {
+            expiry_seconds: 86400,
+            reusable: true,
+            ephemeral: false,
+            node_expiry_seconds: None,
+        };
         let tags = NonEmpty::new(vec![tag(false)]).unwrap();
         tale.say(Command::SetRole {
             role: Role { name: "router".into(), tags, description: String::new(), key },

@@ -106,6 +106,7 @@ fn node(id: NodeId, device: &Device) -> Node {
         class: None,
         badge: Default::default(),
         expired: false,
+        never_expires: false,
         rev: 0,
     }
 }

@@ -65,12 +65,7 @@ fn aim(text: &str, names: &Names) -> Aim {
     Aim { text: text.to_owned(), what: what.map_err(|mistake| mistake.message) }
 }
 
-fn source(
-    value: Option<&Value>,
-    needed: &str,
-    names: &Names,
-    report: &mut Report,
-) -> (String, Tried<Alias>) {
+fn source(value: Option<&Value>, needed: &str, names: &Names, report: &mut Report) -> (String, Tried<Alias>) {
     let text = value.and_then(|value| report.text_of(value, "src")).unwrap_or_default();
     if text.trim().is_empty() {
         return (String::new(), Err(needed.to_owned()));

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Decision, node::find, person, presence};
 use crate::{
-    Answer, Context, DurableEvent, Event, Node, Owner, Presence, Refusal, VolatileEvent, World, state::hands_over,
+    Answer, Context, DurableEvent, Event, Node, Owner, Presence, Refusal, VolatileEvent, World,
+    state::hands_over,
 };
 
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 366);

@@ -18,7 +18,7 @@ async fn open(plain_http: Option<bool>) -> (House, harness::Server, String) {
     let port = free_address().port();
     let file = File {
         listen: Some(format!("{}:{port}", Ipv4Addr::UNSPECIFIED)),
-        admin: plain_http.map(|on| AdminFile { plain_http: Some(on) }),
+        admin: plain_http.map(|on| AdminFile { plain_http: Some(on), ..AdminFile::default() }),
         ..without_relay()
     };
     let house = House::open_in(tempfile::tempdir().unwrap(), file).await;

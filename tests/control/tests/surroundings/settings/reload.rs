@@ -183,7 +183,7 @@ async fn proxies_and_the_way_to_the_admin_api_are_reloaded() {
     };
     assert_eq!(ask().await, 403, "not over plain HTTP");
     house.write(|file| {
-        file.admin = Some(AdminFile { plain_http: Some(true) });
+        file.admin = Some(AdminFile { plain_http: Some(true), ..AdminFile::default() });
         file.proxies = Some(ProxiesFile { addresses: vec!["127.0.0.1".into()], header: None });
     });
     assert_eq!(house.reload().await.unwrap(), ["proxies.addresses", "admin.plain_http"]);

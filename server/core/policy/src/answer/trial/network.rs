@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 use crate::{
     Device, PortRange,
     alias::Alias,
-    protocol,
     answer::{Tailnet, members::everything, trial::Failures},
     policy::{Acl, Aim, Trial},
     posture::{Guard, Supposed},
+    protocol,
     source::span::{self, Span},
 };
 
@@ -225,7 +225,8 @@ impl<'a> Ground<'a> {
 impl Rule<'_> {
     fn is_for(&self, source: &Span, supposed: Option<&Supposed>) -> bool {
         let Some(supposed) = supposed else { return meets(&self.from, source) };
-        let has_posture = |(guard, spans): &(&Guard, Spans)| meets(spans, source) && guard.holds_for(supposed);
+        let has_posture =
+            |(guard, spans): &(&Guard, Spans)| meets(spans, source) && guard.holds_for(supposed);
         meets(&self.free, source) || self.behind.iter().any(has_posture)
     }
 }
