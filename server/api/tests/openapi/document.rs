@@ -10,7 +10,8 @@ use super::spoken::{self, Spoken};
 pub fn text() -> String {
     let mut text = serde_json::to_string_pretty(&document()).unwrap();
     text.push('\n');
-    text
+    // Links between items of Rust lead nowhere here.
+    text.replace("[`", "`").replace("`]", "`")
 }
 
 /// Two ways to look at types: what must be there when it comes in, and what is there when it goes out.

@@ -274,7 +274,7 @@ mod tests {
         let plan = |filter: &EventFilter| {
             let connection = lock(&store.reader);
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", filter.sql())).unwrap();
-            let values = params![TAILNET, 0, filter.kind, filter.subject, 10];
+            let values = params![TAILNET, 0, filter.kind, filter.subject, 10, filter.actor];
             let rows = plan.query_map(values, |row| row.get::<_, String>(3)).unwrap();
             rows.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
         };

@@ -23,8 +23,15 @@ fn caller(house: &House, key: &str) -> Admin {
 }
 
 async fn refusals(house: &House) -> Vec<event::Event> {
-    let query = event::Query { kind: Some("call_refused".into()), ..event::Query::default() };
-    house.admin.call(&event::LIST, &[], &query).await.unwrap().events
+    listed(house, "kind=call_refused").await
+}
+
+/// Entries of the log that a query asks for.
+async fn listed(house: &House, query: &str) -> Vec<event::Event> {
+    let path = event::LIST.declared().at(&["default"]).unwrap();
+    let (status, text) = house.admin.raw("GET", &format!("{path}?{query}"), String::new()).await.unwrap();
+    assert_eq!(status, 200, "{text}");
+    serde_json::from_str::<event::Events>(&text).unwrap().events
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,6 +66,10 @@ async fn a_refused_call_is_in_the_log_with_who_and_why() {
     assert_eq!(told.len(), 4);
     assert_eq!(noted[0].event["operation"], format!("POST {}", user::CREATE.path()));
     assert_eq!(noted[0].source, "127.0.0.1");
+    assert_eq!(listed(&house, &format!("actor={key}&kind=call_refused")).await, noted[..3]);
+    assert_eq!(listed(&house, &format!("actor={key}&subject=call:role&limit=5")).await, noted[1..2]);
+    let page = listed(&house, &format!("after={}&limit=2", noted[0].seq)).await;
+    assert_eq!(page, noted[1..3], "a page begins behind an entry");
     assert!(house.admin.call(&event::VERIFY, &[], &()).await.unwrap().intact);
     let house = house.restart().await;
     assert_eq!(refusals(&house).await, noted);
