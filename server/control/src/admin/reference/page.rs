@@ -56,7 +56,7 @@ fn operation(page: &mut String, document: &Value, (id, method, path, told): &Fou
             let place = format!("{} ({})", text(&p["name"]), text(&p["in"]));
             format!(
                 "<tr><td><code>{place}</code></td><td>{}</td><td>{}</td></tr>",
-                kind(document, &p["schema"]),
+                kind(&p["schema"]),
                 text(&p["description"])
             )
         };
@@ -79,18 +79,14 @@ fn shape(page: &mut String, document: &Value, title: &str, schema: &Value) {
     let row = |(name, member): (&str, &Value)| {
         let words = text(&resolved(document, member)["description"]);
         let words = if member["description"].is_string() { text(&member["description"]) } else { words };
-        format!(
-            "<tr><td><code>{}</code></td><td>{}</td><td>{words}</td></tr>",
-            escaped(name),
-            kind(document, member)
-        )
+        format!("<tr><td><code>{}</code></td><td>{}</td><td>{words}</td></tr>", escaped(name), kind(member))
     };
     let rows: String = members(&schema["properties"]).map(row).collect();
     let _ = writeln!(page, "<h3>{title}</h3><table>{rows}</table>");
 }
 
 /// A word or two for a type.
-fn kind(document: &Value, schema: &Value) -> String {
+fn kind(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|r| r.rsplit('/').next()) {
         return escaped(name);
     }
@@ -99,14 +95,14 @@ fn kind(document: &Value, schema: &Value) -> String {
     }
     let any = schema["anyOf"].as_array().or(schema["oneOf"].as_array());
     if let Some(any) = any {
-        return any.iter().map(|s| kind(document, s)).collect::<Vec<_>>().join(" or ");
+        return any.iter().map(kind).collect::<Vec<_>>().join(" or ");
     }
     let words = match &schema["type"] {
         Value::Array(types) => types.iter().map(text).collect::<Vec<_>>().join(" or "),
         one => text(one),
     };
     match words.as_str() {
-        "array" => format!("array of {}", kind(document, &schema["items"])),
+        "array" => format!("array of {}", kind(&schema["items"])),
         "" => "anything".to_owned(),
         _ => words,
     }
