@@ -102,7 +102,7 @@ mod tests {
     fn no_two_calls_share_method_and_path() {
         let places: BTreeSet<_> = OPERATIONS.iter().map(|o| (o.method, o.path)).collect();
         assert_eq!(places.len(), OPERATIONS.len());
-        assert!(OPERATIONS.iter().all(|o| o.path.starts_with("/api/v1/") && !o.scope().is_empty()));
+        assert!(OPERATIONS.iter().all(|o| o.path.starts_with("/api/v1/") && o.scope().is_some()));
     }
 
     #[test]

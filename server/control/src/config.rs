@@ -34,6 +34,8 @@ pub struct Config {
     pub admin_in_clear: bool,
     /// Sites whose pages may call the admin API from a browser: scheme, host and port each.
     pub cors_origins: Vec<String>,
+    /// Where metrics and health are served, if they are.
+    pub monitor: Option<MonitorConfig>,
     /// The relay, if it is on.
     pub relay: Option<RelayConfig>,
     /// Further DERP maps: files or URLs.
@@ -58,6 +60,15 @@ pub struct TlsFiles {
     pub cert_file: PathBuf,
     /// The key.
     pub key_file: PathBuf,
+}
+
+/// The listener for metrics and health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MonitorConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Whether that was written down; then a server that cannot listen there does not start.
+    pub chosen: bool,
 }
 
 /// The embedded relay.

@@ -1,6 +1,9 @@
 //! What every door of the server shares: the World to read, the writer to ask, the keys to check with.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 use ident::{ApiKeyId, AuthKeyId, MachineKey};
@@ -15,7 +18,9 @@ use crate::{
     config::{Config, NotReloaded},
     fanout::Hub,
     keyring::{Keyring, present},
+    metrics::Metrics,
     pending::{Code, Pending},
+    quota::CallLimits,
     records::RecordsFile,
     relay::Relay,
     security::SecurityLog,
@@ -40,6 +45,12 @@ pub struct Doors {
     pub relay: Option<Arc<Relay>>,
     /// Where strangers' failures go.
     pub security: SecurityLog,
+    /// What callers of the admin API may do how often.
+    pub limits: CallLimits,
+    /// What came of calls, counted.
+    pub metrics: Metrics,
+    /// Where metrics and health are served, if they are.
+    pub monitor: Option<SocketAddr>,
     /// What is wrong with the policy in force.
     pub verdict: Arc<Verdict>,
     /// Devices that wait to be let in.
@@ -99,19 +110,21 @@ impl Doors {
         Some(KeyProof { id, verifier: self.keyring.verifier(&presented.secret) })
     }
 
-    /// The API key that this text is, if it opens anything now.
-    pub fn api_key(&self, text: &ident::Secret<String>) -> Option<ApiKeyId> {
+    /// The API key that this text is, if it lets devices in now.
+    pub fn door_key(&self, text: &ident::Secret<String>) -> Option<ApiKeyId> {
         let presented = present("api", text)?;
         let verifier = self.keyring.verifier(&presented.secret);
         let id = ApiKeyId::new(presented.id).ok()?;
         let key = self.hub.world().api_keys.get(&id)?.clone();
-        (key.verifier.matches(&verifier) && self.opens(id)).then_some(id)
+        (key.verifier.matches(&verifier) && self.lets_in(id)).then_some(id)
     }
 
-    /// Whether an API key opens anything now.
-    pub fn opens(&self, id: ApiKeyId) -> bool {
+    /// Whether an API key is good now and may do what letting a device in takes.
+    pub fn lets_in(&self, id: ApiKeyId) -> bool {
         let world = self.hub.world();
-        world.api_keys.get(&id).is_some_and(|key| key.revoked.is_none() && key.expires > Timestamp::now())
+        let wanted = api::login::APPROVE.declared().scope();
+        let key = world.api_keys.get(&id).filter(|key| key.is_good(Timestamp::now()));
+        key.zip(wanted).is_some_and(|(key, wanted)| key.scopes.cover(wanted))
     }
 
     /// The DERP map in force.

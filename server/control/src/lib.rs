@@ -15,6 +15,8 @@ mod listen;
 mod login;
 mod machine;
 mod mark;
+pub mod metrics;
+mod monitor;
 pub mod pending;
 mod quota;
 mod records;

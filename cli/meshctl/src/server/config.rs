@@ -93,6 +93,7 @@ struct Dns {
 struct Admin {
     plain_http: bool,
     cors_origins: Vec<String>,
+    listen: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -149,7 +150,11 @@ impl Shown {
             },
             data_dir: config.data_dir.display().to_string(),
             socket: config.socket.display().to_string(),
-            admin: Admin { plain_http: config.admin_in_clear, cors_origins: config.cors_origins },
+            admin: Admin {
+                plain_http: config.admin_in_clear,
+                cors_origins: config.cors_origins,
+                listen: config.monitor.map(|m| m.listen.to_string()),
+            },
             domain: config.settings.domain.clone(),
             relay: relay.unwrap_or_default(),
             derp_maps: config.derp_maps.into_iter().map(map).collect(),
@@ -190,6 +195,7 @@ impl Render for Shown {
             .add("socket", &self.socket)
             .add("admin.plain_http", self.admin.plain_http)
             .add("admin.cors_origins", join(&self.admin.cors_origins))
+            .add("admin.listen", self.admin.listen.clone().unwrap_or_else(off))
             .add("domain", &self.domain)
             .add("relay.enabled", relay.enabled);
         let fields = if relay.enabled {

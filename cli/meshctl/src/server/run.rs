@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use control::{Ready, Server};
 use serde::Serialize;
 
-use super::launch::{ReloadSignals, Settings, StopSignals, fault, log, serve};
+use super::launch::{LogFormat, ReloadSignals, Settings, StopSignals, fault, log, serve};
 use crate::talk::{Answer, Context, Failure, Render, Screen};
 
 #[derive(clap::Args)]
@@ -22,6 +22,9 @@ pub struct Args {
     /// What to log: error, warn, info, debug, trace, or per part such as control=debug,warn
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
+    /// How to write the log
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
 }
 
 /// What is said once clients are served.
@@ -34,7 +37,7 @@ struct Serving {
 
 pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
     let config = args.settings.resolve()?;
-    log(&args.log)?;
+    log(&args.log, args.log_format)?;
     let (signals, reloads) = (StopSignals::watch()?, ReloadSignals::watch()?);
     let settings = args.settings.clone();
     let again = Box::new(move || settings.again());

@@ -32,19 +32,23 @@ const USED_EVERY_SECONDS: i64 = 10;
 pub async fn enter<I: DeserializeOwned>(
     operation: Declared,
     doors: Arc<Doors>,
-    names: Vec<(String, String)>,
+    names: Result<Vec<(String, String)>, Refused>,
     request: Request,
 ) -> Result<(Call, I), Refused> {
     let (parts, body) = request.into_parts();
     let (origin, credential) = admit(&operation, &doors, &parts).await?;
-    let mut names = names.into_iter().map(|(_, value)| value);
+    let mut names = names?.into_iter().map(|(_, value)| value);
     if names.next().is_none_or(|tailnet| tailnet != DEFAULT_TAILNET) {
         return Err(Refused::not_found("there is no such tailnet here"));
     }
     let name = names.next().unwrap_or_default();
     if operation.method == Method::Get {
         let input = from_query(&parts.uri)?;
-        return Ok((Call::new(doors, origin, credential, name, false), input));
+        let mut call = Call::new(doors, origin, credential, name, false);
+        let last =
+            parts.headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default().parse::<u64>());
+        call.last_event = last.transpose().map_err(Refused::bad_request)?;
+        return Ok((call, input));
     }
     let Query(CheckQuery { check }) = Query::try_from_uri(&parts.uri).map_err(Refused::bad_request)?;
     let body = whole(body).await?;
@@ -65,9 +69,15 @@ pub async fn admit(
     doors: &Doors,
     parts: &Parts,
 ) -> Result<(Origin, Option<ApiKeyId>), Refused> {
-    let (origin, id) = caller(doors, parts).await?;
-    tracing::debug!(actor = origin.actor, method = %operation.method, path = operation.path, "called");
-    Ok((origin, id))
+    let (origin, credential) = caller(doors, parts).await?;
+    let Some(id) = credential else { return Ok((origin, None)) };
+    doors.limits.key(id).map_err(Refused::too_often)?;
+    if may(doors, id, operation) {
+        return Ok((origin, credential));
+    }
+    let refused = Refused::lacks(operation.scope());
+    note(doors, *operation, &refused, origin, credential).await;
+    Err(refused)
 }
 
 async fn caller(doors: &Doors, parts: &Parts) -> Result<(Origin, Option<ApiKeyId>), Refused> {
@@ -75,10 +85,7 @@ async fn caller(doors: &Doors, parts: &Parts) -> Result<(Origin, Option<ApiKeyId
         return Ok((Origin { actor: format!("socket:uid={}", peer.uid), source: "local".into() }, None));
     }
     let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().ok_or_else(Refused::unauthorized)?.0;
-    let Some(id) = credential(doors, &parts.headers).await else {
-        doors.failed(remote.ip(), "api_key");
-        return Err(Refused::unauthorized());
-    };
+    let Some(id) = credential(doors, &parts.headers).await else { return Err(stranger(doors, remote)) };
     if let Some(Proven(proven)) = parts.extensions.get() {
         proven.cancel();
     }
@@ -97,10 +104,45 @@ pub fn if_match(headers: &HeaderMap) -> Result<Option<String>, Refused> {
     Ok(if_match.transpose().map_err(Refused::bad_request)?.map(str::to_owned))
 }
 
+/// A call without a good credential; a good one is never refused for the others of its household.
+fn stranger(doors: &Doors, remote: SocketAddr) -> Refused {
+    if let Err(spent) = doors.limits.stranger(remote) {
+        doors.failed(remote.ip(), "too_many_calls");
+        return Refused::too_often(spent);
+    }
+    doors.failed(remote.ip(), "api_key");
+    Refused::unauthorized()
+}
+
+/// Puts a refusal into the event log, within the caller's share. It was refused whether that can be stored or not.
+pub async fn note(
+    doors: &Doors,
+    operation: Declared,
+    refused: &Refused,
+    origin: Origin,
+    by: Option<ApiKeyId>,
+) {
+    let Some(left_out) = doors.limits.note(by) else { return };
+    let command = Command::NoteRefusal {
+        noun: operation.noun,
+        operation: format!("{} {}", operation.method, operation.path),
+        code: refused.code().to_owned(),
+        left_out,
+    };
+    let _ = doors.writer.submit(command, origin).await;
+}
+
 /// Whether the credential opens anything now.
 pub fn is_good(doors: &Doors, id: ApiKeyId) -> bool {
     let world = doors.hub.world();
-    world.api_keys.get(&id).is_some_and(|key| key.revoked.is_none() && key.expires > Timestamp::now())
+    world.api_keys.get(&id).is_some_and(|key| key.is_good(Timestamp::now()))
+}
+
+/// Whether the credential holds the operation's scope; an operation without one is nobody's.
+fn may(doors: &Doors, id: ApiKeyId, operation: &Declared) -> bool {
+    let world = doors.hub.world();
+    let held = world.api_keys.get(&id).map(|key| &key.scopes);
+    held.zip(operation.scope()).is_some_and(|(held, wanted)| held.cover(wanted))
 }
 
 async fn credential(doors: &Doors, headers: &HeaderMap) -> Option<ApiKeyId> {

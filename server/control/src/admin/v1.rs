@@ -13,19 +13,20 @@ mod server;
 mod unfit;
 mod user;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Instant};
 
-use api::{Method, v1::Rpc};
+use api::{Declared, Method, v1::Rpc};
 use axum::{
     Router,
     extract::{Request, State},
+    response::Response,
     routing::{MethodFilter, any, on, post},
 };
-use http::request::Parts;
+use http::StatusCode;
 use prost::Message;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Routes, call::Call, entry};
+use super::{Routes, call::Call, entry, refused::Refused};
 use crate::doors::Doors;
 use unfit::Unfit;
 
@@ -61,28 +62,10 @@ where
     let operation = rpc.declared();
     let ours = answer.clone();
     let by_path = move |State(doors): State<Arc<Doors>>, request: Request| {
-        let answer = ours.clone();
-        async move {
-            let (parts, body) = request.into_parts();
-            let outcome = async {
-                let call = admit(&operation, doors, &parts).await?;
-                let input = rest::input(&parts, body).await?;
-                answer(call, input).await
-            };
-            rest::answer(outcome.await)
-        }
+        attend(operation, doors, request, Form::Rest, ours.clone())
     };
     let by_name = move |State(doors): State<Arc<Doors>>, request: Request| {
-        let answer = answer.clone();
-        async move {
-            let (parts, body) = request.into_parts();
-            let outcome = async {
-                let call = admit(&operation, doors, &parts).await?;
-                let input = grpc::input(&parts, body).await?;
-                answer(call, input).await
-            };
-            grpc::answer(outcome.await)
-        }
+        attend(operation, doors, request, Form::Grpc, answer.clone())
     };
     let method = match operation.method {
         Method::Get => MethodFilter::GET,
@@ -93,9 +76,67 @@ where
     routes.route(operation.path, on(method, by_path)).route(&rpc.grpc_path(), post(by_name))
 }
 
-async fn admit(operation: &api::Declared, doors: Arc<Doors>, parts: &Parts) -> Answer<Call> {
-    let (origin, credential) = entry::admit(operation, &doors, parts).await?;
+/// How a call is written.
+#[derive(Clone, Copy)]
+enum Form {
+    Rest,
+    Grpc,
+}
+
+/// Lets the caller in, answers, and notes what was decided against.
+async fn attend<I, O, F, Fut>(
+    operation: Declared,
+    doors: Arc<Doors>,
+    request: Request,
+    form: Form,
+    answer: F,
+) -> Response
+where
+    I: Message + Default + DeserializeOwned,
+    O: Message + Serialize,
+    F: Fn(Call, I) -> Fut,
+    Fut: Future<Output = Answer<O>>,
+{
+    let (begun, metrics) = (Instant::now(), doors.metrics.clone());
+    let outcome = answered(operation, doors, request, form, answer).await;
+    let status = outcome.as_ref().map_or_else(Unfit::status, |_| StatusCode::OK).as_u16();
+    metrics.called(operation.noun, &operation.method, status, begun.elapsed());
+    match form {
+        Form::Rest => rest::answer(outcome),
+        Form::Grpc => grpc::answer(outcome),
+    }
+}
+
+async fn answered<I, O, F, Fut>(
+    operation: Declared,
+    doors: Arc<Doors>,
+    request: Request,
+    form: Form,
+    answer: F,
+) -> Answer<O>
+where
+    I: Message + Default + DeserializeOwned,
+    F: Fn(Call, I) -> Fut,
+    Fut: Future<Output = Answer<O>>,
+{
+    let (parts, body) = request.into_parts();
+    let (origin, credential) = entry::admit(&operation, &doors, &parts).await?;
     let mut call = Call::new(doors, origin, credential, String::new(), false);
     call.if_match = entry::if_match(&parts.headers)?;
-    Ok(call)
+    let input = match form {
+        Form::Rest => rest::input(&parts, body).await?,
+        Form::Grpc => grpc::input(&parts, body).await?,
+    };
+    // A body may take its time, and the credential may be void by then.
+    if !call.is_welcome() {
+        return Err(Refused::unauthorized().into());
+    }
+    let note = call.note();
+    let outcome = answer(call, input).await;
+    if let Err(unfit) = &outcome
+        && let Some(refused) = unfit.refused()
+    {
+        note.refusal(operation, refused).await;
+    }
+    outcome
 }

@@ -72,6 +72,8 @@ pub struct AdminFile {
     pub plain_http: Option<bool>,
     /// Sites whose pages may call it: `https://ui.example.com`.
     pub cors_origins: Vec<String>,
+    /// `ADDRESS:PORT` of metrics and health, or `off`.
+    pub listen: Option<String>,
 }
 
 /// `dns:`
@@ -126,6 +128,7 @@ const KEYS: &[&str] = &[
     "admin",
     "admin.plain_http",
     "admin.cors_origins",
+    "admin.listen",
     "domain",
     "relay",
     "relay.enabled",

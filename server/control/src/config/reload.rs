@@ -40,6 +40,7 @@ impl Config {
             socket,
             admin_in_clear,
             cors_origins,
+            monitor,
             relay,
             derp_maps,
             records_file,
@@ -51,6 +52,7 @@ impl Config {
             ("tls", tls.is_some() != next.tls.is_some()),
             ("data_dir", *data_dir != next.data_dir),
             ("socket", *socket != next.socket),
+            ("admin.listen", *monitor != next.monitor),
             ("domain", settings.domain != next.settings.domain),
         ];
         found.fixed.extend(differing(fixed));

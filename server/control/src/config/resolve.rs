@@ -10,8 +10,8 @@ use http::Uri;
 use world::Settings;
 
 use super::{
-    Config, DerpMapSource, File, Mistake, Proxies, RelayConfig, RelayFile, TlsFiles, dns, parse_duration,
-    proxies,
+    Config, DerpMapSource, File, Mistake, MonitorConfig, Proxies, RelayConfig, RelayFile, TlsFiles, dns,
+    parse_duration, proxies,
 };
 
 /// What the command line may say.
@@ -46,6 +46,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
     let domain = file.domain.as_deref().unwrap_or("mesh.internal");
     let domain = check.domain(domain, &host, relay_file.host.as_deref());
     let relay = check.relay(&relay_file, listen, tls.is_some(), (is_https, &host, url_port));
+    let monitor = check.monitor(file.admin.as_ref().and_then(|admin| admin.listen.as_deref()), listen);
     let mut settings = Settings {
         domain,
         leaving_grace: check.duration("leaving_grace", file.leaving_grace.as_deref(), 10),
@@ -72,6 +73,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         admin_in_clear: file.admin.as_ref().is_some_and(|admin| admin.plain_http == Some(true)),
         socket: file.socket.clone().unwrap_or_else(|| data_dir.join("control.sock")),
         data_dir,
+        monitor,
         relay,
         derp_maps: file.derp_maps.iter().map(|s| derp_map(s)).collect(),
         records_file: file.dns.as_ref().and_then(|dns| dns.records_file.clone()),
@@ -189,6 +191,20 @@ impl Check {
             }
         }
         texts.iter().map(|text| text.to_ascii_lowercase()).collect()
+    }
+
+    fn monitor(&mut self, text: Option<&str>, main: SocketAddr) -> Option<MonitorConfig> {
+        let listen = match text {
+            Some("off") => return None,
+            Some(text) => self.address("admin.listen", text),
+            None => SocketAddr::from(([127, 0, 0, 1], 9090)),
+        };
+        let chosen = text.is_some();
+        if chosen && clash(listen, main) {
+            let message = format!("the server itself listens on {main}");
+            self.mistake("admin.listen", message, "choose another port");
+        }
+        (chosen || !clash(listen, main)).then_some(MonitorConfig { listen, chosen })
     }
 
     fn domain(&mut self, domain: &str, host: &str, relay: Option<&str>) -> String {

@@ -46,13 +46,13 @@ pub(super) async fn enter(
         Ok(login) => login,
         Err(answer) => return *answer,
     };
-    let Some(credential) = rooms.doors.api_key(&entry.key) else {
+    let Some(credential) = rooms.doors.door_key(&entry.key) else {
         rooms.doors.failed(remote.ip(), "api_key");
         return rooms.device(
             StatusCode::UNAUTHORIZED,
             &login,
             None,
-            "This is no API key that opens anything here.",
+            "This is no API key that may let devices in.",
         );
     };
     let origin = Origin { actor: format!("apikey:{credential}"), source: "local".into() };

@@ -27,12 +27,12 @@ use super::{
 use crate::{
     admin,
     calls::{self, Calls},
-    config::{Config, Proxies, RelayConfig},
+    config::{Config, MonitorConfig, Proxies, RelayConfig},
     doors::{Doors, LiveConfig},
     fanout::Hub,
     keyring::{Keyring, first_start, random},
     listen::{self, Face, Listener},
-    machine,
+    machine, monitor,
     pending::Pending,
     quota::Quota,
     records::{self, RecordsFile},
@@ -52,6 +52,8 @@ const STRANGERS: usize = 4096;
 const STRANGERS_EACH: usize = 64;
 /// Wishes for a reload that wait for another one to end.
 const RELOADS: usize = 4;
+/// Connections to the listener of metrics and health.
+const SCRAPERS: usize = 64;
 
 pub(super) async fn start(config: Config, source: Source) -> Result<Server, Fault> {
     let open_files = open_files::raise();
@@ -92,7 +94,11 @@ pub(super) async fn start(config: Config, source: Source) -> Result<Server, Faul
     parts.tasks.spawn(routers);
     let pending = Arc::new(Pending::open(store.clone(), hub.clone())?);
     parts.tasks.spawn(pending.clone().run(parts.stop.clone()));
+    let monitor = monitor_socket(&live.load_full()).await?;
     let doors = Arc::new(Doors {
+        limits: Default::default(),
+        metrics: Default::default(),
+        monitor: monitor.as_ref().and_then(|socket| socket.local_addr().ok()),
         verdict,
         pending,
         records,
@@ -114,6 +120,7 @@ pub(super) async fn start(config: Config, source: Source) -> Result<Server, Faul
     let (base, face) = parts.listen(&doors, noise_key, certificate).await?;
     let reloader = Reloader { doors: doors.clone(), source, face, base, relay_cert_name };
     parts.tasks.spawn(reloader.run(wishes, parts.stop.clone()));
+    parts.monitor(&doors, monitor);
     Ok(parts.server(doors, running, lock))
 }
 
@@ -167,6 +174,22 @@ async fn cut_revoked(
                 (None, Some(_)) => {}
                 (_, None) => return,
             },
+        }
+    }
+}
+
+/// The socket of metrics and health. Where none was configured, one that another program has is done without.
+async fn monitor_socket(config: &Config) -> Result<Option<TcpListener>, Fault> {
+    let Some(MonitorConfig { listen, chosen }) = config.monitor else { return Ok(None) };
+    if chosen && !listen.ip().is_loopback() {
+        tracing::warn!(%listen, "metrics and health are served to everybody who reaches this address");
+    }
+    match TcpListener::bind(listen).await {
+        Ok(socket) => Ok(Some(socket)),
+        Err(e) if chosen => Err(Fault::io(format!("listening on {listen} (admin.listen)"))(e)),
+        Err(e) => {
+            tracing::info!(%listen, error = %e, "no metrics are served; `admin.listen` says where else");
+            Ok(None)
         }
     }
 }
@@ -245,6 +268,16 @@ impl Parts {
         let listener = Listener::new(tls, face, relay, self.strangers.clone(), self.stop.clone());
         self.tasks.spawn(listener.serve(socket));
         Ok(())
+    }
+
+    fn monitor(&self, doors: &Arc<Doors>, socket: Option<TcpListener>) {
+        let Some(socket) = socket else { return };
+        let routes = monitor::routes(doors.clone(), self.strangers.clone());
+        let scrapers = Quota::new(SCRAPERS, SCRAPERS);
+        let face = Face { router: routes, proxies: Proxies::default(), only_proxies: false };
+        let face = Arc::new(ArcSwap::from_pointee(face));
+        let listener = Listener::new(None, face, None, scrapers, self.stop.clone());
+        self.tasks.spawn(listener.serve(socket));
     }
 
     fn local(&self, doors: &Arc<Doors>) -> Result<(), Fault> {

@@ -48,7 +48,7 @@ impl Stage {
             let set = role::Set { tags, reusable: Some(true), ..role::Set::default() };
             house.admin.call(&role::SET, &[name], &set).await.unwrap();
         }
-        let create = api::apikey::Create { description: "headscale".into(), expiry_seconds: None };
+        let create = api::apikey::Create { description: "headscale".into(), ..Default::default() };
         let made = house.admin.call(&api::apikey::CREATE, &[], &create).await.unwrap().outcome;
         let key = made.secret.unwrap().expose().to_owned();
         fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();

@@ -42,6 +42,8 @@ pub struct Setup {
     pub records_file: Option<&'static str>,
     /// A site whose pages may call the admin API.
     pub cors_origin: Option<&'static str>,
+    /// Where metrics are served, if they are.
+    pub monitor: Option<SocketAddr>,
 }
 
 impl Default for Setup {
@@ -53,6 +55,7 @@ impl Default for Setup {
             server_url: None,
             records_file: None,
             cors_origin: None,
+            monitor: None,
         }
     }
 }
@@ -172,6 +175,7 @@ pub fn config(folder: &Path, address: SocketAddr, setup: Setup) -> Config {
     };
     let admin = AdminFile {
         cors_origins: setup.cors_origin.map(Into::into).into_iter().collect(),
+        listen: Some(setup.monitor.map_or("off".into(), |at| at.to_string())),
         ..AdminFile::default()
     };
     let file = File {

@@ -17,7 +17,7 @@ struct Tool(Admin);
 
 impl Tool {
     async fn of(house: &House) -> Self {
-        let create = api::apikey::Create { description: "a tool".into(), expiry_seconds: None };
+        let create = api::apikey::Create { description: "a tool".into(), ..Default::default() };
         let made = house.admin.call(&api::apikey::CREATE, &[], &create).await.unwrap().outcome;
         let key = made.secret.unwrap().expose().to_owned();
         Self(Admin::remote(house.address, Some(format!("Bearer {key}"))))

@@ -36,6 +36,7 @@ async fn create(call: Call, asked: Create) -> Answer<Created> {
     let input = api::apikey::Create {
         description: "by headscale's interface".to_owned(),
         expiry_seconds: expiry_seconds.transpose().map_err(past)?,
+        ..Default::default()
     };
     let made = apikey::create(call, input).await?.outcome;
     let secret = made.secret.ok_or_else(|| Refused::fault(&"no secret in the answer"))?;
@@ -44,7 +45,7 @@ async fn create(call: Call, asked: Create) -> Answer<Created> {
 
 async fn void(call: Call, asked: Which) -> Answer<Nothing> {
     let id = id(&asked)?;
-    call.carry_out(Command::RevokeApiKey { id }).await?;
+    call.carry_out(Command::RevokeApiKey { id, by: call.credential() }).await?;
     Ok(Nothing {})
 }
 

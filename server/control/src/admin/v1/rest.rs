@@ -1,13 +1,12 @@
 //! Calls by path, as JSON.
 
-use api::v1::Problem;
 use axum::{
     Json,
     body::Body,
     extract::{FromRequestParts, Query, RawPathParams},
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, Uri, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Uri, header, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{super::entry, super::refused::Refused, Answer, input::Input, unfit::Unfit};
@@ -49,13 +48,12 @@ pub async fn in_clear() -> Response {
 }
 
 fn refusal(unfit: Unfit) -> Response {
-    let status = unfit.status();
-    let problem: Problem = unfit.into_problem();
-    let mut response = (status, Json(problem)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if status == http::StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    let (status, mut head) = (unfit.status(), HeaderMap::new());
+    head.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(refused) = unfit.refused() {
+        refused.tell(&mut head);
     }
+    let mut response = (status, Json(unfit.into_problem())).into_response();
+    response.headers_mut().extend(head);
     response
 }

@@ -18,6 +18,8 @@ struct Words {
     title: String,
     detail: String,
     place: Option<Place>,
+    /// What it says in our own words, if it was said there.
+    refused: Option<Refused>,
 }
 
 impl Unfit {
@@ -37,7 +39,7 @@ impl Unfit {
         Self::new(StatusCode::NOT_IMPLEMENTED, "not served here", detail.to_owned())
     }
     fn new(status: StatusCode, title: &str, detail: String) -> Self {
-        Self(Box::new(Words { status, title: title.to_owned(), detail, place: None }))
+        Self(Box::new(Words { status, title: title.to_owned(), detail, place: None, refused: None }))
     }
     /// With these words before the detail.
     pub fn behind(mut self, words: &str) -> Self {
@@ -48,9 +50,13 @@ impl Unfit {
     pub fn status(&self) -> StatusCode {
         self.0.status
     }
+    /// The refusal of ours that it is.
+    pub fn refused(&self) -> Option<&Refused> {
+        self.0.refused.as_ref()
+    }
     /// What is told of it.
     pub fn into_problem(self) -> Problem {
-        let Words { status, title, detail, place } = *self.0;
+        let Words { status, title, detail, place, .. } = *self.0;
         Problem {
             title,
             status: status.as_u16(),
@@ -100,8 +106,9 @@ impl From<Refused> for Unfit {
         if let Some(hint) = &problem.hint {
             detail.push_str(&format!(" ({hint})"));
         }
-        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self::new(status, &problem.title, detail)
+        let mut unfit = Self::new(refused.status(), &problem.title, detail);
+        unfit.0.refused = Some(refused);
+        unfit
     }
 }
 

@@ -64,9 +64,23 @@ fn page_of(guest: &Guest) -> String {
 }
 
 async fn api_key(house: &House) -> (String, String) {
-    let create = apikey::Create { description: "alice's laptop".into(), expiry_seconds: None };
+    let create = apikey::Create { description: "alice's laptop".into(), ..apikey::Create::default() };
     let made = house.admin.call(&apikey::CREATE, &[], &create).await.unwrap().outcome;
     (made.secret.unwrap().expose().to_owned(), made.apikey.unwrap().id.to_string())
+}
+
+/// Who may only look at devices lets none in, neither by the API nor here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_without_the_right_to_let_devices_in_signs_nobody_in() {
+    let house = House::open().await;
+    let guest = Guest::come(&house, Identity::random().unwrap(), "laptop").await;
+    let scopes = Some("node:read".parse().into_iter().chain("user:write".parse()).collect());
+    let create = apikey::Create { scopes, ..apikey::Create::default() };
+    let made = house.admin.call(&apikey::CREATE, &[], &create).await.unwrap().outcome;
+    let mut browser = Browser::new(&house);
+    let answer = browser.sign_in(&guest, made.secret.unwrap().expose()).await;
+    assert_eq!(answer.status(), 401);
+    assert!(!answer.headers().contains_key("set-cookie"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,7 +24,7 @@ async fn the_log_and_the_security_log_name_the_client_and_not_the_proxy() {
         ("forwarded", format!("for=x, for={CLIENT}")),
     ] {
         let house = open(header).await;
-        let create = api::apikey::Create { description: "afar".into(), expiry_seconds: None };
+        let create = api::apikey::Create { description: "afar".into(), ..Default::default() };
         let created = house.admin.call(&api::apikey::CREATE, &[], &create).await.unwrap().outcome;
         let bearer = format!("Bearer {}", created.secret.unwrap().expose());
         let path = api::user::CREATE.path().replace("{tailnet}", DEFAULT_TAILNET);
