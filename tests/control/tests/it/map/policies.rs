@@ -76,8 +76,7 @@ async fn a_policy_reaches_everybody_in_one_message() {
         let before: Vec<_> = listeners.iter().map(|l| (l.go.view().rules, l.go.peers().clone())).collect();
         set_policy(&house.admin, &format!("{{{tags}, {policy}}}")).await;
         for ((listener, before), peers) in listeners.iter_mut().zip(before).zip(peers) {
-            let told = listener.next().await;
-            assert!(told.packet_filters.contains_key("*"), "{told:?}");
+            listener.next().await;
             assert_eq!(listener.go.peers().len(), peers, "after {policy}");
             assert!(before.0 != listener.go.view().rules || before.1 != *listener.go.peers());
         }

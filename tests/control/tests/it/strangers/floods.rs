@@ -23,7 +23,9 @@ async fn a_listener_that_does_not_read_holds_up_nobody() {
         let endpoints: Vec<_> = endpoints.iter().map(String::as_str).collect();
         timeout(PATIENCE, busy.report(&endpoints, n)).await.expect("the writer is held up");
     }
-    listener.until("the last report", |m| m.peer(id).is_some_and(|p| p.home_derp == 300)).await;
+    for late in [&mut listener, &mut asleep] {
+        late.until("the last report", |m| m.peer(id).is_some_and(|p| p.home_derp == 300)).await;
+    }
     listener.agrees_with(&awake).await;
     asleep.agrees_with(&sleeper).await;
     house.close().await;
