@@ -83,6 +83,11 @@ impl Doors {
         format!("{}/register/{code}", self.config.server_url)
     }
 
+    /// The page on which a login by SSH is confirmed.
+    pub fn visit_url(&self, code: &Code) -> String {
+        format!("{}/ssh/{code}", self.config.server_url)
+    }
+
     /// Whether a node of the World is on this machine.
     pub fn has_node(&self, machine: MachineKey) -> bool {
         self.hub.world().nodes.has_machine(machine)
