@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ident::{MachineKey, NodeKey};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -18,7 +19,7 @@ pub const APPROVE: Operation<Approve, Changed<One>> =
     Operation::write("node", Post, in_tailnet!("/login/{code}/approve"));
 
 /// A device that waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Login {
     /// What the login is called.
     pub code: String,
@@ -49,15 +50,16 @@ pub struct Login {
 }
 
 /// Devices that wait.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Logins {
     /// The oldest first.
     pub logins: Vec<Login>,
 }
 
 /// Whose device it is from now on; neither of the two: whose it was under its key before.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "LoginApprove")]
 pub struct Approve {
     /// This person's, by login or id.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,9 @@
 //! What every door of the server shares: the World to read, the writer to ask, the keys to check with.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use ident::{ApiKeyId, AuthKeyId, MachineKey};
 use jiff::Timestamp;
@@ -11,7 +14,9 @@ use crate::{
     config::Config,
     fanout::Hub,
     keyring::{Keyring, present},
+    metrics::Metrics,
     pending::{Code, Pending},
+    quota::CallLimits,
     records::RecordsFile,
     relay::Relay,
     security::SecurityLog,
@@ -36,6 +41,12 @@ pub struct Doors {
     pub relay: Option<Arc<Relay>>,
     /// Where strangers' failures go.
     pub security: SecurityLog,
+    /// What callers of the admin API may do how often.
+    pub limits: CallLimits,
+    /// What came of calls, counted.
+    pub metrics: Metrics,
+    /// Where metrics and health are served, if they are.
+    pub monitor: Option<SocketAddr>,
     /// What is wrong with the policy in force.
     pub verdict: Arc<Verdict>,
     /// Devices that wait to be let in.
@@ -58,19 +69,22 @@ impl Doors {
         Some(KeyProof { id, verifier: self.keyring.verifier(&presented.secret) })
     }
 
-    /// The API key that this text is, if it opens anything now.
+    /// The API key that this text is, if it lets people decide about devices now.
     pub fn api_key(&self, text: &ident::Secret<String>) -> Option<ApiKeyId> {
         let presented = present("api", text)?;
         let verifier = self.keyring.verifier(&presented.secret);
         let id = ApiKeyId::new(presented.id).ok()?;
         let key = self.hub.world().api_keys.get(&id)?.clone();
-        (key.verifier.matches(&verifier) && self.opens(id)).then_some(id)
+        (key.verifier.matches(&verifier) && self.may_let_in(id)).then_some(id)
     }
 
-    /// Whether an API key opens anything now.
-    pub fn opens(&self, id: ApiKeyId) -> bool {
+    /// Whether whoever holds an API key may let devices in now.
+    pub fn may_let_in(&self, id: ApiKeyId) -> bool {
         let world = self.hub.world();
-        world.api_keys.get(&id).is_some_and(|key| key.revoked.is_none() && key.expires > Timestamp::now())
+        let Some(key) = world.api_keys.get(&id).filter(|key| key.is_good(Timestamp::now())) else {
+            return false;
+        };
+        api::login::APPROVE.declared().scope().is_some_and(|wanted| key.scopes.cover(wanted))
     }
 
     /// The DERP map in force.

@@ -12,6 +12,8 @@ pub mod keyring;
 mod listen;
 mod login;
 mod machine;
+pub mod metrics;
+mod monitor;
 pub mod pending;
 mod quota;
 mod records;

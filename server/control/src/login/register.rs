@@ -102,7 +102,7 @@ impl Rooms {
     /// The session of these headers, while its API key opens anything.
     pub(super) fn signed_in(&self, headers: &HeaderMap) -> Option<Session> {
         let session = self.sessions.of(headers, self.own.secure)?;
-        (self.trusted && self.doors.opens(session.credential)).then_some(session)
+        (self.trusted && self.doors.may_let_in(session.credential)).then_some(session)
     }
 
     /// Who sent a form of a page that was made for the same session; everybody else is told to go.

@@ -45,7 +45,7 @@ pub(super) async fn enter(
     let Some(path) = page(&entry.back) else { return rooms.not_from_here() };
     let Some(credential) = rooms.doors.api_key(&entry.key) else {
         rooms.doors.failed(remote.ip(), "api_key");
-        let text = "This is no API key that opens anything here. Go back and try again.";
+        let text = "No API key like this lets anybody in here: it must be known, not expired, not revoked, and have the scope node:write. Go back and try again.";
         return rooms.pages.message(StatusCode::UNAUTHORIZED, "Not signed in", text);
     };
     let origin = Origin { actor: format!("apikey:{credential}"), source: "local".into() };

@@ -69,6 +69,7 @@ impl Touched {
             E::ApiKeyRevoked { key, .. } => {
                 self.api_keys.insert(*key);
             }
+            E::CallRefused { .. } => {}
             E::PolicySet { .. } => self.policy = true,
             E::DnsSet { .. }
             | E::DnsRecordSet { .. }

@@ -68,7 +68,7 @@ fn page_of(guest: &Guest) -> String {
 }
 
 pub async fn api_key(house: &House) -> (String, String) {
-    let create = apikey::Create { description: "alice's laptop".into(), expiry_seconds: None };
+    let create = apikey::Create { description: "alice's laptop".into(), ..apikey::Create::default() };
     let made = house.admin.call(&apikey::CREATE, &[], &create).await.unwrap().outcome;
     (made.secret.unwrap().expose().to_owned(), made.apikey.unwrap().id.to_string())
 }
@@ -229,6 +229,20 @@ async fn a_link_alone_never_lets_a_device_in() {
         assert_eq!(browser.open(path).await.status(), 405);
     }
     assert!(house.world().nodes.is_empty());
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_may_only_look_lets_nobody_in() {
+    let house = House::open().await;
+    let guest = Guest::come(&house, Identity::random().unwrap(), "laptop").await;
+    for (scopes, status) in [("node:read", 401), ("key:write", 401), ("node:write", 303)] {
+        let scopes = serde_json::from_value(serde_json::json!([scopes])).unwrap();
+        let create = apikey::Create { scopes: Some(scopes), ..apikey::Create::default() };
+        let made = house.admin.call(&apikey::CREATE, &[], &create).await.unwrap().outcome;
+        let answer = Browser::new(&house).sign_in(&guest, made.secret.unwrap().expose()).await;
+        assert_eq!(answer.status(), status);
+    }
     house.close().await;
 }
 
