@@ -129,6 +129,7 @@ pub struct Rename {
 /// How long a key is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NodeExpiry")]
 pub struct Expiry {
     /// From now on; null for ever, and every key that the device comes back with.
     pub seconds: Option<u64>,
@@ -137,6 +138,7 @@ pub struct Expiry {
 /// Whose it is from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NodeMove")]
 pub struct Move {
     /// Login or id.
     pub user: String,

@@ -110,21 +110,22 @@ impl Doors {
         Some(KeyProof { id, verifier: self.keyring.verifier(&presented.secret) })
     }
 
-    /// The API key that this text is, if it lets devices in now.
-    pub fn door_key(&self, text: &ident::Secret<String>) -> Option<ApiKeyId> {
+    /// The API key that this text is, if it lets people decide about devices now.
+    pub fn api_key(&self, text: &ident::Secret<String>) -> Option<ApiKeyId> {
         let presented = present("api", text)?;
         let verifier = self.keyring.verifier(&presented.secret);
         let id = ApiKeyId::new(presented.id).ok()?;
         let key = self.hub.world().api_keys.get(&id)?.clone();
-        (key.verifier.matches(&verifier) && self.lets_in(id)).then_some(id)
+        (key.verifier.matches(&verifier) && self.may_let_in(id)).then_some(id)
     }
 
-    /// Whether an API key is good now and may do what letting a device in takes.
-    pub fn lets_in(&self, id: ApiKeyId) -> bool {
+    /// Whether whoever holds an API key may let devices in now.
+    pub fn may_let_in(&self, id: ApiKeyId) -> bool {
         let world = self.hub.world();
-        let wanted = api::login::APPROVE.declared().scope();
-        let key = world.api_keys.get(&id).filter(|key| key.is_good(Timestamp::now()));
-        key.zip(wanted).is_some_and(|(key, wanted)| key.scopes.cover(wanted))
+        let Some(key) = world.api_keys.get(&id).filter(|key| key.is_good(Timestamp::now())) else {
+            return false;
+        };
+        api::login::APPROVE.declared().scope().is_some_and(|wanted| key.scopes.cover(wanted))
     }
 
     /// The DERP map in force.
@@ -135,6 +136,11 @@ impl Doors {
     /// The page on which a device is let in.
     pub fn login_url(&self, code: &Code) -> String {
         format!("{}/register/{code}", self.config().server_url)
+    }
+
+    /// The page on which a login by SSH is confirmed.
+    pub fn visit_url(&self, code: &Code) -> String {
+        format!("{}/ssh/{code}", self.config().server_url)
     }
 
     /// Whether a node of the World is on this machine.

@@ -1,4 +1,4 @@
-//! Pages on which a person looks at a device that waits and lets it in.
+//! Pages on which a person looks at a device that waits and lets it in, or at a login by SSH and confirms it.
 //!
 //! They work without script. Nothing of them is made from what the request says of this server, no GET changes anything,
 //! and every form is answered only when it comes from a page of this server and of this session.
@@ -8,6 +8,7 @@ mod page;
 mod register;
 mod session;
 mod sign_in;
+mod visit;
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,6 +47,7 @@ pub fn routes(doors: Arc<Doors>, server_url: &str, trusted: bool) -> Router {
     };
     Router::new()
         .route("/register/{code}", get(register::show).post(register::approve))
+        .route("/ssh/{code}", get(visit::show).post(visit::answer))
         .route("/login", post(sign_in::enter))
         .route("/login/end", post(sign_in::leave))
         .route("/login/style.css", get(style))

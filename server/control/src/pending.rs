@@ -5,6 +5,7 @@
 
 mod login;
 mod shelf;
+mod visit;
 
 use std::{
     net::SocketAddr,
@@ -24,6 +25,7 @@ use crate::{
 };
 pub use login::{Code, Login};
 use shelf::Shelf;
+pub use visit::{Visit, Visits};
 
 const WAITS: SignedDuration = SignedDuration::from_mins(15);
 /// How often it is looked who is in and whose time is over.
@@ -44,6 +46,8 @@ pub enum NotTaken {
 
 /// All devices that wait.
 pub struct Pending {
+    /// Logins by SSH that wait.
+    pub visits: Visits,
     shelf: Mutex<Shelf>,
     store: Arc<Store>,
     hub: Arc<Hub>,
@@ -73,7 +77,7 @@ impl Pending {
         let mut shelf = Shelf::new();
         shelf.put_back(store.pending(Timestamp::now().as_second())?);
         let (shelf, written) = (Mutex::new(shelf), watch::Sender::new(0));
-        Ok(Self { shelf, store, hub, changed: Notify::new(), written })
+        Ok(Self { visits: Visits::default(), shelf, store, hub, changed: Notify::new(), written })
     }
 
     /// The login of a device that waits or begins to; it is written when this returns.

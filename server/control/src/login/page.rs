@@ -24,6 +24,9 @@ impl Default for Pages {
         for (name, text) in [
             ("frame.html", include_str!("../../templates/login/frame.html")),
             ("device.html", include_str!("../../templates/login/device.html")),
+            ("sign-in.html", include_str!("../../templates/login/sign-in.html")),
+            ("sign-out.html", include_str!("../../templates/login/sign-out.html")),
+            ("visit.html", include_str!("../../templates/login/visit.html")),
             ("message.html", include_str!("../../templates/login/message.html")),
         ] {
             if let Err(e) = pages.add_template(name, text) {
@@ -40,7 +43,7 @@ impl Pages {
         self.render(status, "message.html", context! { title => title, text => text })
     }
 
-    fn render(&self, status: StatusCode, name: &str, values: Value) -> Response {
+    pub(super) fn render(&self, status: StatusCode, name: &str, values: Value) -> Response {
         match self.0.get_template(name).and_then(|page| page.render(values)) {
             Ok(page) => (status, Html(page)).into_response(),
             Err(e) => {
@@ -68,10 +71,10 @@ impl Rooms {
         let was = was.filter(|node| node.machine == login.machine);
         let host = &login.hostinfo;
         let left = login.expires.duration_since(Timestamp::now()).as_secs().max(0) / 60 + 1;
-        let by = session.map(|session| who(&world, session));
         let values = context! {
             trouble => trouble,
             code => login.code.to_string(),
+            back => format!("/register/{}", login.code),
             name => host.hostname.as_str(),
             os => format!("{} {}", host.os, host.os_version).trim(),
             client => host.ipn_version.as_str(),
@@ -85,14 +88,23 @@ impl Rooms {
             was_of => was.as_ref().map_or(String::new(), |node| whose(&world, node)),
             node => node.map_or(String::new(), |node| world.fqdn(node).trim_end_matches('.').to_owned()),
             node_of => node.map_or(String::new(), |node| whose(&world, node)),
-            trusted => self.trusted,
-            signed_in => session.is_some(),
-            by => by.unwrap_or_default(),
-            csrf => session.map_or("", |session| session.csrf.expose().as_str()),
             people => people(&world),
             roles => roles(&world),
+            ..self.standing(&world, session)
         };
         self.pages.render(status, "device.html", values)
+    }
+}
+
+impl Rooms {
+    /// Who looks at a page.
+    pub(super) fn standing(&self, world: &World, session: Option<&Session>) -> Value {
+        context! {
+            trusted => self.trusted,
+            signed_in => session.is_some(),
+            by => session.map_or(String::new(), |session| who(world, session)),
+            csrf => session.map_or("", |session| session.csrf.expose().as_str()),
+        }
     }
 }
 
@@ -102,7 +114,7 @@ fn who(world: &World, session: &Session) -> String {
     words.unwrap_or_else(|| format!("API key {}", session.credential))
 }
 
-fn whose(world: &World, node: &Node) -> String {
+pub(super) fn whose(world: &World, node: &Node) -> String {
     match world.login_of(node) {
         Some(login) => login.to_owned(),
         None => node.owner.tags().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),

@@ -102,7 +102,7 @@ impl Rooms {
     /// The session of these headers, while its API key opens anything.
     pub(super) fn signed_in(&self, headers: &HeaderMap) -> Option<Session> {
         let session = self.sessions.of(headers, self.own.secure)?;
-        (self.trusted && self.doors.lets_in(session.credential)).then_some(session)
+        (self.trusted && self.doors.may_let_in(session.credential)).then_some(session)
     }
 
     /// Who sent a form of a page that was made for the same session; everybody else is told to go.
@@ -135,14 +135,20 @@ impl Rooms {
         self.pages.message(StatusCode::FORBIDDEN, "Refused", &text)
     }
 
-    /// The login that a page is about. Who looks at many that are not there is slowed down.
-    pub(super) fn login(&self, remote: SocketAddr, code: &str) -> Result<Arc<Login>, Box<Response>> {
+    /// Who looks at many pages is slowed down.
+    pub(super) fn looked(&self, remote: SocketAddr) -> Result<(), Box<Response>> {
         if self.looks.admits(Party::at(remote)).is_err() {
             self.doors.failed(remote.ip(), "too_many_pages");
             let text = "Too many pages in a short time. Come back in a minute.";
             let slow = self.pages.message(StatusCode::TOO_MANY_REQUESTS, "Slow down", text);
             return Err(Box::new(slow));
         }
+        Ok(())
+    }
+
+    /// The device that a page is about.
+    pub(super) fn login(&self, remote: SocketAddr, code: &str) -> Result<Arc<Login>, Box<Response>> {
+        self.looked(remote)?;
         let login = Code::parse(code).and_then(|code| self.doors.pending.find(&code));
         login.ok_or_else(|| {
             self.doors.failed(remote.ip(), "login_code");

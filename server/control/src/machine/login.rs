@@ -28,7 +28,10 @@ pub(super) async fn held(doors: &Doors, caller: Caller, waiting: Waiting) -> Reg
     let world = doors.hub.world();
     let node = world.nodes.by_node_key(&login.node_key).filter(|node| node.machine == caller.machine);
     match node {
-        Some(node) if node.accepted() => accepted(&world, node),
+        Some(node) if node.accepted() => {
+            doors.metrics.registered("active");
+            accepted(&world, node)
+        }
         _ => begun(doors, caller, &login.registration()).await,
     }
 }
@@ -36,7 +39,10 @@ pub(super) async fn held(doors: &Doors, caller: Caller, waiting: Waiting) -> Reg
 /// Sends the device to a page. Not until it is certain that a restart does not forget it.
 pub(super) async fn begun(doors: &Doors, caller: Caller, registration: &Registration) -> RegisterResponse {
     match doors.pending.begin(registration, caller.remote).await {
-        Ok(login) => RegisterResponse::visit(&doors.login_url(&login.code)),
+        Ok(login) => {
+            doors.metrics.registered("waits");
+            RegisterResponse::visit(&doors.login_url(&login.code))
+        }
         Err(why) => {
             doors.failed(caller.remote.ip(), "login_not_taken");
             RegisterResponse::error(&why.to_string())

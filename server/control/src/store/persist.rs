@@ -44,6 +44,7 @@ impl Touched {
             | E::NodeDeleted { node } => {
                 self.nodes.insert(*node);
             }
+            E::LoginConfirmed { .. } => {}
             E::UserCreated { user } => {
                 self.users.insert(user.id);
             }

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use ident::{NodeId, NodeKey, Tag};
+use ident::{NodeId, NodeKey, Tag, UserId};
+use jiff::Timestamp;
 
-use crate::{Change, Draft, DurableEvent, Event, Fields, Lifecycle, Node, Owner, Presence, VolatileEvent};
+use crate::{
+    Change, Draft, DurableEvent, Event, Fields, Lifecycle, Node, NonEmpty, Owner, Presence, VolatileEvent,
+};
 
 impl Draft {
     /// Folds one event in.
@@ -19,30 +22,17 @@ impl Draft {
         use DurableEvent as E;
         match event {
             E::NodeRegistered { node } => self.join((**node).clone()),
-            E::NodeReauthenticated { node, node_key, tags, responsible, auth_key, ephemeral, expiry } => {
-                self.bind(*node, *node_key);
-                self.change(*node, Fields::WHOLE | Fields::KEY, |n| {
-                    n.node_key = *node_key;
+            E::NodeReauthenticated { node, node_key, tags, responsible, auth_key, ephemeral, expiry } => self
+                .come_back(*node, *node_key, *ephemeral, *expiry, |n| {
                     n.owner = Owner::Tags(tags.clone());
                     n.responsible = *responsible;
                     n.auth_key = Some(*auth_key);
-                    n.ephemeral = *ephemeral;
-                    n.lifecycle = Lifecycle::Active;
-                    n.key_expiry = *expiry;
-                    n.expired = false;
-                });
-            }
+                }),
             E::NodeReadmitted { node, node_key, owner, responsible, ephemeral, expiry } => {
-                self.bind(*node, *node_key);
-                self.change(*node, Fields::WHOLE | Fields::KEY | Fields::KEY_EXPIRY, |n| {
-                    n.node_key = *node_key;
+                self.come_back(*node, *node_key, *ephemeral, *expiry, |n| {
                     n.owner = owner.clone();
                     n.responsible = *responsible;
                     n.auth_key = None;
-                    n.ephemeral = *ephemeral;
-                    n.lifecycle = Lifecycle::Active;
-                    n.key_expiry = *expiry;
-                    n.expired = false;
                 });
             }
             E::NodeLoggedOut { node } => self.change(*node, Fields::WHOLE, |n| {
@@ -64,25 +54,13 @@ impl Draft {
                 n.name.clone_from(name);
                 n.renamed = true;
             }),
-            E::NodeTagged { node, tags } => {
-                self.change(*node, Fields::WHOLE | Fields::KEY_EXPIRY, |n| {
-                    // A tagged device does not run out with the person's; one that has run out stays so.
-                    if n.owner.user().is_some() && !n.expired {
-                        n.key_expiry = None;
-                    }
-                    n.owner = Owner::Tags(tags.clone());
-                });
-            }
-            E::NodeMoved { node, user, expiry } => {
-                self.change(*node, Fields::WHOLE | Fields::KEY_EXPIRY, |n| {
-                    n.owner = Owner::User(*user);
-                    n.responsible = None;
-                    n.key_expiry = *expiry;
-                });
-            }
+            E::NodeTagged { node, tags } => self.tag(*node, tags),
+            E::NodeMoved { node, user, expiry } => self.give(*node, *user, *expiry),
             E::NodeRoutesApproved { node, routes } => {
                 self.change(*node, Fields::WHOLE, |n| n.approved_routes.clone_from(routes));
             }
+            // For the log alone: a login is not of the tailnet's state.
+            E::LoginConfirmed { .. } => {}
             E::NodeDeleted { node } => self.leave(*node),
             E::UserCreated { user } => {
                 self.world.next.user = self.world.next.user.max(user.id.next());
@@ -182,11 +160,44 @@ impl Draft {
         }
     }
 
-    /// The key is the machine's for good.
-    fn bind(&mut self, node: NodeId, key: NodeKey) {
-        if let Some(machine) = self.world.nodes.get(node).map(|n| n.machine) {
+    /// A known device with a new key, which is the machine's for good.
+    fn come_back(
+        &mut self,
+        id: NodeId,
+        key: NodeKey,
+        ephemeral: bool,
+        expiry: Option<Timestamp>,
+        edit: impl FnOnce(&mut Node),
+    ) {
+        if let Some(machine) = self.world.nodes.get(id).map(|n| n.machine) {
             self.world.bound.insert(key, machine);
         }
+        self.change(id, Fields::WHOLE | Fields::KEY | Fields::KEY_EXPIRY, |n| {
+            n.node_key = key;
+            n.ephemeral = ephemeral;
+            n.lifecycle = Lifecycle::Active;
+            n.key_expiry = expiry;
+            n.expired = false;
+            edit(n);
+        });
+    }
+
+    /// A tagged device does not run out with the person's; one that has run out stays so.
+    fn tag(&mut self, id: NodeId, tags: &NonEmpty<Tag>) {
+        self.change(id, Fields::WHOLE | Fields::KEY_EXPIRY, |n| {
+            if n.owner.user().is_some() && !n.expired {
+                n.key_expiry = None;
+            }
+            n.owner = Owner::Tags(tags.clone());
+        });
+    }
+
+    fn give(&mut self, id: NodeId, user: UserId, expiry: Option<Timestamp>) {
+        self.change(id, Fields::WHOLE | Fields::KEY_EXPIRY, |n| {
+            n.owner = Owner::User(user);
+            n.responsible = None;
+            n.key_expiry = expiry;
+        });
     }
 
     fn leave(&mut self, id: NodeId) {

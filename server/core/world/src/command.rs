@@ -151,6 +151,8 @@ pub enum Command {
     SetNodeExpiry { id: NodeId, expiry: Option<Timestamp> },
     /// Make a node this person's, without tags.
     MoveNode { id: NodeId, user: UserId },
+    /// A person has looked at a login by SSH that a rule wants confirmed.
+    ConfirmLogin { from: NodeId, to: NodeId, user: String, allowed: bool },
     /// Forget a node.
     DeleteNode { id: NodeId },
     /// Say which of a node's routes may be used: all that it names, and no others.

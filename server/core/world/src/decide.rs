@@ -60,6 +60,7 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::ExpireNode { id } => lifetime::expire(world, *id, ctx),
         C::SetNodeExpiry { id, expiry } => lifetime::set(world, *id, *expiry, ctx),
         C::MoveNode { id, user } => lifetime::move_to(world, *id, *user, ctx),
+        C::ConfirmLogin { from, to, user, allowed } => node::confirm(world, *from, *to, user, *allowed),
         C::DeleteNode { id } => node::delete(world, *id),
         C::ApproveRoutes { id, routes } => route::approve(world, *id, routes),
         C::SetRole { role } => access::set_role(world, role),

@@ -27,6 +27,7 @@ impl DurableEvent {
             E::NodeTagged { node, .. } => ("node_tagged", format!("node:{node}")),
             E::NodeMoved { node, .. } => ("node_moved", format!("node:{node}")),
             E::NodeRoutesApproved { node, .. } => ("node_routes_approved", format!("node:{node}")),
+            E::LoginConfirmed { to, .. } => ("login_confirmed", format!("node:{to}")),
             E::NodeDeleted { node } => ("node_deleted", format!("node:{node}")),
             E::UserCreated { user } => ("user_created", format!("user:{}", user.id)),
             E::UserRenamed { user, .. } => ("user_renamed", format!("user:{user}")),

@@ -101,6 +101,8 @@ pub enum DurableEvent {
     NodeMoved { node: NodeId, user: UserId, expiry: Option<Timestamp> },
     /// The approved routes of a node.
     NodeRoutesApproved { node: NodeId, routes: BTreeSet<IpNet> },
+    /// A login by SSH was let through, or was not.
+    LoginConfirmed { from: NodeId, to: NodeId, user: String, allowed: bool },
     /// A node is forgotten.
     NodeDeleted { node: NodeId },
 

@@ -172,6 +172,9 @@ impl Refusal {
                 "give that name a nameserver of its own that is reachable without the mesh (`--split NAME=ADDRESS`), or pass --force"
                     .into()
             }
+            Refusal::NotFound { noun: "login to confirm", .. } => {
+                "the rule that wanted it confirmed is gone; log in again".into()
+            }
             Refusal::NotFound { noun: "login", .. } => {
                 "`meshctl node pending` shows the devices that wait; a login waits for 15 minutes".into()
             }

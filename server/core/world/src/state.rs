@@ -115,6 +115,19 @@ impl World {
         let (Some(owner), Some(class)) = (a.owner.user(), a.class) else { return false };
         a.id != b.id && b.class.is_some() && b.owner.user() == Some(owner) && self.classes.sees_own(class)
     }
+    /// Whether a rule lets `from` log in to `to` by SSH once a person has confirmed it.
+    pub fn confirms_logins(&self, from: &Node, to: &Node) -> bool {
+        if !(from.accepted() && to.accepted()) {
+            return false;
+        }
+        let compiled = self.classes.compiled();
+        let own = from.owner.user().is_some() && from.owner.user() == to.owner.user();
+        let confirms = |rule: usize| {
+            let Some(login) = compiled.login(rule).filter(|login| login.checks()) else { return false };
+            from.badge.logs_in(rule) && (to.badge.is_logged_in_to(rule) || (own && login.opens_own()))
+        };
+        compiled.login_order().any(confirms)
+    }
     /// The node's name with the tailnet's domain and a trailing dot.
     pub fn fqdn(&self, node: &Node) -> String {
         format!("{}.{}.", node.name, self.settings.domain)

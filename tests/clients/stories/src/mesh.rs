@@ -1,6 +1,7 @@
 //! A server and the clients that joined it.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -51,6 +52,24 @@ impl<'lab> Mesh<'lab> {
         server.set_policy(POLICY)?;
         server.apply_roles(ROLES)?;
         Ok(Self { lab, server, clients: BTreeMap::new(), binaries: Clients::find()? })
+    }
+
+    /// A server that takes API keys over plain HTTP: the way from a browser to it is this machine's own.
+    pub fn start_for_browsers(lab: &'lab Lab) -> Result<Self> {
+        let mut mesh = Self::start(lab)?;
+        let config = lab.host("srv")?.dir().join("server.yaml");
+        let text = fs::read_to_string(&config)?;
+        fs::write(&config, format!("{text}admin: {{plain_http: true}}\n"))?;
+        mesh.server.start_again()?;
+        Ok(mesh)
+    }
+
+    /// An API key, as somebody types it into a browser.
+    pub fn api_key(&self) -> Result<String> {
+        let file = self.lab.host("srv")?.dir().join("browser.key");
+        let out = file.to_str().context("a path in UTF-8")?;
+        self.server.meshctl(&["apikey", "create", "--description", "alice", "--out", out])?;
+        Ok(fs::read_to_string(file)?.trim().to_owned())
     }
 
     /// A server, and one member on each of these hosts, all knowing each other.

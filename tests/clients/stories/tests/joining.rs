@@ -1,7 +1,6 @@
 //! Devices of people: let in by a page in a browser, or by a command; coming back, and another person.
 #![cfg(test)]
 
-use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -44,18 +43,9 @@ fn approve(mesh: &Mesh<'_>, url: &str, login: &str) -> Result<()> {
 #[test]
 fn a_person_lets_a_device_in_with_a_browser() {
     let lab = Lab::start().unwrap();
-    let mut mesh = Mesh::start(&lab).unwrap();
-    // The way from the browser to the server is this machine's own.
-    let config = lab.host("srv").unwrap().dir().join("server.yaml");
-    let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, format!("{text}admin: {{plain_http: true}}\n")).unwrap();
-    mesh.server.start_again().unwrap();
+    let mesh = Mesh::start_for_browsers(&lab).unwrap();
     mesh.server.meshctl(&["user", "create", "alice"]).unwrap();
-    let key = lab.host("srv").unwrap().dir().join("browser.key");
-    mesh.server
-        .meshctl(&["apikey", "create", "--description", "alice", "--out", key.to_str().unwrap()])
-        .unwrap();
-    let key = fs::read_to_string(key).unwrap();
+    let key = mesh.api_key().unwrap();
 
     let client = Tailscaled::start(lab.host("c1").unwrap(), &Clients::find().unwrap()).unwrap();
     let browser = Browser::start(lab.host("c2").unwrap()).unwrap();
@@ -63,7 +53,7 @@ fn a_person_lets_a_device_in_with_a_browser() {
     up(&client, &[], |url| {
         browser.open(url)?;
         ensure!(browser.text("h1")? == "laptop wants in", "{}", browser.text("body")?);
-        browser.write("#key", key.trim())?;
+        browser.write("#key", &key)?;
         browser.press("#enter")?;
         ensure!(browser.text("dl")?.contains("linux"), "{}", browser.text("body")?);
         ensure!(client.state()? == "NeedsLogin", "to look at the page lets nobody in");

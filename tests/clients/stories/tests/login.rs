@@ -4,16 +4,15 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use client_stories::Mesh;
-use lab::{Lab, until};
+use client_stories::{Browser, Mesh};
+use lab::{Clients, Lab, until};
 
-/// Members may log in to workers as root and may be checked as `nobody`; the port is open to guests too, who may not.
+/// Members may log in to workers as root; the port is open to guests too, who may not.
 const POLICY: &str = r#"{
   "tagOwners": {"tag:member": [], "tag:worker": [], "tag:guest": []},
   "acls": [{"action": "accept", "src": ["tag:member", "tag:guest"], "dst": ["tag:worker:22"]}],
   "ssh": [
     {"action": "accept", "src": ["tag:member"], "dst": ["tag:worker"], "users": ["root"]},
-    {"action": "check", "src": ["tag:member"], "dst": ["tag:worker"], "users": ["nobody"]},
   ],
 }
 "#;
@@ -63,8 +62,49 @@ fn who_is_allowed_gets_in_and_nobody_else() {
         assert!(!is_in && !said.contains("in as"), "{from} as {user}: {said}");
         assert!(said.contains("tailnet policy does not permit"), "{from} as {user}: {said}");
     }
-    let (is_in, said) = login(&mesh, "c1", "nobody", "c3").unwrap();
-    assert!(!is_in && said.contains("must be confirmed"), "a login that is to be checked: {said}");
+}
+
+#[test]
+fn a_login_that_is_to_be_checked_waits_for_a_person() {
+    let lab = Lab::start().unwrap();
+    let mut mesh = Mesh::start_for_browsers(&lab).unwrap();
+    mesh.server
+        .set_policy(&POLICY.replacen(
+            "accept\", \"src\": [\"tag:member\"], \"dst\": [\"tag:worker\"]",
+            "check\", \"src\": [\"tag:member\"], \"dst\": [\"tag:worker\"]",
+            1,
+        ))
+        .unwrap();
+    mesh.join("member", &["c1"]).unwrap();
+    mesh.join("worker", &["c3"]).unwrap();
+    mesh.client("c3").unwrap().tailscale(&["set", "--ssh"], SHORT).unwrap().ok().unwrap();
+    mesh.await_peers("c1", &["c3"]).unwrap();
+    until(SHORT, "the keys of the worker's SSH server", || {
+        let known =
+            mesh.client("c1")?.peer("c3")?["sshHostKeys"].as_array().is_some_and(|keys| !keys.is_empty());
+        Ok(known.then_some(()))
+    })
+    .unwrap();
+
+    let host = lab.host("c1").unwrap();
+    let program = Clients::find().unwrap().tailscale.to_string_lossy().into_owned();
+    let socket = format!("--socket={}", host.dir().join("tailscaled.sock").display());
+    let words = [program.as_str(), &socket, "ssh", "root@c3", "echo in as $(id -un) on $(uname -n)"];
+    let mut ssh = host.spawn("ssh", &words, &[]).unwrap();
+    let page = until(SHORT, "the page to be shown", || {
+        let log = ssh.logged()?;
+        Ok(log.split_whitespace().find(|word| word.contains("/ssh/")).map(str::to_owned))
+    })
+    .unwrap();
+    let browser = Browser::start(lab.host("c2").unwrap()).unwrap();
+    browser.open(&page).unwrap();
+    browser.write("#key", &mesh.api_key().unwrap()).unwrap();
+    browser.press("#enter").unwrap();
+    assert!(browser.text("dl").unwrap().contains("c3.mesh.internal"));
+    assert!(!ssh.logged().unwrap().contains("in as"), "nobody has confirmed it");
+    browser.press("#yes").unwrap();
+    assert!(ssh.wait(SHORT).unwrap().success(), "{}", ssh.logged().unwrap());
+    assert!(ssh.logged().unwrap().contains("in as root on c3"));
 }
 
 #[test]
@@ -79,7 +119,7 @@ fn a_right_that_is_taken_away_is_gone() {
             Ok((rules == wanted).then_some(()))
         })
     };
-    principals(2).unwrap();
+    principals(1).unwrap();
     let (head, _) = POLICY.split_once("  \"ssh\"").unwrap();
     mesh.server.set_policy(&format!("{head}}}")).unwrap();
     principals(0).unwrap();

@@ -1,6 +1,7 @@
 //! Devices that come without a key: the page they are told, whoever lets them in, and who they are then.
 
 mod attacks;
+mod checks;
 mod pages;
 mod restarts;
 

@@ -41,6 +41,22 @@ pub(super) fn delete(world: &World, id: NodeId) -> Result<Decision, Refusal> {
     Ok(Decision::one(DurableEvent::NodeDeleted { node: id }, Answer::Done))
 }
 
+/// Only a login that a rule in force wants confirmed can be.
+pub(super) fn confirm(
+    world: &World,
+    from: NodeId,
+    to: NodeId,
+    user: &str,
+    allowed: bool,
+) -> Result<Decision, Refusal> {
+    let (source, target) = (find(world, from)?, find(world, to)?);
+    if !world.confirms_logins(source, target) {
+        return Err(Refusal::NotFound { noun: "login to confirm", name: format!("to {}", target.name) });
+    }
+    let event = DurableEvent::LoginConfirmed { from, to, user: wire::plain(user), allowed };
+    Ok(Decision::one(event, Answer::Done))
+}
+
 pub(super) fn find(world: &World, id: NodeId) -> Result<&Arc<Node>, Refusal> {
     world.nodes.get(id).ok_or_else(|| Refusal::NotFound { noun: "node", name: id.to_string() })
 }

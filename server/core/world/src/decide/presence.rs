@@ -1,6 +1,6 @@
 //! Who holds a stream. The end of a stream is silent for a while; only the session that opened may close.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use ident::NodeId;
 use jiff::{SignedDuration, Timestamp};
@@ -72,7 +72,9 @@ pub(super) fn expect_return(world: &World, nodes: &[NodeId], until: Timestamp, c
     };
     let mut events: Vec<Event> = gone.map(back).collect();
     // The time in which nobody could listen is not held against those who are forgotten when they are away.
-    let away = world.nodes.iter().filter(|node| world.forget_at(node).is_some() && !nodes.contains(&node.id));
+    let expected: BTreeSet<_> = nodes.iter().collect();
+    let away =
+        world.nodes.iter().filter(|node| world.forget_at(node).is_some() && !expected.contains(&node.id));
     events.extend(away.map(|node| changed(node, Presence::Offline, Some(ctx.now)).into()));
     Decision { events, answer: Answer::Done }
 }
