@@ -157,8 +157,7 @@ impl Told<'_> {
         if callers.is_empty() {
             return;
         }
-        let addresses =
-            (0..2).flat_map(|family| callers.iter().map(move |caller| caller.addresses[family]));
+        let addresses = (0..2).flat_map(|family| callers.iter().map(move |caller| caller.addresses[family]));
         let rule = SshRule {
             principals: addresses.map(|node_ip| SshPrincipal { node_ip }).collect(),
             ssh_users: self.login.users(),

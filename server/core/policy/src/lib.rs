@@ -20,7 +20,8 @@ mod subject;
 
 pub use answer::{
     CapGrant, CaseAnswer, Device, Document, FilterRule, MAX_CASE_BYTES, MAX_CASE_NODES, Peer, Person,
-    PortSpan, Reached, RecordingFailure, Roster, SshAction, SshPrincipal, SshRecording, SshRule, View, answer_case,
+    PortSpan, Reached, RecordingFailure, Roster, SshAction, SshPrincipal, SshRecording, SshRule, View,
+    answer_case,
 };
 pub use ask::{
     Admission, Cell, Difference, Explanation, Kind, MOST_PAIRS, MOST_ROWS, Matrix, Near, Question, Row, Said,

@@ -125,7 +125,9 @@ impl Supposed {
     fn known(&self, attribute: &Attribute) -> Option<Known<'_>> {
         Some(match (self.0.get(attribute)?, attribute) {
             (Value::Flag(flag), _) => Known::Flag(*flag),
-            (Value::Text(text), Attribute::Host | Attribute::Os | Attribute::ReleaseTrack) => Known::Text(text),
+            (Value::Text(text), Attribute::Host | Attribute::Os | Attribute::ReleaseTrack) => {
+                Known::Text(text)
+            }
             (Value::Text(text), _) => Known::Version(text),
         })
     }

@@ -14,7 +14,10 @@ use super::{
     stage::Stage,
     traffic::Traffic,
 };
-use crate::{Document, Roster, policy::{Recording, SshUser}};
+use crate::{
+    Document, Roster,
+    policy::{Recording, SshUser},
+};
 
 /// Most pairs of parties that are looked at.
 pub const MOST_PAIRS: usize = 250_000;

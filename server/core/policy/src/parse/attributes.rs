@@ -59,7 +59,13 @@ fn attribute(object: &Object, names: &Names, report: &mut Report) -> Attribute {
         apps.insert(name.to_owned(), value);
     }
     let line = report.place(object.start()).0;
-    Attribute { line, targets, names: names.into_iter().map(|(_, text)| text.to_owned()).collect(), apps, pools }
+    Attribute {
+        line,
+        targets,
+        names: names.into_iter().map(|(_, text)| text.to_owned()).collect(),
+        apps,
+        pools,
+    }
 }
 
 /// Addresses of nodes lie in one range, which clients know.

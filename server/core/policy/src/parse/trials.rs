@@ -56,7 +56,8 @@ fn trial(object: &Object, names: &Names, report: &mut Report) -> Trial {
     accept.extend(aims("allow"));
     let supposed = postures::supposed(field("srcPostureAttrs"), report);
     let place = report.place(object.start());
-    let source = source(field("src").or(field("user")), "a test needs src", names, report);
+    let written = report.renamed(&fields, "src", "user");
+    let source = source(written, "a test needs src", names, report);
     Trial { place, source, protocol, accept, deny, supposed }
 }
 
@@ -65,12 +66,7 @@ fn aim(text: &str, names: &Names) -> Aim {
     Aim { text: text.to_owned(), what: what.map_err(|mistake| mistake.message) }
 }
 
-fn source(
-    value: Option<&Value>,
-    needed: &str,
-    names: &Names,
-    report: &mut Report,
-) -> (String, Tried<Alias>) {
+fn source(value: Option<&Value>, needed: &str, names: &Names, report: &mut Report) -> (String, Tried<Alias>) {
     let text = value.and_then(|value| report.text_of(value, "src")).unwrap_or_default();
     if text.trim().is_empty() {
         return (String::new(), Err(needed.to_owned()));

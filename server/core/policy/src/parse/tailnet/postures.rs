@@ -175,11 +175,13 @@ fn attribute(attribute: &str) -> Result<Attribute, Mistake> {
     }
     if space == "node" {
         let names = || OF_NODE.iter().map(|(known, _)| *known);
-        return OF_NODE.iter().find(|(known, _)| *known == name).map(|(_, known)| known.clone()).ok_or_else(|| {
-            let all = names().collect::<Vec<_>>().join(", ");
-            let hint = nearest(name, names()).or_else(|| Some(format!("it is one of {all}")));
-            Mistake { message: format!("{attribute:?}: unknown attribute"), hint }
-        });
+        return OF_NODE.iter().find(|(known, _)| *known == name).map(|(_, known)| known.clone()).ok_or_else(
+            || {
+                let all = names().collect::<Vec<_>>().join(", ");
+                let hint = nearest(name, names()).or_else(|| Some(format!("it is one of {all}")));
+                Mistake { message: format!("{attribute:?}: unknown attribute"), hint }
+            },
+        );
     }
     let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if fits { Ok(Attribute::Elsewhere(attribute.to_owned())) } else { Err(wrong()) }
