@@ -8,6 +8,9 @@ use serde::Serialize;
 use super::ask::{self, Nodes, devices, excerpt};
 use crate::talk::{Answer, Context, Exit, Failure, Render, Screen};
 
+/// Most failures of tests that are shown.
+const MOST: usize = 100;
+
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   meshctl policy check policy.hujson
@@ -69,7 +72,7 @@ pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
             let failed = document.try_tests(&roster);
             let places: BTreeSet<_> = failed.iter().map(|error| (error.line, error.column)).collect();
             let tests = Tests { run: document.tests(), imagined: args.nodes.is_none(), failed: places.len() };
-            let failed = PolicyErrors(failed.into_iter().map(failure).collect());
+            let failed = PolicyErrors(failed.into_iter().take(MOST).map(failure).collect());
             Found { tests, ..mistaken(file, &text, &failed) }
         }
     };

@@ -130,11 +130,11 @@ impl Report {
             };
             let yet = if shift.foretold { ", nobody yet" } else { "" };
             let [from, to] = [&shift.from, &shift.to].map(|sides| Shift::names(sides));
-            out.push_str(&format!(
-                "  {sign} {from} → {to}: {kind}{} ({}{yet})\n",
-                shift.what,
-                pairs_text(shift.pairs)
-            ));
+            let count = match shift.kind {
+                Kind::Attribute => devices_text(shift.from.iter().map(|side| side.devices).sum()),
+                _ => pairs_text(shift.pairs),
+            };
+            out.push_str(&format!("  {sign} {from} → {to}: {kind}{} ({count}{yet})\n", shift.what));
             for (from, to) in each.iter().flatten() {
                 out.push_str(&format!("      {from} → {to}\n"));
             }
@@ -148,6 +148,14 @@ impl Report {
 
 fn line(shift: &Shift) -> String {
     shift.line.map(|line| format!("line {line}: ")).unwrap_or_default()
+}
+
+fn devices_text(devices: usize) -> String {
+    match devices {
+        0 => "no devices".to_owned(),
+        1 => "1 device".to_owned(),
+        _ => format!("{devices} devices"),
+    }
 }
 
 fn pairs_text(pairs: u64) -> String {

@@ -11,6 +11,10 @@ const CELL: usize = 42;
 const LETTER: usize = 7;
 const EDGE: usize = 24;
 const TITLE: usize = 56;
+/// Between people, tags, networks and the rest.
+const GAP: usize = 10;
+/// From so many on the names stand on both ends of rows and columns.
+const FAR: usize = 20;
 /// Longest name and longest text of a cell, in characters.
 const NAME: usize = 34;
 const OPEN: usize = 6;
@@ -44,15 +48,19 @@ struct Plan<'a> {
     matrix: &'a Matrix,
     sources: Vec<usize>,
     destinations: Vec<usize>,
-    left: usize,
-    top: usize,
+    /// Where each source and each destination begins, and where the last one ends.
+    down: Vec<usize>,
+    across: Vec<usize>,
 }
 
 pub fn render(matrix: &Matrix, name: &str) -> String {
     let plan = Plan::of(matrix);
     let slant = plan.longest(&plan.destinations) * LETTER * 2 / 3;
-    let width = (plan.left + plan.destinations.len() * CELL + slant + EDGE).max(560);
-    let height = plan.top + plan.sources.len() * CELL + EDGE + 40;
+    let again = |is_far: bool, names: &[usize]| if is_far { plan.longest(names) * LETTER } else { 0 };
+    let beside = again(plan.is_wide(), &plan.sources).max(slant);
+    let below = again(plan.is_tall(), &plan.destinations) * 5 / 6;
+    let width = (plan.right() + beside + EDGE).max(560);
+    let height = plan.bottom() + below + EDGE + 40;
     let name = escaped(name);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
@@ -76,10 +84,52 @@ impl<'a> Plan<'a> {
             shown.map(|(at, _)| at).collect::<Vec<_>>()
         };
         let (sources, destinations) = (rows(|row| row.asks), rows(|row| row.answers));
-        let mut plan = Self { matrix, sources, destinations, left: 0, top: 0 };
-        plan.left = EDGE + (plan.longest(&plan.sources) + 6) * LETTER;
-        plan.top = TITLE + EDGE + plan.longest(&plan.destinations) * LETTER * 5 / 6;
+        let mut plan = Self { matrix, sources, destinations, down: Vec::new(), across: Vec::new() };
+        let left = EDGE + (plan.longest(&plan.sources) + 6) * LETTER;
+        let top = TITLE + EDGE + plan.longest(&plan.destinations) * LETTER * 5 / 6;
+        plan.down = plan.starts(&plan.sources, top);
+        plan.across = plan.starts(&plan.destinations, left);
         plan
+    }
+
+    /// One after the other, those of a family together.
+    fn starts(&self, rows: &[usize], first: usize) -> Vec<usize> {
+        let (mut at, mut starts, mut before) = (first, Vec::new(), None);
+        for row in rows {
+            let family = family(self.name(*row));
+            if before.is_some_and(|before| before != family) {
+                at += GAP;
+            }
+            starts.push(at);
+            at += CELL;
+            before = Some(family);
+        }
+        starts.push(at);
+        starts
+    }
+
+    fn left(&self) -> usize {
+        self.across.first().copied().unwrap_or_default()
+    }
+
+    fn right(&self) -> usize {
+        self.across.last().copied().unwrap_or_default()
+    }
+
+    fn top(&self) -> usize {
+        self.down.first().copied().unwrap_or_default()
+    }
+
+    fn bottom(&self) -> usize {
+        self.down.last().copied().unwrap_or_default()
+    }
+
+    fn is_wide(&self) -> bool {
+        self.destinations.len() >= FAR
+    }
+
+    fn is_tall(&self) -> bool {
+        self.sources.len() >= FAR
     }
 
     fn name(&self, row: usize) -> &str {
@@ -91,15 +141,20 @@ impl<'a> Plan<'a> {
     }
 
     fn names(&self, out: &mut String) {
-        for (at, row) in self.destinations.iter().enumerate() {
-            let (x, y) = (self.left + at * CELL + CELL / 2, self.top - 8);
+        for (row, start) in self.destinations.iter().zip(&self.across) {
             let name = escaped(&cut(self.name(*row), NAME));
-            out.push_str(&format!(
-                "<text {INK} x=\"{x}\" y=\"{y}\" transform=\"rotate(-50 {x} {y})\">{name}</text>\n"
-            ));
+            let mut put = |x: usize, y: usize, angle: i32| {
+                out.push_str(&format!(
+                    "<text {INK} x=\"{x}\" y=\"{y}\" transform=\"rotate({angle} {x} {y})\">{name}</text>\n"
+                ));
+            };
+            put(start + CELL / 2, self.top() - 8, -50);
+            if self.is_tall() {
+                put(start + CELL / 2 - 6, self.bottom() + 14, 50);
+            }
         }
-        for (at, row) in self.sources.iter().enumerate() {
-            let (x, y) = (self.left - 10, self.top + at * CELL + CELL / 2 + 4);
+        for (row, start) in self.sources.iter().zip(&self.down) {
+            let (x, y) = (self.left() - 10, start + CELL / 2 + 4);
             let name = escaped(&cut(self.name(*row), NAME));
             let count = match self.matrix.rows.get(*row).map_or(0, |row| row.side.devices) {
                 0 => String::new(),
@@ -108,16 +163,19 @@ impl<'a> Plan<'a> {
             out.push_str(&format!(
                 "<text {INK} x=\"{x}\" y=\"{y}\" text-anchor=\"end\">{name}{count}</text>\n"
             ));
+            if self.is_wide() {
+                let x = self.right() + 10;
+                out.push_str(&format!("<text {INK} x=\"{x}\" y=\"{y}\">{name}</text>\n"));
+            }
         }
     }
 
     fn squares(&self, out: &mut String) {
         let cells: BTreeMap<_, _> =
             self.matrix.cells.iter().map(|cell| ((cell.from, cell.to), cell)).collect();
-        for (at, from) in self.sources.iter().enumerate() {
-            for (column, to) in self.destinations.iter().enumerate() {
-                let (x, y) = (self.left + column * CELL, self.top + at * CELL);
-                out.push_str(&self.square((*from, *to), cells.get(&(*from, *to)).copied(), x, y));
+        for (from, y) in self.sources.iter().zip(&self.down) {
+            for (to, x) in self.destinations.iter().zip(&self.across) {
+                out.push_str(&self.square((*from, *to), cells.get(&(*from, *to)).copied(), *x, *y));
             }
         }
     }
@@ -150,7 +208,7 @@ impl<'a> Plan<'a> {
 fn text(cell: &Cell, x: usize, y: usize) -> String {
     let ink = if cell.all { "fill=\"#ffffff\" font-weight=\"600\"" } else { "fill=\"#0b3b2e\"" };
     let shown = match (cell.ports.is_empty(), cell.logins.is_empty()) {
-        (false, _) => cut(&cell.ports, OPEN),
+        (false, _) => few(&cell.ports),
         (true, false) => "ssh".to_owned(),
         (true, true) => "app".to_owned(),
     };
@@ -158,6 +216,31 @@ fn text(cell: &Cell, x: usize, y: usize) -> String {
     format!(
         "<text class=\"open\" {ink} font-size=\"10.5\" text-anchor=\"middle\" x=\"{x}\" y=\"{y}\">{shown}</text>"
     )
+}
+
+/// Ports that fit into a square: the first, and how many more there are.
+fn few(ports: &str) -> String {
+    if ports.chars().count() <= OPEN {
+        return ports.to_owned();
+    }
+    let words = ports.split([',', ';', ' ']);
+    let numbers: Vec<_> =
+        words.filter(|word| word.starts_with(|c: char| c == '*' || c.is_ascii_digit())).collect();
+    match numbers[..] {
+        [] => cut(ports, OPEN),
+        [only] => cut(only, OPEN),
+        [first, ..] => format!("{} +{}", cut(first, OPEN - 2), numbers.len() - 1),
+    }
+}
+
+/// People, tags, the autogroups, and networks.
+fn family(name: &str) -> u8 {
+    match name {
+        _ if name.starts_with("tag:") => 1,
+        _ if name.starts_with("autogroup:internet") || name.starts_with("autogroup:self") => 3,
+        _ if name.contains('@') || name.contains("group:") => 0,
+        _ => 2,
+    }
 }
 
 fn legend(y: usize, out: &mut String) {
@@ -168,7 +251,7 @@ fn legend(y: usize, out: &mut String) {
             "<rect class=\"{kind}\" fill=\"{fill}\" x=\"{x}\" y=\"{top}\" width=\"14\" height=\"14\" rx=\"3\"/>\
              <text {SOFT} x=\"{right}\" y=\"{y}\">{meaning}</text>\n"
         ));
-        x += 34 + meaning.len() * LETTER;
+        x += 44 + meaning.len() * LETTER * 8 / 9;
     }
 }
 
@@ -188,6 +271,22 @@ mod tests {
     use policy::{Row, Side};
 
     use super::*;
+
+    #[test]
+    fn many_ports_are_few_words() {
+        for (ports, shown) in [
+            ("443", "443"),
+            ("22,80", "22,80"),
+            ("22,80,443", "22 +2"),
+            ("tcp,udp 22", "22"),
+            ("tcp 443; udp 53", "443 +1"),
+            ("8080-8090", "8080-…"),
+            ("8080-8090,9000", "808… +1"),
+            ("icmp only", "icmp …"),
+        ] {
+            assert_eq!(few(ports), shown);
+        }
+    }
 
     #[test]
     fn a_name_is_no_markup() {

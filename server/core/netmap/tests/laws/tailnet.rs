@@ -44,8 +44,8 @@ const GRANTS: [&str; 5] = [
 const LOGINS: [&str; 5] = [
     r#"{"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:self"], "users": ["root"]}"#,
     r#"{"action": "check", "src": ["tag:a", "bob@"], "dst": ["tag:b", "tag:c"], "users": ["autogroup:nonroot"]}"#,
-    r#"{"action": "accept", "src": ["*"], "dst": ["tag:b", "alice@"], "users": ["x"], "acceptEnv": ["LC_*"]}"#,
-    r#"{"action": "accept", "src": ["ipset:some", "100.64.0.6-100.64.0.9"], "dst": ["tag:c"], "users": ["y"]}"#,
+    r#"{"action": "accept", "src": ["autogroup:tagged", "bob@"], "dst": ["tag:b"], "users": ["x"], "acceptEnv": ["LC_*"], "recorder": ["tag:c"]}"#,
+    r#"{"action": "accept", "src": ["tag:b", "alice@"], "dst": ["tag:c"], "users": ["y"], "recorder": ["tag:a"], "enforceRecorder": true}"#,
     r#"{"action": "accept", "src": ["autogroup:member", "tag:c"], "dst": ["tag:a"], "users": ["localpart:*@x.org"]}"#,
 ];
 const ATTRIBUTES: [&str; 2] = [

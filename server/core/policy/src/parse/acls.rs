@@ -45,15 +45,17 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Acl {
     let field = |name| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
     action(object, field("action"), report);
     let protocols: Vec<i32> = field("proto").and_then(|value| protocol(value, report)).into_iter().collect();
+    let (source, destination_list) =
+        (report.renamed(&fields, "src", "users"), report.renamed(&fields, "dst", "ports"));
     let mut sources = Vec::new();
-    for (at, text) in list(object, "src", field("src").or(field("users")), report) {
+    for (at, text) in list(object, "src", source, report) {
         match Alias::parse(text, Side::Source, names) {
             Ok(alias) => sources.push(Named { alias, text: text.to_owned() }),
             Err(mistake) => report.say(at, side("src", &mistake), mistake.hint),
         }
     }
     let mut destinations = Vec::new();
-    for (at, text) in list(object, "dst", field("dst").or(field("ports")), report) {
+    for (at, text) in list(object, "dst", destination_list, report) {
         match destination(text, &protocols, names) {
             Ok(found) => destinations.push(found),
             Err(mistake) => report.mistake(at, mistake),

@@ -173,6 +173,24 @@ impl<'t> Report<'t> {
         fields
     }
 
+    /// A field by its name or by an older one; both of them at once are a mistake, since one would be passed over.
+    pub(crate) fn renamed<'v, 'a>(
+        &mut self,
+        fields: &[(&'static str, &'v Value<'a>)],
+        name: &str,
+        older: &str,
+    ) -> Option<&'v Value<'a>> {
+        let field = |wanted| fields.iter().find(|(known, _)| *known == wanted).map(|(_, value)| *value);
+        if let (Some(_), Some(second)) = (field(name), field(older)) {
+            self.say(
+                second.start(),
+                format!("{older} is an older name of {name}, which stands here too"),
+                None,
+            );
+        }
+        field(name).or_else(|| field(older))
+    }
+
     fn unique<'v, 'a>(
         &mut self,
         object: &'v Object<'a>,

@@ -56,7 +56,8 @@ fn trial(object: &Object, names: &Names, report: &mut Report) -> Trial {
     accept.extend(aims("allow"));
     let supposed = postures::supposed(field("srcPostureAttrs"), report);
     let place = report.place(object.start());
-    let source = source(field("src").or(field("user")), "a test needs src", names, report);
+    let written = report.renamed(&fields, "src", "user");
+    let source = source(written, "a test needs src", names, report);
     Trial { place, source, protocol, accept, deny, supposed }
 }
 

@@ -5,7 +5,7 @@ use harness::Identity;
 
 use crate::{
     admin::reusable,
-    house::{House, POLICY, set_policy},
+    house::{House, PATIENCE, POLICY, set_policy},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,15 +23,41 @@ async fn a_text_that_is_no_policy_changes_nothing() {
         "{\"unknown\": []}",
         "\0",
         "{\"acls\": [{\"action\": \"accept\"}]}",
+        "{\"groups\": {\"group:a\": [\"group:b\"], \"group:b\": [\"group:a\"]}}",
     ];
-    for text in texts {
+    let deep = "[".repeat(100_000);
+    let long = format!("{{}} // {}", "x".repeat(10 << 20));
+    let nets: Vec<String> = (0..60_000u32).map(|n| format!("\"10.{}.{}.0/24\"", n >> 8, n & 255)).collect();
+    let wide = format!("{{\"ipsets\": {{\"ipset:x\": [{}]}}}}", nets.join(","));
+    for text in texts.into_iter().chain([deep.as_str(), &long, &wide]) {
         let input = policy::Edit::of(text);
-        let problem = house.admin.call(&policy::SET, &[], &input).await.unwrap_err();
-        assert!(problem.status == 422 || problem.status == 400, "{text:?}: {problem:?}");
+        let answer = tokio::time::timeout(PATIENCE, house.admin.call(&policy::SET, &[], &input)).await;
+        let problem = answer.expect("an answer").unwrap_err();
+        let shown = &text[..text.len().min(60)];
+        assert!([400, 413, 422].contains(&problem.status), "{shown:?}: {problem:?}");
         assert_eq!(house.admin.call(&policy::GET, &[], &()).await.unwrap().policy, POLICY);
     }
     listener.is_silent_for(std::time::Duration::from_millis(500)).await;
     assert_eq!(a.map().await.peers.unwrap().len(), 1);
+    house.close().await;
+}
+
+/// The reference takes these, and so nobody is locked out of a policy by somebody else's leaving.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_whom_nobody_knows_and_tags_that_own_each_other_open_nothing() {
+    let house = House::open().await;
+    let island = house.island("island").await;
+    let mut listener = island.listen().await;
+    let text = r#"{
+        "groups": {"group:gone": ["ghost@example.com"]},
+        "tagOwners": {"tag:member": ["tag:island"], "tag:island": ["tag:member"]},
+        "acls": [{"action": "accept", "src": ["ghost@example.com", "group:gone", "tag:member"], "dst": ["tag:island:22"]}],
+        "nodeAttrs": [{"target": ["tag:island"], "attr": ["told"]}],
+    }"#;
+    set_policy(&house.admin, text).await;
+    listener.until("the policy", |m| m.node().is_some_and(|node| node.cap_map.contains_key("told"))).await;
+    assert!(listener.go.peers().is_empty(), "{:?}", listener.go.peers());
+    listener.agrees_with(&island).await;
     house.close().await;
 }
 

@@ -88,7 +88,7 @@ impl Tailnet<'_> {
             devices.filter(|(_, device)| test(device)).map(|(at, _)| at).collect()
         };
         if trial.destinations.is_empty() {
-            failures.add(place, "SSH tests entry must have at least one dst".to_owned());
+            failures.add(place, format!("{name}: SSH tests entry must have at least one dst"));
         }
         let own;
         let rules = match &trial.supposed {

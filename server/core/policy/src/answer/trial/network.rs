@@ -24,6 +24,8 @@ type Spans = Arc<[Span]>;
 struct Ground<'a> {
     tailnet: &'a Tailnet<'a>,
     by_text: BTreeMap<&'a str, Spans>,
+    /// The same for what stands behind a posture, whoever has it.
+    whoever: BTreeMap<&'a str, Spans>,
     rules: Vec<Rule<'a>>,
     owners: BTreeMap<IpAddr, usize>,
 }
@@ -64,7 +66,8 @@ impl<'a> Ground<'a> {
             let person = device.person();
             owners.extend(person.into_iter().flat_map(|at| device.addresses().map(|address| (address, at))));
         }
-        let mut ground = Self { tailnet, by_text: BTreeMap::new(), rules: Vec::new(), owners };
+        let mut ground =
+            Self { tailnet, by_text: BTreeMap::new(), whoever: BTreeMap::new(), rules: Vec::new(), owners };
         for acl in &tailnet.policy.acls {
             let rule = ground.rule(acl);
             ground.rules.push(rule);
@@ -79,7 +82,7 @@ impl<'a> Ground<'a> {
             .sources
             .iter()
             .filter_map(|named| match &named.alias {
-                Alias::With(alias, guard) => Some((guard, self.tailnet.whoever(alias))),
+                Alias::With(alias, guard) => Some((guard, self.whoever(&named.text, alias))),
                 _ => None,
             })
             .collect();
@@ -106,6 +109,11 @@ impl<'a> Ground<'a> {
     fn spans(&mut self, text: &'a str, alias: &Alias) -> Spans {
         let tailnet = self.tailnet;
         self.by_text.entry(text).or_insert_with(|| merged(tailnet.spans(alias).into_iter())).clone()
+    }
+
+    fn whoever(&mut self, text: &'a str, alias: &Alias) -> Spans {
+        let tailnet = self.tailnet;
+        self.whoever.entry(text).or_insert_with(|| tailnet.whoever(alias)).clone()
     }
 
     fn run(&self, trial: &Trial, failures: &mut Failures) {
