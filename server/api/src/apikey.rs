@@ -1,7 +1,8 @@
 //! Credentials of this API.
 
-use ident::ApiKeyId;
+use ident::{ApiKeyId, Scopes};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -24,7 +25,7 @@ pub const REVOKE: Operation<(), Changed<One>> =
 pub const DEFAULT_EXPIRY_SECONDS: u64 = 90 * 24 * 3600;
 
 /// A credential without its secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApiKey {
     /// Never used again.
     pub id: ApiKeyId,
@@ -32,6 +33,8 @@ pub struct ApiKey {
     pub masked: String,
     /// For people.
     pub description: String,
+    /// What it may do.
+    pub scopes: Scopes,
     /// When it was made.
     pub created: Timestamp,
     /// From then on it opens nothing.
@@ -43,33 +46,39 @@ pub struct ApiKey {
 }
 
 /// Several credentials.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApiKeys {
     /// In order of id.
     pub apikeys: Vec<ApiKey>,
 }
 
 /// One credential.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ApiKeyOne")]
 pub struct One {
     /// The credential.
     pub apikey: ApiKey,
 }
 
 /// A credential to make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ApiKeyCreate")]
 pub struct Create {
     /// For people.
     #[serde(default)]
     pub description: String,
+    /// What it may do, at most what its maker may; just that when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Scopes>,
     /// Lifetime from now; [`DEFAULT_EXPIRY_SECONDS`] when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry_seconds: Option<u64>,
 }
 
 /// A credential that was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ApiKeyCreated")]
 pub struct Created {
     /// The credential; null when it was only checked whether it could be made.
     pub apikey: Option<ApiKey>,
@@ -78,7 +87,8 @@ pub struct Created {
 }
 
 /// Whether a credential would open anything.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ApiKeyVerdict")]
 pub struct Verdict {
     /// Whether it would.
     pub works: bool,

@@ -5,6 +5,7 @@ use std::{
     net::IpAddr,
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::{Changed, Method::*, Operation, in_tailnet};
@@ -23,7 +24,7 @@ pub const DELETE_RECORD: Operation<(), Changed<Records>> =
     Operation::write("dns", Delete, in_tailnet!("/dns/record/{name}"));
 
 /// What clients are told. A nameserver is `IP`, `IP:port` or an `https://` URL.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Dns {
     /// The tailnet's domain.
     pub domain: String,
@@ -45,7 +46,7 @@ pub struct Dns {
 }
 
 /// An extra name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// The whole name, in lower case.
     pub name: String,
@@ -56,15 +57,16 @@ pub struct Record {
 }
 
 /// Several extra names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Records {
     /// In order of name.
     pub records: Vec<Record>,
 }
 
 /// What to change; what is absent stays as it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "DnsEdit")]
 pub struct Edit {
     /// Whether clients answer for the tailnet's domain.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,7 +88,7 @@ pub struct Edit {
 }
 
 /// An extra name to set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetRecord {
     /// A name of one label is in the tailnet's domain.

@@ -1,6 +1,7 @@
 //! The log: everything that was changed, in order, each entry chained to the one before.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -8,13 +9,14 @@ use crate::operation::{Method::*, Operation, in_tailnet};
 
 /// Entries of the log, newest last.
 pub const LIST: Operation<Query, Events> = Operation::read("event", Get, in_tailnet!("/event"));
-/// Entries as they come, as server-sent events: `id` is the number, `data` an [`Event`], comments keep it alive.
-pub const FOLLOW: Operation<Since, Event> = Operation::read("event", Get, in_tailnet!("/event/follow"));
+/// Entries as they come, as server-sent events: `id` is the number, `data` an [`Event`], comments keep it alive. The header
+/// `Last-Event-ID` says the same as `after`.
+pub const FOLLOW: Operation<Since, Event> = Operation::stream("event", in_tailnet!("/event/follow"));
 /// Reads the whole log and looks for the first entry that does not fit the chain.
 pub const VERIFY: Operation<(), Verdict> = Operation::read("event", Get, in_tailnet!("/event/verify"));
 
 /// An entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Counts up by one, from 1.
     pub seq: u64,
@@ -26,21 +28,21 @@ pub struct Event {
     pub source: String,
     /// What happened.
     pub kind: String,
-    /// To what: `node:5`, `user:1`, `key:3`, `apikey:2`, `role:server`, `policy`.
+    /// To what: `node:5`, `user:1`, `key:3`, `apikey:2`, `role:server`, `policy`, `call:node`.
     pub subject: String,
     /// The event itself.
     pub event: Value,
 }
 
 /// Several entries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Events {
     /// In order of number.
     pub events: Vec<Event>,
 }
 
 /// Which entries.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Query {
     /// So many at most; [`Query::LIMIT`] when absent, [`Query::MOST`] at most.
@@ -55,6 +57,9 @@ pub struct Query {
     /// Only about this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// Only by this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
 }
 
 impl Query {
@@ -65,7 +70,7 @@ impl Query {
 }
 
 /// From where to follow.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Since {
     /// Entries behind this one come first; when absent, only new ones come.
@@ -74,7 +79,8 @@ pub struct Since {
 }
 
 /// What the chain says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "EventVerdict")]
 pub struct Verdict {
     /// Whether every entry fits.
     pub intact: bool,
@@ -87,7 +93,7 @@ pub struct Verdict {
 }
 
 /// The end of the chain; kept elsewhere, it shows later whether the log was rewritten.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Head {
     /// Its number.
     pub seq: u64,
@@ -96,7 +102,7 @@ pub struct Head {
 }
 
 /// An entry that does not fit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Bad {
     /// Its number.
     pub seq: u64,

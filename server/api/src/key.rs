@@ -1,9 +1,10 @@
 //! Pre-auth keys: what lets a device in, and what it will be able to reach.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use ident::{AuthKeyId, Secret, Tag};
 use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::operation::{Changed, Method::*, Operation, in_tailnet};
@@ -19,7 +20,7 @@ pub const REVOKE: Operation<(), Changed<One>> =
     Operation::write("key", Post, in_tailnet!("/key/{key}/revoke"));
 
 /// A pre-auth key without its secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Key {
     /// Never used again.
     pub id: AuthKeyId,
@@ -48,22 +49,24 @@ pub struct Key {
 }
 
 /// Several keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Keys {
     /// In order of id.
     pub keys: Vec<Key>,
 }
 
 /// One key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyOne")]
 pub struct One {
     /// The key.
     pub key: Key,
 }
 
 /// A key to make. What is absent comes from the role; what is there may only be narrower.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "KeyCreate")]
 pub struct Create {
     /// The role's name.
     pub role: String,
@@ -85,7 +88,8 @@ pub struct Create {
 }
 
 /// A key that was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyCreated")]
 pub struct Created {
     /// The key; null when it was only checked whether it could be made.
     pub key: Option<Key>,
@@ -96,7 +100,7 @@ pub struct Created {
 }
 
 /// What the policy in force gives to devices with certain tags.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Access {
     /// Where they may open connections to.
     pub may_reach: Vec<Opening>,
@@ -107,7 +111,7 @@ pub struct Access {
 }
 
 /// One rule, seen from one side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Opening {
     /// The other side, as the policy writes it: a tag, a group, a host, a prefix, `*`.
     pub peer: String,
@@ -118,7 +122,7 @@ pub struct Opening {
 }
 
 /// A key to look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Verify {
     /// Its whole text.
@@ -126,7 +130,8 @@ pub struct Verify {
 }
 
 /// Whether a key would let a device in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyVerdict")]
 pub struct Verdict {
     /// Whether it would.
     pub works: bool,
@@ -162,6 +167,18 @@ impl PartialEq for Plaintext {
     }
 }
 impl Eq for Plaintext {}
+
+impl JsonSchema for Plaintext {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Plaintext".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "password"})
+    }
+}
 
 impl Serialize for Plaintext {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {

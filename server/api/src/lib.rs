@@ -15,8 +15,13 @@ pub mod route;
 pub mod server;
 pub mod user;
 
-pub use operation::{Changed, CheckQuery, Declared, Empty, Method, OPERATIONS, Operation, escape};
+pub use operation::{
+    Changed, CheckQuery, Declared, Empty, Method, OPERATIONS, Operation, SHAPES, Shape, escape,
+};
 pub use problem::{Mistake, Problem, code};
+
+/// The interface as an OpenAPI 3.1 document; a test makes it from the operations and their types.
+pub const OPENAPI: &str = include_str!("../openapi.json");
 
 /// The tailnet that is there from the start.
 pub const DEFAULT_TAILNET: &str = "default";

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use ident::{AuthKeyId, MachineKey, NodeId, NodeKey, Tag};
 use ipnet::IpNet;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::{Changed, Method::*, Operation, in_tailnet};
@@ -26,7 +27,7 @@ pub const EXPIRE: Operation<(), Changed<One>> =
 pub const DELETE: Operation<(), Changed<One>> = Operation::write("node", Delete, in_tailnet!("/node/{node}"));
 
 /// A device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Node {
     /// Never used again.
     pub id: NodeId,
@@ -61,12 +62,16 @@ pub struct Node {
     /// Version of its client, as the device says.
     pub client_version: String,
     /// What it offers to route.
+    #[schemars(with = "Vec<String>")]
     pub advertised_routes: Vec<IpNet>,
     /// What it may route if it offers it.
+    #[schemars(with = "Vec<String>")]
     pub approved_routes: Vec<IpNet>,
     /// What it routes for the mesh: offered, approved and chosen.
+    #[schemars(with = "Vec<String>")]
     pub primary_routes: Vec<IpNet>,
     /// UDP addresses where it may be reached directly.
+    #[schemars(with = "Vec<String>")]
     pub endpoints: Vec<SocketAddr>,
     /// Home relay region; 0 when unknown.
     pub home_derp: u16,
@@ -79,29 +84,31 @@ pub struct Node {
 }
 
 /// Several devices.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Nodes {
     /// In order of id.
     pub nodes: Vec<Node>,
 }
 
 /// One device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "NodeOne")]
 pub struct One {
     /// The device.
     pub node: Node,
 }
 
 /// The name to have from now on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NodeRename")]
 pub struct Rename {
     /// A DNS label.
     pub name: String,
 }
 
 /// The tags to have from now on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tags {
     /// At least one.

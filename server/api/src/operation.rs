@@ -2,6 +2,8 @@
 
 use std::{fmt, marker::PhantomData};
 
+use ident::Scope;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{apikey, dns, event, key, node, policy, role, route, server, user};
@@ -39,14 +41,41 @@ pub struct Declared {
     pub path: &'static str,
     /// Whether it changes anything; then it takes `?check=true` and answers [`Changed`].
     pub writes: bool,
+    /// Whether the answer is a stream of server-sent events, each of them one value.
+    pub streams: bool,
+}
+
+/// What goes into an operation and what comes out, as JSON Schema; null where nothing goes in.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// What goes in.
+    pub input: fn(&mut SchemaGenerator) -> Schema,
+    /// What comes out.
+    pub output: fn(&mut SchemaGenerator) -> Schema,
+}
+
+impl<I: JsonSchema, O: JsonSchema> Operation<I, O> {
+    const fn shape(&self) -> Shape {
+        Shape { input: schema::<I>, output: schema::<O> }
+    }
+}
+
+fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
 }
 
 impl<I, O> Operation<I, O> {
     pub(crate) const fn read(noun: &'static str, method: Method, path: &'static str) -> Self {
-        Self { declared: Declared { noun, method, path, writes: false }, types: PhantomData }
+        Self::new(Declared { noun, method, path, writes: false, streams: false })
     }
     pub(crate) const fn write(noun: &'static str, method: Method, path: &'static str) -> Self {
-        Self { declared: Declared { noun, method, path, writes: true }, types: PhantomData }
+        Self::new(Declared { noun, method, path, writes: true, streams: false })
+    }
+    pub(crate) const fn stream(noun: &'static str, path: &'static str) -> Self {
+        Self::new(Declared { noun, method: Method::Get, path, writes: false, streams: true })
+    }
+    const fn new(declared: Declared) -> Self {
+        Self { declared, types: PhantomData }
     }
     /// The operation without its types.
     pub const fn declared(&self) -> Declared {
@@ -59,9 +88,9 @@ impl<I, O> Operation<I, O> {
 }
 
 impl Declared {
-    /// What a credential must hold: `node:read`, `key:write`.
-    pub fn scope(&self) -> String {
-        format!("{}:{}", self.noun, if self.writes { "write" } else { "read" })
+    /// What a credential must hold: `node:read`, `key:write`. `None` opens to nobody.
+    pub fn scope(&self) -> Option<Scope> {
+        Scope::of(self.noun, self.writes)
     }
     /// The path with its placeholders filled in order, each value as one escaped segment.
     /// `None` when there are not exactly as many values as placeholders.
@@ -92,7 +121,7 @@ impl fmt::Display for Method {
 }
 
 /// The query of every operation that writes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckQuery {
     /// Say what would change and change nothing.
@@ -101,7 +130,8 @@ pub struct CheckQuery {
 }
 
 /// What every operation that writes answers: whether anything changed (or would, with `check`), and the outcome.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Changed{T}")]
 pub struct Changed<T> {
     /// Whether the state is another one than before; with `check`, whether it would be.
     pub changed: bool,
@@ -113,52 +143,60 @@ pub struct Changed<T> {
 }
 
 /// An outcome that has nothing to tell.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Empty {}
 
-/// Everything that may be called.
-pub const OPERATIONS: &[Declared] = &[
-    server::STATUS.declared(),
-    user::LIST.declared(),
-    user::SHOW.declared(),
-    user::CREATE.declared(),
-    user::RENAME.declared(),
-    user::DELETE.declared(),
-    node::LIST.declared(),
-    node::SHOW.declared(),
-    node::RENAME.declared(),
-    node::TAG.declared(),
-    node::EXPIRE.declared(),
-    node::DELETE.declared(),
-    route::LIST.declared(),
-    route::APPROVE.declared(),
-    route::REVOKE.declared(),
-    dns::SHOW.declared(),
-    dns::SET.declared(),
-    dns::LIST.declared(),
-    dns::SET_RECORD.declared(),
-    dns::DELETE_RECORD.declared(),
-    key::LIST.declared(),
-    key::CREATE.declared(),
-    key::VERIFY.declared(),
-    key::REVOKE.declared(),
-    apikey::LIST.declared(),
-    apikey::CREATE.declared(),
-    apikey::VERIFY.declared(),
-    apikey::REVOKE.declared(),
-    role::LIST.declared(),
-    role::SHOW.declared(),
-    role::SET.declared(),
-    role::DELETE.declared(),
-    role::APPLY.declared(),
-    policy::GET.declared(),
-    policy::SET.declared(),
-    policy::CHECK.declared(),
-    policy::HISTORY.declared(),
-    policy::VERSION.declared(),
-    event::LIST.declared(),
-    event::FOLLOW.declared(),
-    event::VERIFY.declared(),
+macro_rules! operations {
+    ($($noun:ident :: $name:ident),* $(,)?) => {
+        /// Everything that may be called.
+        pub const OPERATIONS: &[Declared] = &[$($noun::$name.declared()),*];
+        /// What goes in and out, in the same order.
+        pub const SHAPES: &[Shape] = &[$($noun::$name.shape()),*];
+    };
+}
+
+operations![
+    server::STATUS,
+    user::LIST,
+    user::SHOW,
+    user::CREATE,
+    user::RENAME,
+    user::DELETE,
+    node::LIST,
+    node::SHOW,
+    node::RENAME,
+    node::TAG,
+    node::EXPIRE,
+    node::DELETE,
+    route::LIST,
+    route::APPROVE,
+    route::REVOKE,
+    dns::SHOW,
+    dns::SET,
+    dns::LIST,
+    dns::SET_RECORD,
+    dns::DELETE_RECORD,
+    key::LIST,
+    key::CREATE,
+    key::VERIFY,
+    key::REVOKE,
+    apikey::LIST,
+    apikey::CREATE,
+    apikey::VERIFY,
+    apikey::REVOKE,
+    role::LIST,
+    role::SHOW,
+    role::SET,
+    role::DELETE,
+    role::APPLY,
+    policy::GET,
+    policy::SET,
+    policy::CHECK,
+    policy::HISTORY,
+    policy::VERSION,
+    event::LIST,
+    event::FOLLOW,
+    event::VERIFY,
 ];
 
 macro_rules! in_tailnet {
@@ -194,6 +232,28 @@ mod tests {
         let places: BTreeSet<_> = OPERATIONS.iter().map(|o| (o.method, o.path)).collect();
         assert_eq!(places.len(), OPERATIONS.len());
         assert!(OPERATIONS.iter().all(|o| o.path.starts_with("/api/mesh/v1/")));
+    }
+
+    #[test]
+    fn every_operation_has_a_scope_and_every_noun_an_operation() {
+        let unscoped: Vec<_> = OPERATIONS.iter().filter(|o| o.scope().is_none()).collect();
+        assert!(unscoped.is_empty(), "no scope has their noun: {unscoped:?}");
+        for scope in Scope::every() {
+            let needed = OPERATIONS.iter().any(|o| o.scope().is_some_and(|s| scope.covers(s)));
+            assert!(needed, "{scope} opens nothing");
+        }
+    }
+
+    /// What is declared and not listed would be in no document and in no test.
+    #[test]
+    fn every_declaration_is_listed() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let texts =
+            std::fs::read_dir(folder).unwrap().map(|f| std::fs::read_to_string(f.unwrap().path()).unwrap());
+        let declares = ["Operation::read(\"", "Operation::write(\"", "Operation::stream(\""];
+        let declared: usize =
+            texts.map(|t| declares.iter().map(|d| t.matches(d).count()).sum::<usize>()).sum();
+        assert_eq!(declared, OPERATIONS.len());
     }
 
     #[test]

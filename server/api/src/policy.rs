@@ -1,6 +1,7 @@
 //! The policy in force, and those before it.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -23,7 +24,7 @@ pub const VERSION: Operation<(), Past> =
     Operation::read("policy", Get, in_tailnet!("/policy/version/{version}"));
 
 /// A policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Policy {
     /// HuJSON; empty when none was ever set, which denies everything.
     pub policy: String,
@@ -38,7 +39,7 @@ pub struct Policy {
 }
 
 /// A text to read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Text {
     /// HuJSON.
@@ -46,8 +47,9 @@ pub struct Text {
 }
 
 /// A text to put in force.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PolicyEdit")]
 pub struct Edit {
     /// HuJSON.
     pub policy: String,
@@ -63,7 +65,8 @@ pub struct Edit {
 }
 
 /// Whether a text is a policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PolicyVerdict")]
 pub struct Verdict {
     /// Whether it is one.
     pub valid: bool,
@@ -72,7 +75,7 @@ pub struct Verdict {
 }
 
 /// Which of the policies that were in force.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Page {
     /// So many at most; [`Page::LIMIT`] when absent, [`Page::MOST`] at most.
@@ -91,7 +94,7 @@ impl Page {
 }
 
 /// A policy that was put in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Version {
     /// Counts up by one, from 1.
     pub version: u64,
@@ -110,14 +113,14 @@ pub struct Version {
 }
 
 /// Several of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct History {
     /// Newest first.
     pub versions: Vec<Version>,
 }
 
 /// One of them, with its text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Past {
     /// Which, and who put it in force.
     #[serde(flatten)]

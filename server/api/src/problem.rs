@@ -1,11 +1,16 @@
 //! What a refusal looks like: the members of RFC 9457 that we use, a stable code and what to do next.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Codes of the surface itself; those of decisions are named where the decisions are.
 pub mod code {
     /// No credential, or one that opens nothing.
     pub const UNAUTHORIZED: &str = "unauthorized";
+    /// The credential is good and does not hold the scope.
+    pub const LACKS_SCOPE: &str = "lacks_scope";
+    /// More often than anybody needs to; the header Retry-After says when to come back.
+    pub const TOO_OFTEN: &str = "too_often";
     /// The path, the method or the content type is not ours.
     pub const NO_SUCH_OPERATION: &str = "no_such_operation";
     /// The body, the query or a path segment is not what the operation takes.
@@ -27,7 +32,7 @@ pub mod code {
 }
 
 /// A refusal or a fault, sent as `application/problem+json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// Stable; programs compare this.
     pub code: String,
@@ -46,7 +51,7 @@ pub struct Problem {
 }
 
 /// A mistake in a text that was sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mistake {
     /// From 1.
     pub line: u32,

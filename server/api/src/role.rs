@@ -1,6 +1,7 @@
 //! Key roles: named, non-empty sets of tags with the defaults and limits of their keys.
 
 use ident::Tag;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::{Changed, Method::*, Operation, in_tailnet};
@@ -17,7 +18,7 @@ pub const DELETE: Operation<(), Changed<One>> = Operation::write("role", Delete,
 pub const APPLY: Operation<Apply, Changed<Applied>> = Operation::write("role", Put, in_tailnet!("/role"));
 
 /// A role.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
     /// Lower-case letters, digits and hyphens.
@@ -33,7 +34,7 @@ pub struct Role {
 }
 
 /// What the keys of a role are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KeyDefaults {
     /// Lifetime of a key; one day when absent.
@@ -51,21 +52,22 @@ impl Default for KeyDefaults {
 }
 
 /// Several roles.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Roles {
     /// In order of name.
     pub roles: Vec<Role>,
 }
 
 /// One role.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RoleOne")]
 pub struct One {
     /// The role.
     pub role: Role,
 }
 
 /// What to set; a role that is not there yet needs its tags.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Set {
     /// Exactly these.
@@ -86,7 +88,7 @@ pub struct Set {
 }
 
 /// The roles to have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Apply {
     /// No name twice.
@@ -97,14 +99,14 @@ pub struct Apply {
 }
 
 /// What became of the roles.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Applied {
     /// In order of name.
     pub roles: Vec<Step>,
 }
 
 /// What became of one role.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// The role.
     pub name: String,
@@ -113,7 +115,7 @@ pub struct Step {
 }
 
 /// How a role differs from before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It was not there.

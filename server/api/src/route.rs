@@ -2,6 +2,7 @@
 
 use ident::NodeId;
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::{Changed, Method::*, Operation, in_tailnet};
@@ -16,9 +17,10 @@ pub const REVOKE: Operation<Choice, Changed<Routes>> =
     Operation::write("route", Post, in_tailnet!("/route/revoke"));
 
 /// A prefix at a device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Route {
     /// The prefix; `0.0.0.0/0` and `::/0` make an exit node.
+    #[schemars(with = "String")]
     pub prefix: IpNet,
     /// The device's id.
     pub node_id: NodeId,
@@ -35,18 +37,19 @@ pub struct Route {
 }
 
 /// Several routes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Routes {
     /// In order of prefix, then of device.
     pub routes: Vec<Route>,
 }
 
 /// Routes of one device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
     /// Id, name or full name.
     pub node: String,
     /// At least one.
+    #[schemars(with = "Vec<String>")]
     pub prefixes: Vec<IpNet>,
 }

@@ -1,7 +1,10 @@
 //! The server itself.
 
+use std::net::SocketAddr;
+
 use ident::MachineKey;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::{Method::*, Operation, in_tailnet};
@@ -10,7 +13,7 @@ use crate::operation::{Method::*, Operation, in_tailnet};
 pub const STATUS: Operation<(), Status> = Operation::read("server", Get, in_tailnet!("/server"));
 
 /// How the server is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Version of meshctl that runs there.
     pub version: String,
@@ -24,6 +27,10 @@ pub struct Status {
     pub started: Timestamp,
     /// Where it keeps what must last: `sqlite`.
     pub store: String,
+    /// Where this host finds `/metrics` and `/health`; null where they are not served.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub monitor: Option<SocketAddr>,
     /// What is there.
     pub counts: Counts,
     /// Whether a policy was ever set; without one everything is denied.
@@ -46,7 +53,7 @@ pub struct Status {
 }
 
 /// A record that a start could not read. It is kept, and what it alone held can be given again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetAside {
     /// Its number among those set aside.
     pub id: u64,
@@ -75,7 +82,7 @@ impl SetAside {
 }
 
 /// What is there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Devices.
     pub nodes: u64,
@@ -92,7 +99,7 @@ pub struct Counts {
 }
 
 /// The relay inside the server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Relay {
     /// DERP region.
     pub region: u16,
@@ -110,7 +117,7 @@ pub struct Relay {
 }
 
 /// Packets that came to a relay, and what became of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RelayTraffic {
     /// Handed to the connection of their addressee.
     pub packets: u64,

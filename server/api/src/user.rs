@@ -2,6 +2,7 @@
 
 use ident::UserId;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::{Changed, Method::*, Operation, in_tailnet};
@@ -19,7 +20,7 @@ pub const RENAME: Operation<Rename, Changed<One>> =
 pub const DELETE: Operation<(), Changed<One>> = Operation::write("user", Delete, in_tailnet!("/user/{user}"));
 
 /// A person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct User {
     /// Never used again.
     pub id: UserId,
@@ -34,22 +35,24 @@ pub struct User {
 }
 
 /// Several people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Users {
     /// In order of login.
     pub users: Vec<User>,
 }
 
 /// One person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "UserOne")]
 pub struct One {
     /// The person.
     pub user: User,
 }
 
 /// A person to make known.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "UserCreate")]
 pub struct Create {
     /// `alice` or `alice@example.com`.
     pub login: String,
@@ -59,8 +62,9 @@ pub struct Create {
 }
 
 /// The login to have from now on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "UserRename")]
 pub struct Rename {
     /// `alice` or `alice@example.com`.
     pub login: String,

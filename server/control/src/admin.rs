@@ -10,18 +10,19 @@ mod event;
 mod key;
 mod node;
 mod policy;
+mod reference;
 mod refused;
 mod role;
 mod route;
 mod server;
 mod user;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Instant};
 
 use api::{Declared, Method, Operation};
 use axum::{
     Json, Router,
-    extract::{Path, Request, State},
+    extract::{Path, Request, State, rejection::PathRejection},
     response::{IntoResponse, Response},
     routing::{MethodFilter, any, on},
 };
@@ -47,6 +48,7 @@ pub fn routes(doors: Arc<Doors>) -> Router {
     ];
     let routes = nouns.into_iter().fold(Router::new(), |routes, add| add(routes));
     routes
+        .merge(reference::routes())
         .route("/api/mesh/{*rest}", any(async || Refused::no_such_operation()))
         .method_not_allowed_fallback(async || Refused::no_such_operation())
         .with_state(doors)
@@ -54,10 +56,12 @@ pub fn routes(doors: Arc<Doors>) -> Router {
 
 /// The same paths where nobody is let in: a listener on which others could read an API key.
 pub fn closed() -> Router {
-    Router::new().route("/api/mesh/{*rest}", any(async || Refused::in_clear()))
+    reference::routes().route("/api/mesh/{*rest}", any(async || Refused::in_clear()))
 }
 
 type Routes = Router<Arc<Doors>>;
+/// What a path names, if it can be read.
+type Names = Result<Path<Vec<(String, String)>>, PathRejection>;
 
 /// Answers an operation with what `answer` returns.
 fn serve<I, O, F, Fut>(routes: Routes, operation: &Operation<I, O>, answer: F) -> Routes
@@ -80,17 +84,17 @@ where
     F: Fn(Call, I) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Response, Refused>> + Send,
 {
-    let handler =
-        move |State(doors): State<Arc<Doors>>, Path(names): Path<Vec<(String, String)>>, request: Request| {
-            let answer = answer.clone();
-            async move {
-                let outcome = match entry::enter(operation, doors, names, request).await {
-                    Ok((call, input)) => answer(call, input).await,
-                    Err(refused) => Err(refused),
-                };
-                outcome.unwrap_or_else(IntoResponse::into_response)
-            }
-        };
+    let handler = move |State(doors): State<Arc<Doors>>, names: Names, request: Request| {
+        let answer = answer.clone();
+        async move {
+            let (begun, metrics) = (Instant::now(), doors.metrics.clone());
+            let outcome = attend(operation, doors, names, request, answer).await;
+            let response = outcome.unwrap_or_else(IntoResponse::into_response);
+            let status = response.status().as_u16();
+            metrics.called(operation.noun, &operation.method, status, begun.elapsed());
+            response
+        }
+    };
     let method = match operation.method {
         Method::Get => MethodFilter::GET,
         Method::Post => MethodFilter::POST,
@@ -98,4 +102,27 @@ where
         Method::Delete => MethodFilter::DELETE,
     };
     routes.route(operation.path, on(method, handler))
+}
+
+/// Lets the caller in, answers, and notes what was decided against.
+async fn attend<I, F, Fut>(
+    operation: Declared,
+    doors: Arc<Doors>,
+    names: Names,
+    request: Request,
+    answer: F,
+) -> Result<Response, Refused>
+where
+    I: DeserializeOwned,
+    F: Fn(Call, I) -> Fut,
+    Fut: Future<Output = Result<Response, Refused>>,
+{
+    let names = names.map(|Path(names)| names).map_err(Refused::bad_request);
+    let (call, input) = entry::enter(operation, doors, names, request).await?;
+    let note = call.note();
+    let outcome = answer(call, input).await;
+    if let Err(refused) = &outcome {
+        note.refusal(operation, refused).await;
+    }
+    outcome
 }

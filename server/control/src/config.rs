@@ -26,6 +26,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// Whether the admin API is served over plain HTTP on an address that others can reach.
     pub admin_in_clear: bool,
+    /// Where metrics and health are served, if they are.
+    pub monitor: Option<MonitorConfig>,
     /// The relay, if it is on.
     pub relay: Option<RelayConfig>,
     /// Further DERP maps: files or URLs.
@@ -43,6 +45,15 @@ pub struct TlsFiles {
     pub cert_file: PathBuf,
     /// The key.
     pub key_file: PathBuf,
+}
+
+/// The listener for metrics and health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MonitorConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Whether that was written down; then a server that cannot listen there does not start.
+    pub chosen: bool,
 }
 
 /// The embedded relay.

@@ -1,6 +1,9 @@
 //! What every door of the server shares: the World to read, the writer to ask, the keys to check with.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use ident::{AuthKeyId, MachineKey};
 use wire::DerpMap;
@@ -10,6 +13,8 @@ use crate::{
     config::Config,
     fanout::Hub,
     keyring::{Keyring, present},
+    metrics::Metrics,
+    quota::CallLimits,
     records::RecordsFile,
     relay::Relay,
     security::SecurityLog,
@@ -34,6 +39,12 @@ pub struct Doors {
     pub relay: Option<Arc<Relay>>,
     /// Where strangers' failures go.
     pub security: SecurityLog,
+    /// What callers of the admin API may do how often.
+    pub limits: CallLimits,
+    /// What came of calls, counted.
+    pub metrics: Metrics,
+    /// Where metrics and health are served, if they are.
+    pub monitor: Option<SocketAddr>,
     /// What is wrong with the policy in force.
     pub verdict: Arc<Verdict>,
     /// The watched file of extra names.

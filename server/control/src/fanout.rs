@@ -8,6 +8,7 @@ mod log;
 mod pace;
 mod seat;
 mod session;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod whole;
@@ -15,7 +16,7 @@ mod whole;
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
@@ -33,6 +34,7 @@ use whole::Queue;
 
 pub use frame::Encoding;
 pub use session::Session;
+pub use tally::Tally;
 
 /// Where Worlds are published and streams are opened.
 pub struct Hub {
@@ -47,6 +49,7 @@ pub struct Hub {
     bodies: Bodies,
     queue: Queue,
     keep_alive: [Bytes; 2],
+    tally: Tally,
 }
 
 struct Posted {
@@ -69,6 +72,7 @@ impl Hub {
             bodies: Bodies::default(),
             queue: Queue::new(),
             keep_alive: [beat(Encoding::Zstd), beat(Encoding::Plain)],
+            tally: Tally::default(),
         })
     }
 
@@ -85,6 +89,16 @@ impl Hub {
     /// How many streams are open.
     pub fn streams(&self) -> usize {
         self.seats().len()
+    }
+
+    /// What was sent so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// How long news that are not urgent wait behind the ones before them.
+    pub fn window(&self) -> Duration {
+        self.pace.window()
     }
 
     /// The next World, and how it came from the one before. For the one writer: calls must not overlap.

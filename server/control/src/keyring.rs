@@ -79,7 +79,7 @@ pub struct Keyring {
     pub noise: Secret<[u8; 32]>,
     /// Private key of the relay.
     pub derp: Secret<[u8; 32]>,
-    pepper: Secret<[u8; 32]>,
+    pepper: hmac::Key,
 }
 
 /// The version of the only pepper there is.
@@ -134,6 +134,7 @@ impl Keyring {
         }
         file::remove(&data_dir.join(BEGUN))?;
         let [noise, derp, pepper] = <[_; 3]>::try_from(keys).unwrap_or_else(|_| std::process::abort());
+        let pepper = hmac::Key::new(hmac::HMAC_SHA256, pepper.expose());
         Ok(Self { noise, derp, pepper })
     }
 
@@ -151,8 +152,7 @@ impl Keyring {
 
     /// What the database may know of a credential's secret.
     pub fn verifier(&self, secret: &Secret<String>) -> Verifier {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, self.pepper.expose());
-        let tag = hmac::sign(&key, secret.expose().as_bytes());
+        let tag = hmac::sign(&self.pepper, secret.expose().as_bytes());
         let mut digest = [0u8; 32];
         digest.copy_from_slice(tag.as_ref());
         Verifier { pepper: PEPPER, digest }

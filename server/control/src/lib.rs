@@ -11,6 +11,8 @@ pub mod fanout;
 pub mod keyring;
 mod listen;
 mod machine;
+pub mod metrics;
+mod monitor;
 mod quota;
 mod records;
 pub mod relay;

@@ -1,5 +1,6 @@
 //! How much may be held open, in all and by one party, and how often something may be done.
 
+mod calls;
 mod rate;
 
 use std::{
@@ -8,8 +9,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use ident::MachineKey;
+use ident::{ApiKeyId, MachineKey};
 
+pub use calls::CallLimits;
 pub use rate::{Rate, Spent};
 
 /// Whose share something counts against.
@@ -21,6 +23,8 @@ pub enum Party {
     Local(SocketAddr),
     /// A machine that proved its key.
     Machine(MachineKey),
+    /// Whoever brings this API key.
+    Key(ApiKeyId),
 }
 
 impl Party {
@@ -72,6 +76,11 @@ impl Quota {
     /// A pass for no place yet.
     pub fn none(self: &Arc<Self>, party: Party) -> Pass {
         Pass { quota: self.clone(), party, places: 0 }
+    }
+
+    /// How many places are taken.
+    pub fn taken(&self) -> usize {
+        self.lock().sum
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {

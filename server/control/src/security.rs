@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use prometheus_client::metrics::{counter::Counter, family::Family};
+
 use crate::quota::Party;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -20,7 +22,13 @@ const FURTHER: u32 = 20;
 
 /// A rate-limited log.
 #[derive(Debug, Default)]
-pub struct SecurityLog(Arc<Mutex<Turn>>);
+pub struct SecurityLog {
+    turn: Arc<Mutex<Turn>>,
+    failures: Family<Kind, Counter>,
+}
+
+/// A label `kind`.
+pub type Kind = [(&'static str, &'static str); 1];
 
 /// What was written since a moment, and what was not.
 #[derive(Debug, Default)]
@@ -34,6 +42,7 @@ struct Turn {
 impl SecurityLog {
     /// Writes `auth_fail ip=… kind=…`, or counts it for a line that comes within a second or two.
     pub fn failure(&self, ip: IpAddr, kind: &'static str) {
+        self.failures.get_or_create(&[("kind", kind)]).inc();
         let mut turn = self.turn();
         if turn.is_over(Instant::now()) {
             turn.next(Instant::now());
@@ -46,7 +55,7 @@ impl SecurityLog {
         if turn.suppressed == 1
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            let turn = self.0.clone();
+            let turn = self.turn.clone();
             runtime.spawn(async move {
                 tokio::time::sleep(SECOND).await;
                 turn.lock().unwrap_or_else(PoisonError::into_inner).sum_up();
@@ -54,8 +63,13 @@ impl SecurityLog {
         }
     }
 
+    /// All failures by kind, those that no line was written of among them.
+    pub fn failures(&self) -> &Family<Kind, Counter> {
+        &self.failures
+    }
+
     fn turn(&self) -> MutexGuard<'_, Turn> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The only one who changes the World: takes a batch of commands, decides, commits once, publishes, answers.
 //! Knows queues and commits; what commands mean is decided elsewhere.
 
+mod tally;
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
@@ -14,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 use world::{
     Answer, Change, Command, Context, Draft, DurableEvent, Event, Refusal, Step, VolatileEvent, World,
 };
+
+pub use tally::Tally;
 
 use crate::{
     fanout::Hub,
@@ -88,6 +92,7 @@ pub struct Writer {
     queue: mpsc::Sender<Envelope>,
     sessions: mpsc::UnboundedSender<Envelope>,
     stop: CancellationToken,
+    tally: Tally,
 }
 
 /// The writer's thread; ends when every handle is gone.
@@ -108,7 +113,9 @@ impl Writer {
         let (queue, commands) = mpsc::channel(QUEUE);
         let (sessions, closed) = mpsc::unbounded_channel();
         let (fail, failed) = oneshot::channel();
+        let tally = Tally::default();
         let desk = Desk {
+            tally: tally.clone(),
             world: (*hub.world()).clone(),
             store,
             hub,
@@ -127,7 +134,7 @@ impl Writer {
             }
         })?;
         let running = Running { thread: Mutex::new(Some(thread)), failed: tokio::sync::Mutex::new(failed) };
-        Ok((Self { queue, sessions, stop }, running))
+        Ok((Self { queue, sessions, stop, tally }, running))
     }
 
     /// Has a command decided, and stored if it changes anything durable.
@@ -145,6 +152,11 @@ impl Writer {
     /// Says the end of a session: never lost to a full queue, never ahead of its beginning.
     pub fn tell(&self, command: Command) {
         let _ = self.sessions.send(Envelope { command, origin: Origin::system(), reply: None });
+    }
+
+    /// What it has stored so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Has the thread finish what waits, write the last values and end.
@@ -165,6 +177,7 @@ impl Running {
 
 /// What the writer thread works with.
 struct Desk {
+    tally: Tally,
     world: World,
     store: Arc<Store>,
     hub: Arc<Hub>,
@@ -280,7 +293,16 @@ impl Desk {
             let Origin { actor, source } = &envelope.origin;
             entries.extend(step.durable().map(|event| Entry { event, actor, source, at }));
         }
-        if entries.is_empty() { Ok(()) } else { self.store.commit(world, &entries) }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let stored = self.store.commit(world, &entries);
+        match stored {
+            Ok(()) => self.tally.committed(entries.len(), begun.elapsed()),
+            Err(_) => _ = self.tally.failures.inc(),
+        }
+        stored
     }
 
     fn remember(&mut self, steps: &[(Result<Step, Refusal>, Envelope)]) {

@@ -16,7 +16,7 @@ pub async fn run(context: &Context, _: Args) -> Result<Answer, Failure> {
 
 impl Render for ApiKeys {
     fn render(&self, screen: &Screen) -> String {
-        let mut table = Table::new(["ID", "KEY", "FOR", "LAST USED", "STATE"], "no API keys");
+        let mut table = Table::new(["ID", "KEY", "FOR", "SCOPES", "LAST USED", "STATE"], "no API keys");
         for k in &self.apikeys {
             let used = k.last_used.map_or("never".to_owned(), |at| ago(screen.now, at));
             let state = match k.revoked {
@@ -24,7 +24,8 @@ impl Render for ApiKeys {
                 None if k.expires <= screen.now => format!("expired {}", ago(screen.now, k.expires)),
                 None => format!("expires {}", ago(screen.now, k.expires)),
             };
-            table.row([k.id.to_string(), k.masked.clone(), k.description.clone(), used, state]);
+            let (description, scopes) = (k.description.clone(), k.scopes.to_string());
+            table.row([k.id.to_string(), k.masked.clone(), description, scopes, used, state]);
         }
         table.render(screen)
     }

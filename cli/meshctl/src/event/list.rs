@@ -8,6 +8,7 @@ use crate::talk::{Answer, Context, Failure, Render, Screen, Table, actor};
 #[command(after_help = "Examples:
   meshctl event list --limit 20
   meshctl event list --subject node:5
+  meshctl event list --kind call_refused --actor apikey:3
   meshctl event list --after 120 --json | jq '.events[].kind'
 
 Of a machine's key the beginning is shown; --json has all of it.")]
@@ -25,11 +26,14 @@ pub struct Args {
     /// Only entries about this, such as node:5 or role:server
     #[arg(long)]
     subject: Option<String>,
+    /// Only entries by this one, such as apikey:3, node:5 or system
+    #[arg(long)]
+    actor: Option<String>,
 }
 
 pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
-    let Args { limit, after, kind, subject } = args;
-    let query = Query { limit: Some(limit), after, kind, subject };
+    let Args { limit, after, kind, subject, actor } = args;
+    let query = Query { limit: Some(limit), after, kind, subject, actor };
     Answer::of(context, &context.read(&LIST, &[], &query).await?)
 }
 

@@ -108,6 +108,7 @@ struct Dns {
 #[derive(Serialize)]
 struct Admin {
     plain_http: bool,
+    listen: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -154,7 +155,10 @@ impl Shown {
             }),
             data_dir: config.data_dir.display().to_string(),
             socket: config.socket.display().to_string(),
-            admin: Admin { plain_http: config.admin_in_clear },
+            admin: Admin {
+                plain_http: config.admin_in_clear,
+                listen: config.monitor.map(|m| m.listen.to_string()),
+            },
             domain: config.settings.domain.clone(),
             relay: relay.unwrap_or_default(),
             derp_maps: config.derp_maps.into_iter().map(map).collect(),
@@ -187,6 +191,7 @@ impl Render for Shown {
             .add("data_dir", &self.data_dir)
             .add("socket", &self.socket)
             .add("admin.plain_http", self.admin.plain_http)
+            .add("admin.listen", self.admin.listen.clone().unwrap_or_else(off))
             .add("domain", &self.domain)
             .add("relay.enabled", relay.enabled);
         let fields = if relay.enabled {

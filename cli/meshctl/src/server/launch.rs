@@ -11,7 +11,7 @@ use control::{
 };
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::talk::{Failure, read_text};
 
@@ -57,15 +57,36 @@ pub fn mistaken(mistakes: Vec<Mistake>) -> Failure {
     })
 }
 
-/// Sends the server's log to standard error. `filter` is `info`, `debug`, `control=trace,warn`.
-pub fn log(filter: &str) -> Result<(), Failure> {
+/// How the server's log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people, on standard error
+    Text,
+    /// One JSON object a line, on standard error
+    Json,
+    /// Entries of the systemd journal with their fields
+    Journald,
+}
+
+/// Writes the server's log in this form. `filter` is `info`, `debug`, `control=trace,warn`.
+pub fn log(filter: &str, format: LogFormat) -> Result<(), Failure> {
     let parsed = EnvFilter::try_new(filter).map_err(|e| {
         Failure::usage(format!("`{filter}` is no log filter: {e}")).hint("for example info or debug")
     })?;
-    let colours = io::stderr().is_terminal();
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(parsed).with_writer(io::stderr).with_ansi(colours).finish();
-    tracing::subscriber::set_global_default(subscriber).map_err(|e| Failure::failed(e.to_string()))
+    let to_stderr = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(io::stderr);
+    let set = match format {
+        LogFormat::Text => to_stderr.with_ansi(io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => to_stderr.json().flatten_event(true).try_init(),
+        LogFormat::Journald => {
+            let filter = EnvFilter::try_new(filter).unwrap_or_default();
+            let journal = tracing_journald::layer().map_err(|e| {
+                Failure::failed(format!("the journal of systemd cannot be reached: {e}"))
+                    .hint("use `--log-format text`, or start it as a unit of systemd")
+            })?;
+            tracing_subscriber::registry().with(filter).with(journal).try_init().map_err(Into::into)
+        }
+    };
+    set.map_err(|e| Failure::failed(e.to_string()))
 }
 
 /// Why the server does not run, in the words of the command line.

@@ -12,7 +12,7 @@ use control::{
 };
 use serde::Serialize;
 
-use super::launch::{StopSignals, fault, log, mistaken, serve};
+use super::launch::{LogFormat, StopSignals, fault, log, mistaken, serve};
 use crate::{
     role::file,
     talk::{Answer, Check, Context, Failure, Render, Screen, Target},
@@ -55,7 +55,7 @@ struct Started {
 
 pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
     let config = config(args.listen, args.data_dir)?;
-    log(&args.log)?;
+    log(&args.log, LogFormat::Text)?;
     let signals = StopSignals::watch()?;
     let server = Server::start(config).await.map_err(|e| fault(&e))?;
     match furnish(context, server.ready()).await {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use control::{Ready, Server};
 use serde::Serialize;
 
-use super::launch::{Settings, StopSignals, fault, log, serve};
+use super::launch::{LogFormat, Settings, StopSignals, fault, log, serve};
 use crate::talk::{Answer, Context, Failure, Render, Screen};
 
 #[derive(clap::Args)]
@@ -21,6 +21,9 @@ pub struct Args {
     /// What to log: error, warn, info, debug, trace, or per part such as control=debug,warn
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
+    /// How to write the log
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
 }
 
 /// What is said once clients are served.
@@ -33,7 +36,7 @@ struct Serving {
 
 pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
     let config = args.settings.resolve()?;
-    log(&args.log)?;
+    log(&args.log, args.log_format)?;
     let signals = StopSignals::watch()?;
     let server = Server::start(config).await.map_err(|e| fault(&e))?;
     let Ready { server_url, socket, data_dir } = server.ready().clone();

@@ -40,6 +40,7 @@ impl Render for Shown {
             .add("public key", s.public_key)
             .add("domain", &s.domain)
             .add("store", &s.store)
+            .add("metrics", s.monitor.map_or("off".to_owned(), |at| format!("http://{at}/metrics")))
             .add("nodes", format!("{}, {} online", s.counts.nodes, s.counts.online))
             .add("users", s.counts.users)
             .add("roles", s.counts.roles)

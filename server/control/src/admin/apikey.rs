@@ -33,6 +33,8 @@ async fn create(call: Call, input: Create) -> Result<Changed<Created>, Refused> 
     let command = Command::CreateApiKey {
         description: input.description,
         verifier: call.doors.keyring.verifier(&secret),
+        scopes: input.scopes,
+        by: call.credential(),
         expires: in_seconds(input.expiry_seconds.unwrap_or(DEFAULT_EXPIRY_SECONDS))?,
     };
     let outcome = call.carry_out(command).await?;
@@ -63,7 +65,7 @@ async fn verify(call: Call, input: Verify) -> Result<Verdict, Refused> {
 async fn revoke(call: Call, (): ()) -> Result<Changed<One>, Refused> {
     let missing = || Refusal::NotFound { noun: "API key", name: call.name.clone() };
     let id: ApiKeyId = call.name.parse().map_err(|_| missing())?;
-    let outcome = call.carry_out(Command::RevokeApiKey { id }).await?;
+    let outcome = call.carry_out(Command::RevokeApiKey { id, by: call.credential() }).await?;
     let key = outcome.world.api_keys.get(&id).ok_or_else(missing)?;
     Ok(call.answer(outcome.changed, One { apikey: view(key) }))
 }
@@ -73,6 +75,7 @@ fn view(key: &world::ApiKey) -> ApiKey {
         id: key.id,
         masked: format!("mk-api-{}-…", key.id),
         description: key.description.clone(),
+        scopes: key.scopes.clone(),
         created: key.created,
         expires: key.expires,
         last_used: key.last_used,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::Changed;
+use api::{Changed, Declared};
 use ident::{ApiKeyId, NodeId, UserId};
 use world::{Answer, Command, Draft, Node, Refusal, User, World};
 
@@ -23,9 +23,28 @@ pub struct Call {
     pub name: String,
     /// The header `If-Match`.
     pub if_match: Option<String>,
+    /// The header `Last-Event-ID`.
+    pub last_event: Option<u64>,
     check: bool,
     origin: Origin,
     credential: Option<ApiKeyId>,
+}
+
+/// Remembers who called, until it is known whether that is refused.
+pub struct Note {
+    doors: Arc<Doors>,
+    check: bool,
+    origin: Origin,
+    credential: Option<ApiKeyId>,
+}
+
+impl Note {
+    /// Notes a decision against a change; what was only tried, or not understood, is no news.
+    pub async fn refusal(self, operation: Declared, refused: &Refused) {
+        if operation.writes && !self.check && refused.is_decision() {
+            entry::note(&self.doors, operation, refused, self.origin, self.credential).await;
+        }
+    }
 }
 
 /// What came of a command.
@@ -47,11 +66,20 @@ impl Call {
         check: bool,
     ) -> Self {
         let world = doors.hub.world();
-        Self { doors, world, name, if_match: None, check, origin, credential }
+        Self { doors, world, name, if_match: None, last_event: None, check, origin, credential }
+    }
+    /// What notes that this call was refused.
+    pub fn note(&self) -> Note {
+        let Self { doors, check, origin, credential, .. } = self;
+        Note { doors: doors.clone(), check: *check, origin: origin.clone(), credential: *credential }
     }
     /// Whether nothing is to be done.
     pub fn is_check(&self) -> bool {
         self.check
+    }
+    /// The API key that the caller brought; none over the local socket.
+    pub fn credential(&self) -> Option<ApiKeyId> {
+        self.credential
     }
     /// Whether the caller would still be let in.
     pub fn is_welcome(&self) -> bool {

@@ -4,10 +4,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use api::{CheckQuery, DEFAULT_TAILNET, Declared, Method};
 use axum::{
-    body::to_bytes,
+    body::{Body, to_bytes},
     extract::{ConnectInfo, Query, Request},
 };
-use http::{HeaderMap, Uri, header};
+use bytes::Bytes;
+use http::{HeaderMap, Uri, header, request::Parts};
 use ident::{ApiKeyId, Secret};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -31,39 +32,26 @@ const USED_EVERY_SECONDS: i64 = 10;
 pub async fn enter<I: DeserializeOwned>(
     operation: Declared,
     doors: Arc<Doors>,
-    names: Vec<(String, String)>,
+    names: Result<Vec<(String, String)>, Refused>,
     request: Request,
 ) -> Result<(Call, I), Refused> {
     let (parts, body) = request.into_parts();
-    let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|c| c.0);
-    let (origin, credential) = match (parts.extensions.get::<LocalPeer>(), remote) {
-        (Some(peer), _) => {
-            (Origin { actor: format!("socket:uid={}", peer.uid), source: "local".into() }, None)
-        }
-        (None, Some(remote)) => {
-            let Some(id) = credential(&doors, &parts.headers).await else {
-                doors.failed(remote.ip(), "api_key");
-                return Err(Refused::unauthorized());
-            };
-            if let Some(Proven(proven)) = parts.extensions.get() {
-                proven.cancel();
-            }
-            (Origin { actor: format!("apikey:{id}"), source: remote.ip().to_string() }, Some(id))
-        }
-        (None, None) => return Err(Refused::unauthorized()),
-    };
-    let mut names = names.into_iter().map(|(_, value)| value);
+    let (origin, credential) = admit(&operation, &doors, &parts).await?;
+    let mut names = names?.into_iter().map(|(_, value)| value);
     if names.next().is_none_or(|tailnet| tailnet != DEFAULT_TAILNET) {
         return Err(Refused::not_found("there is no such tailnet here"));
     }
     let name = names.next().unwrap_or_default();
     if operation.method == Method::Get {
         let input = from_query(&parts.uri)?;
-        return Ok((Call::new(doors, origin, credential, name, false), input));
+        let mut call = Call::new(doors, origin, credential, name, false);
+        let last =
+            parts.headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default().parse::<u64>());
+        call.last_event = last.transpose().map_err(Refused::bad_request)?;
+        return Ok((call, input));
     }
     let Query(CheckQuery { check }) = Query::try_from_uri(&parts.uri).map_err(Refused::bad_request)?;
-    let body = timeout(BODY_WITHIN, to_bytes(body, LONGEST_BODY)).await;
-    let body = body.map_err(Refused::bad_request)?.map_err(|_| Refused::too_large(LONGEST_BODY))?;
+    let body = whole(body).await?;
     let mut call = Call::new(doors, origin, credential, name, check);
     // A body may take its time, and the credential may be void by then.
     if !call.is_welcome() {
@@ -71,15 +59,90 @@ pub async fn enter<I: DeserializeOwned>(
     }
     let body: &[u8] = if body.is_empty() { b"null" } else { &body };
     let input = serde_json::from_slice(body).map_err(Refused::bad_request)?;
-    let if_match = parts.headers.get(header::IF_MATCH).map(|value| value.to_str());
-    call.if_match = if_match.transpose().map_err(Refused::bad_request)?.map(str::to_owned);
+    call.if_match = if_match(&parts.headers)?;
     Ok((call, input))
+}
+
+/// Who calls this operation, if they may.
+pub async fn admit(
+    operation: &Declared,
+    doors: &Doors,
+    parts: &Parts,
+) -> Result<(Origin, Option<ApiKeyId>), Refused> {
+    let (origin, credential) = caller(doors, parts).await?;
+    let Some(id) = credential else { return Ok((origin, None)) };
+    doors.limits.key(id).map_err(Refused::too_often)?;
+    if may(doors, id, operation) {
+        return Ok((origin, credential));
+    }
+    let refused = Refused::lacks(operation.scope());
+    note(doors, *operation, &refused, origin, credential).await;
+    Err(refused)
+}
+
+async fn caller(doors: &Doors, parts: &Parts) -> Result<(Origin, Option<ApiKeyId>), Refused> {
+    if let Some(peer) = parts.extensions.get::<LocalPeer>() {
+        return Ok((Origin { actor: format!("socket:uid={}", peer.uid), source: "local".into() }, None));
+    }
+    let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().ok_or_else(Refused::unauthorized)?.0;
+    let Some(id) = credential(doors, &parts.headers).await else { return Err(stranger(doors, remote)) };
+    if let Some(Proven(proven)) = parts.extensions.get() {
+        proven.cancel();
+    }
+    Ok((Origin { actor: format!("apikey:{id}"), source: remote.ip().to_string() }, Some(id)))
+}
+
+/// A whole body, if it comes in time and is not too long.
+pub async fn whole(body: Body) -> Result<Bytes, Refused> {
+    let body = timeout(BODY_WITHIN, to_bytes(body, LONGEST_BODY)).await;
+    body.map_err(Refused::bad_request)?.map_err(|_| Refused::too_large(LONGEST_BODY))
+}
+
+/// What was edited, as the caller says.
+pub fn if_match(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let if_match = headers.get(header::IF_MATCH).map(|value| value.to_str());
+    Ok(if_match.transpose().map_err(Refused::bad_request)?.map(str::to_owned))
+}
+
+/// A call without a good credential; a good one is never refused for the others of its household.
+fn stranger(doors: &Doors, remote: SocketAddr) -> Refused {
+    if let Err(spent) = doors.limits.stranger(remote) {
+        doors.failed(remote.ip(), "too_many_calls");
+        return Refused::too_often(spent);
+    }
+    doors.failed(remote.ip(), "api_key");
+    Refused::unauthorized()
+}
+
+/// Puts a refusal into the event log, within the caller's share. It was refused whether that can be stored or not.
+pub async fn note(
+    doors: &Doors,
+    operation: Declared,
+    refused: &Refused,
+    origin: Origin,
+    by: Option<ApiKeyId>,
+) {
+    let Some(left_out) = doors.limits.note(by) else { return };
+    let command = Command::NoteRefusal {
+        noun: operation.noun,
+        operation: format!("{} {}", operation.method, operation.path),
+        code: refused.code().to_owned(),
+        left_out,
+    };
+    let _ = doors.writer.submit(command, origin).await;
 }
 
 /// Whether the credential opens anything now.
 pub fn is_good(doors: &Doors, id: ApiKeyId) -> bool {
     let world = doors.hub.world();
-    world.api_keys.get(&id).is_some_and(|key| key.revoked.is_none() && key.expires > Timestamp::now())
+    world.api_keys.get(&id).is_some_and(|key| key.is_good(Timestamp::now()))
+}
+
+/// Whether the credential holds the operation's scope; an operation without one is nobody's.
+fn may(doors: &Doors, id: ApiKeyId, operation: &Declared) -> bool {
+    let world = doors.hub.world();
+    let held = world.api_keys.get(&id).map(|key| &key.scopes);
+    held.zip(operation.scope()).is_some_and(|(held, wanted)| held.cover(wanted))
 }
 
 async fn credential(doors: &Doors, headers: &HeaderMap) -> Option<ApiKeyId> {

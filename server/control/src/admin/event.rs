@@ -10,10 +10,15 @@ use axum::response::{
 use futures_util::stream::{self, Stream};
 
 use super::{Routes, call::Call, refused::Refused, serve, serve_raw};
-use crate::store::{EventFilter, LogRow, Store};
+use crate::{
+    quota::{Pass, Spent},
+    store::{EventFilter, LogRow, Store},
+};
 
 /// How often a follower's end of the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// When to ask again who follows too often already.
+const STREAMS_AGAIN: Duration = Duration::from_secs(30);
 /// Entries that are read at once for a follower.
 const PAGE: u64 = 256;
 
@@ -25,31 +30,34 @@ pub(super) fn add(routes: Routes) -> Routes {
 
 async fn list(call: Call, input: Query) -> Result<Events, Refused> {
     let limit = input.limit.unwrap_or(Query::LIMIT).min(Query::MOST);
-    let filter = EventFilter { after: input.after, limit, kind: input.kind, subject: input.subject };
+    let Query { after, kind, subject, actor, .. } = input;
+    let filter = EventFilter { after, limit, kind, subject, actor };
     let rows = call.history(move |store| store.events(&filter)).await?;
     Ok(Events { events: rows.into_iter().map(view).collect::<Result<_, _>>()? })
 }
 
 async fn follow(call: Call, input: Since) -> Result<Response, Refused> {
-    let after = match input.after {
+    let pass = call.doors.limits.stream(call.credential());
+    let pass = pass.ok_or_else(|| Refused::too_often(Spent(STREAMS_AGAIN)))?;
+    let after = match input.after.or(call.last_event) {
         Some(after) => after,
         None => call.history(Store::head_seq).await?,
     };
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
-    Ok(Sse::new(behind(call, after)).keep_alive(keep_alive).into_response())
+    Ok(Sse::new(behind(call, after, pass)).keep_alive(keep_alive).into_response())
 }
 
 /// Every entry behind `after`, for as long as the caller is welcome; asked again before each, for a reader may be slow.
-fn behind(call: Call, after: u64) -> impl Stream<Item = Result<sse::Event, Infallible>> {
+fn behind(call: Call, after: u64, pass: Pass) -> impl Stream<Item = Result<sse::Event, Infallible>> {
     let rows = VecDeque::new();
-    let events = stream::unfold((call, after, rows), async |(call, mut after, mut rows)| {
+    let events = stream::unfold((call, after, rows, pass), async |(call, mut after, mut rows, pass)| {
         loop {
             if !call.is_welcome() {
                 return None;
             }
             if let Some(row) = rows.pop_front() {
                 let Some(event) = told(row) else { continue };
-                return Some((Ok(event), (call, after, rows)));
+                return Some((Ok(event), (call, after, rows, pass)));
             }
             rows = page(&call, after).await.ok()?.into();
             match rows.back() {

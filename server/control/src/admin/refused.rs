@@ -8,20 +8,40 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
+use ident::Scope;
 use policy::PolicyErrors;
 use world::Refusal;
 
-use crate::{store::StoreError, writer::Failed};
+use crate::{quota::Spent, store::StoreError, writer::Failed};
 
 /// Why a call is not answered.
 #[derive(Debug)]
-pub struct Refused(Box<Problem>);
+pub struct Refused(Box<Problem>, Option<Spent>);
 
 impl Refused {
     /// No credential, or one that opens nothing; which of the two is not told.
     pub fn unauthorized() -> Self {
         let detail = "this call needs an API key that is known, not revoked and not expired";
         Self::new(StatusCode::UNAUTHORIZED, code::UNAUTHORIZED, "not let in", detail)
+    }
+    /// The credential may do other things.
+    pub fn lacks(scope: Option<Scope>) -> Self {
+        let detail = match scope {
+            Some(scope) => format!("this call needs the scope {scope}, which the API key does not hold"),
+            None => "no API key opens this call".to_owned(),
+        };
+        let mut refused = Self::new(StatusCode::FORBIDDEN, code::LACKS_SCOPE, "not allowed", detail);
+        refused.0.hint =
+            scope.map(|s| format!("make a key that does with `meshctl apikey create --scope {s}`"));
+        refused
+    }
+    /// Over the caller's share.
+    pub fn too_often(spent: Spent) -> Self {
+        let detail = "this caller calls more often than anybody needs to";
+        let mut refused = Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_OFTEN, "too often", detail);
+        refused.0.hint = Some("the header Retry-After says in how many seconds to come back".into());
+        refused.1 = Some(spent);
+        refused
     }
     /// Nothing here answers to that path and method.
     pub fn no_such_operation() -> Self {
@@ -58,6 +78,10 @@ impl Refused {
         refused.0.errors = gains;
         refused
     }
+    /// Whether it is a decision about somebody who was let in, and neither a slip of the pen nor a fault.
+    pub fn is_decision(&self) -> bool {
+        matches!(self.0.status, 403 | 409 | 422)
+    }
     /// The stable code.
     pub fn code(&self) -> &str {
         &self.0.code
@@ -69,10 +93,16 @@ impl Refused {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, code::FAULT, "failed", detail)
     }
 
+    /// Ours: what is not in the event log is not done.
+    fn not_stored(cause: &dyn Display) -> Self {
+        tracing::error!(%cause, "a call of the admin API could not be stored");
+        let detail = "the server cannot write its event log; nothing was changed, its own log says why";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "not now", detail)
+    }
     /// Ours; somebody has to make room.
     fn full() -> Self {
         let detail = "the server's disk is full; nothing was changed";
-        let mut refused = Self::new(StatusCode::INSUFFICIENT_STORAGE, code::UNAVAILABLE, "no room", detail);
+        let mut refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, "no room", detail);
         refused.0.hint = Some("make room on the disk of its data folder, then try again".into());
         refused
     }
@@ -86,14 +116,15 @@ impl Refused {
     }
 
     fn new(status: StatusCode, code: &str, title: &str, detail: impl Into<String>) -> Self {
-        Self(Box::new(Problem {
+        let problem = Problem {
             code: code.to_owned(),
             status: status.as_u16(),
             title: title.to_owned(),
             detail: detail.into(),
             hint: None,
             errors: Vec::new(),
-        }))
+        };
+        Self(Box::new(problem), None)
     }
 }
 
@@ -115,7 +146,9 @@ impl From<Refusal> for Refused {
             Refusal::Exists { .. }
             | Refusal::InUse { .. }
             | Refusal::ApprovedByPolicy { .. }
+            | Refusal::LastAdmin
             | Refusal::PolicyChanged => (StatusCode::CONFLICT, "in conflict"),
+            Refusal::WiderThanCaller { .. } => (StatusCode::FORBIDDEN, "not allowed"),
             _ => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
         };
         let mut refused = Self::new(status, refusal.code(), title, refusal.to_string());
@@ -135,7 +168,7 @@ impl From<Failed> for Refused {
         match failed {
             Failed::Refused(refusal) => refusal.into(),
             Failed::Fault(cause) if cause.is_full() => Self::full(),
-            Failed::Fault(cause) => Self::fault(&cause),
+            Failed::Fault(cause) => Self::not_stored(&cause),
             Failed::Unsure(_) => {
                 let detail = "the server failed while it stored this: it may have been done or not";
                 let mut refused =
@@ -157,9 +190,14 @@ impl From<Failed> for Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let later = self.1;
         let mut response = (status, Json(self.0)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(Spent(wait)) = later {
+            let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

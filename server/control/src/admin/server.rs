@@ -47,6 +47,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         domain: world.settings.domain.clone(),
         started: call.doors.started,
         store: "sqlite".to_owned(),
+        monitor: call.doors.monitor,
         counts,
         policy_set: policy::updated(&call).await?.is_some(),
         warnings,

@@ -56,6 +56,8 @@ pub struct TlsFile {
 pub struct AdminFile {
     /// Off by default: API keys are not taken over plain HTTP, except on loopback.
     pub plain_http: Option<bool>,
+    /// `ADDRESS:PORT` of metrics and health, or `off`.
+    pub listen: Option<String>,
 }
 
 /// `dns:`
@@ -106,6 +108,7 @@ const KEYS: &[&str] = &[
     "socket",
     "admin",
     "admin.plain_http",
+    "admin.listen",
     "domain",
     "relay",
     "relay.enabled",

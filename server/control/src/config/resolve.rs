@@ -9,7 +9,10 @@ use std::{
 use http::Uri;
 use world::Settings;
 
-use super::{Config, DerpMapSource, File, Mistake, RelayConfig, RelayFile, TlsFiles, dns, parse_duration};
+use super::{
+    Config, DerpMapSource, File, Mistake, MonitorConfig, RelayConfig, RelayFile, TlsFiles, dns,
+    parse_duration,
+};
 
 /// What the command line may say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +44,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
     let domain = file.domain.as_deref().unwrap_or("mesh.internal");
     let domain = check.domain(domain, &host, relay_file.host.as_deref());
     let relay = check.relay(&relay_file, listen, tls.is_some(), &host, url_port);
+    let monitor = check.monitor(file.admin.as_ref().and_then(|admin| admin.listen.as_deref()), listen);
     let mut settings = Settings {
         domain,
         leaving_grace: check.duration("leaving_grace", file.leaving_grace.as_deref(), 10),
@@ -63,6 +67,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         admin_in_clear: file.admin.as_ref().is_some_and(|admin| admin.plain_http == Some(true)),
         socket: file.socket.clone().unwrap_or_else(|| data_dir.join("control.sock")),
         data_dir,
+        monitor,
         relay,
         derp_maps: file.derp_maps.iter().map(|s| derp_map(s)).collect(),
         records_file: file.dns.as_ref().and_then(|dns| dns.records_file.clone()),
@@ -137,6 +142,20 @@ impl Check {
         }
         let host = plain_host(host);
         (text.trim_end_matches('/').to_owned(), host, port)
+    }
+
+    fn monitor(&mut self, text: Option<&str>, main: SocketAddr) -> Option<MonitorConfig> {
+        let listen = match text {
+            Some("off") => return None,
+            Some(text) => self.address("admin.listen", text),
+            None => SocketAddr::from(([127, 0, 0, 1], 9090)),
+        };
+        let chosen = text.is_some();
+        if chosen && clash(listen, main) {
+            let message = format!("the server itself listens on {main}");
+            self.mistake("admin.listen", message, "choose another port");
+        }
+        (chosen || !clash(listen, main)).then_some(MonitorConfig { listen, chosen })
     }
 
     fn domain(&mut self, domain: &str, host: &str, relay: Option<&str>) -> String {

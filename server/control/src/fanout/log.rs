@@ -49,6 +49,12 @@ impl Published {
         next
     }
 
+    /// When the first of what happened since then was published, as far as that is known.
+    pub(super) fn waits_since(&self, seq: u64) -> Option<Instant> {
+        let behind = usize::try_from(self.seq.checked_sub(seq)?).ok()?;
+        Some(self.log.get(self.log.len().checked_sub(behind)?)?.at)
+    }
+
     /// Whether it is known what happened since.
     pub(super) fn reaches(&self, seq: u64) -> bool {
         self.seq.saturating_sub(seq) <= self.log.len() as u64

@@ -72,7 +72,7 @@ impl Pace {
         Turn::Now
     }
 
-    fn window(&self) -> Duration {
+    pub(super) fn window(&self) -> Duration {
         let spent = Duration::from_nanos(self.spent.load(Ordering::Relaxed));
         (spent * 2).clamp(SHORTEST, LONGEST)
     }

@@ -17,6 +17,7 @@ use super::{
     frame::{FrameError, framed, rendered},
     log::Published,
     seat::Seat,
+    tally::{BEAT, DIFFERENCE, WHOLE},
     whole::Place,
 };
 
@@ -79,7 +80,9 @@ impl Session {
             if self.seat.is_closed() {
                 return None;
             }
+            let kind = if self.parts.is_empty() { DIFFERENCE } else { WHOLE };
             if let Some(slice) = self.slice() {
+                self.hub.tally.sent(kind, usize::from(kind == DIFFERENCE), slice.len());
                 return Some(slice);
             }
             self.place = None;
@@ -103,7 +106,9 @@ impl Session {
                 () = self.seat.news() => {}
                 () = tokio::time::sleep_until(silent_until) => {
                     self.beats += 1;
-                    return Some(self.hub.keep_alive(self.encoding));
+                    let beat = self.hub.keep_alive(self.encoding);
+                    self.hub.tally.sent(BEAT, 1, beat.len());
+                    return Some(beat);
                 }
             }
         }
@@ -155,6 +160,7 @@ impl Session {
     fn whole(&mut self, at: &Published, node: &Node) -> Result<(), End> {
         let (site, parts) = self.hub.whole(at, node, self.encoding)?;
         self.parts.extend(parts);
+        self.hub.tally.sent(WHOLE, 1, 0);
         (self.cursor, self.site) = (Some(at.seq), site);
         Ok(())
     }
@@ -203,6 +209,9 @@ impl Session {
                 let head = MapResponse::default();
                 self.push(shared.pieces.message_to(&own, head).map_err(FrameError::from)?)?;
             }
+        }
+        if let Some(at) = told.waits_since(cursor) {
+            self.hub.tally.told_after(at.elapsed());
         }
         self.cursor = Some(told.seq);
         Ok(())

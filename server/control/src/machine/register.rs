@@ -26,7 +26,10 @@ pub(super) async fn register(
     pace.registration(doors, caller, body.len()).await?;
     let request: RegisterRequest = decoded(&body)?;
     let response = match unsupported(request.version) {
-        Some(text) => RegisterResponse::error(&text),
+        Some(text) => {
+            doors.metrics.registered("unsupported_client");
+            RegisterResponse::error(&text)
+        }
         None => decide(&machines, caller, request, body.len()).await?,
     };
     let body = wire::encode(&response)
@@ -66,9 +69,15 @@ async fn decide(
     let origin =
         Origin { actor: format!("machine:{}", caller.machine), source: caller.remote.ip().to_string() };
     match doors.writer.submit(command, origin).await {
-        Ok(done) => Ok(answered(&doors.hub.world(), done.answer, known.as_deref())),
+        Ok(done) => {
+            doors.metrics.registered(result(done.answer));
+            Ok(answered(&doors.hub.world(), done.answer, known.as_deref()))
+        }
         Err(Failed::Refused(refusal)) => Ok(refused(doors, caller, &refusal)),
-        Err(e @ (Failed::Fault(_) | Failed::Unsure(_) | Failed::Busy)) => Err(e.into()),
+        Err(e @ (Failed::Fault(_) | Failed::Unsure(_) | Failed::Busy)) => {
+            doors.metrics.registered("fault");
+            Err(e.into())
+        }
     }
 }
 
@@ -93,6 +102,15 @@ fn registration(
         expiry: request.expiry,
         capver: request.version.0,
     })
+}
+
+/// A label of the metrics.
+fn result(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Registered(Registered::Active(_)) => "active",
+        Answer::Registered(Registered::KeyExpired) => "key_expired",
+        _ => "logged_out",
+    }
 }
 
 fn answered(world: &World, answer: Answer, known: Option<&Node>) -> RegisterResponse {
@@ -130,6 +148,7 @@ fn owner(world: &World, node: &Node) -> (User, Login) {
 /// The client shows the text to its user. A node key that belongs to another machine is answered like an unknown one.
 fn refused(doors: &Doors, caller: Caller, refusal: &Refusal) -> RegisterResponse {
     doors.failed(caller.remote.ip(), refusal.code());
+    doors.metrics.registered(refusal.code());
     let shown = match refusal {
         Refusal::NodeKeyTaken | Refusal::NotYourNode => &Refusal::AuthRequired,
         other => other,

@@ -18,12 +18,12 @@ use world::Command;
 use super::{Fault, Ready, Server, files, lockfile::LockFile, open_files};
 use crate::{
     admin,
-    config::{Config, RelayConfig},
+    config::{Config, MonitorConfig, RelayConfig},
     doors::Doors,
     fanout::Hub,
     keyring::{Keyring, first_start, random},
     listen::{self, Listener},
-    machine,
+    machine, monitor,
     quota::Quota,
     records::{self, RecordsFile},
     relay::{self, Admission, Relay, certificate},
@@ -40,6 +40,8 @@ const RETURN_WITHIN: SignedDuration = SignedDuration::from_secs(90);
 /// Connections that have proved nothing yet, to all listeners: in all, and from one household.
 const STRANGERS: usize = 4096;
 const STRANGERS_EACH: usize = 64;
+/// Connections to the listener of metrics and health.
+const SCRAPERS: usize = 64;
 
 pub(super) async fn start(config: Config) -> Result<Server, Fault> {
     let open_files = open_files::raise();
@@ -69,7 +71,11 @@ pub(super) async fn start(config: Config) -> Result<Server, Fault> {
     let watch =
         records::run(records.clone(), config.clone(), hub.clone(), writer.clone(), parts.stop.clone());
     parts.tasks.spawn(watch);
+    let monitor = monitor_socket(&config).await?;
     let doors = Arc::new(Doors {
+        limits: Default::default(),
+        metrics: Default::default(),
+        monitor: monitor.as_ref().and_then(|socket| socket.local_addr().ok()),
         verdict,
         records,
         instance: u64::from_le_bytes(first8(&random())),
@@ -84,6 +90,7 @@ pub(super) async fn start(config: Config) -> Result<Server, Fault> {
         relay,
     });
     parts.listen(&doors, noise_key, certificate).await?;
+    parts.monitor(&doors, monitor);
     Ok(parts.server(doors, running, lock))
 }
 
@@ -137,6 +144,22 @@ async fn cut_revoked(
                 (None, Some(_)) => {}
                 (_, None) => return,
             },
+        }
+    }
+}
+
+/// The socket of metrics and health. Where none was configured, one that another program has is done without.
+async fn monitor_socket(config: &Config) -> Result<Option<TcpListener>, Fault> {
+    let Some(MonitorConfig { listen, chosen }) = config.monitor else { return Ok(None) };
+    if chosen && !listen.ip().is_loopback() {
+        tracing::warn!(%listen, "metrics and health are served to everybody who reaches this address");
+    }
+    match TcpListener::bind(listen).await {
+        Ok(socket) => Ok(Some(socket)),
+        Err(e) if chosen => Err(Fault::io(format!("listening on {listen} (admin.listen)"))(e)),
+        Err(e) => {
+            tracing::info!(%listen, error = %e, "no metrics are served; `admin.listen` says where else");
+            Ok(None)
         }
     }
 }
@@ -245,6 +268,14 @@ impl Parts {
         let listener = Listener::new(tls, router, relay, self.strangers.clone(), self.stop.clone());
         self.tasks.spawn(listener.serve(socket));
         Ok(())
+    }
+
+    fn monitor(&self, doors: &Arc<Doors>, socket: Option<TcpListener>) {
+        let Some(socket) = socket else { return };
+        let routes = monitor::routes(doors.clone(), self.strangers.clone());
+        let scrapers = Quota::new(SCRAPERS, SCRAPERS);
+        let listener = Listener::new(None, routes, None, scrapers, self.stop.clone());
+        self.tasks.spawn(listener.serve(socket));
     }
 
     fn local(&self, doors: &Arc<Doors>) -> Result<(), Fault> {

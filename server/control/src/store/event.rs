@@ -42,6 +42,8 @@ pub struct EventFilter {
     pub kind: Option<String>,
     /// Only about this subject.
     pub subject: Option<String>,
+    /// Only by this one.
+    pub actor: Option<String>,
 }
 
 /// What a walk along the whole chain found.
@@ -59,9 +61,9 @@ impl Store {
     /// Rows in order of their numbers.
     pub fn events(&self, filter: &EventFilter) -> Result<Vec<LogRow>, StoreError> {
         let connection = lock(&self.reader);
-        let EventFilter { after, limit, kind, subject } = filter;
+        let EventFilter { after, limit, kind, subject, actor } = filter;
         let mut rows = connection.prepare_cached(&filter.sql())?;
-        let found = rows.query_map(params![TAILNET, after.unwrap_or(0), kind, subject, limit], row)?;
+        let found = rows.query_map(params![TAILNET, after.unwrap_or(0), kind, subject, limit, actor], row)?;
         let mut found = found.collect::<Result<Vec<_>, _>>()?;
         found.sort_by_key(|r| r.seq);
         Ok(found)
@@ -87,10 +89,11 @@ impl EventFilter {
     fn sql(&self) -> String {
         let kind = if self.kind.is_some() { "AND kind = ?3" } else { "AND ?3 IS NULL" };
         let subject = if self.subject.is_some() { "AND subject = ?4" } else { "AND ?4 IS NULL" };
+        let actor = if self.actor.is_some() { "AND actor = ?6" } else { "AND ?6 IS NULL" };
         let order = if self.after.is_none() { "DESC" } else { "ASC" };
         format!(
             "SELECT seq, at, actor, source, kind, v, subject, body, prev, hash FROM event
-             WHERE tailnet = ?1 AND seq > ?2 {kind} {subject} ORDER BY seq {order} LIMIT ?5"
+             WHERE tailnet = ?1 AND seq > ?2 {kind} {subject} {actor} ORDER BY seq {order} LIMIT ?5"
         )
     }
 }
@@ -271,7 +274,7 @@ mod tests {
         let plan = |filter: &EventFilter| {
             let connection = lock(&store.reader);
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", filter.sql())).unwrap();
-            let values = params![TAILNET, 0, filter.kind, filter.subject, 10];
+            let values = params![TAILNET, 0, filter.kind, filter.subject, 10, filter.actor];
             let rows = plan.query_map(values, |row| row.get::<_, String>(3)).unwrap();
             rows.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
         };

@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003_bound_keys.sql"),
     include_str!("../../migrations/0004_policy_versions.sql"),
     include_str!("../../migrations/0005_dns.sql"),
+    include_str!("../../migrations/0007_scopes.sql"),
 ];
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
@@ -94,5 +95,18 @@ mod tests {
         assert_eq!(rows, wanted.map(|(key, machine)| (key.to_owned(), machine.to_owned())));
         let version: i64 = connection.query_row("PRAGMA user_version", [], |r| r.get(0)).unwrap();
         assert_eq!(version, MIGRATIONS.len() as i64);
+    }
+
+    #[test]
+    fn api_keys_from_before_there_were_scopes_may_do_everything_and_later_ones_what_they_hold() {
+        let mut connection = second();
+        let bodies = [r#"{"id":1}"#, r#"{"id":2,"scopes":["node:read"]}"#, "no JSON", "[]"];
+        for (id, body) in (1..).zip(bodies) {
+            connection.execute("INSERT INTO api_key VALUES (1, ?1, ?2)", (id, body)).unwrap();
+        }
+        migrate(&mut connection).unwrap();
+        let mut rows = connection.prepare("SELECT body FROM api_key ORDER BY id").unwrap();
+        let rows: Vec<String> = rows.query_map([], |r| r.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+        assert_eq!(rows, [r#"{"id":1,"scopes":["all"]}"#, bodies[1], bodies[2], bodies[3]]);
     }
 }

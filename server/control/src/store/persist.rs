@@ -67,6 +67,7 @@ impl Touched {
             E::ApiKeyRevoked { key, .. } => {
                 self.api_keys.insert(*key);
             }
+            E::CallRefused { .. } => {}
             E::PolicySet { .. } => self.policy = true,
             E::DnsSet { .. }
             | E::DnsRecordSet { .. }

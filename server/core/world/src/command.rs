@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use ident::{ApiKeyId, AuthKeyId, DiscoKey, MachineKey, NodeId, NodeKey, Tag, UserId};
+use ident::{ApiKeyId, AuthKeyId, DiscoKey, MachineKey, NodeId, NodeKey, Scopes, Tag, UserId};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use wire::Hostinfo;
@@ -152,12 +152,21 @@ pub enum Command {
     },
     /// Void a pre-auth key; devices that it let in stay.
     RevokeAuthKey { id: AuthKeyId },
-    /// Make a credential of the admin API.
-    CreateApiKey { description: String, verifier: Verifier, expires: Timestamp },
-    /// Void a credential of the admin API.
-    RevokeApiKey { id: ApiKeyId },
+    /// Make a credential of the admin API that may do no more than the one that asks; none asks for itself, and holds
+    /// everything. Without scopes it may do as much.
+    CreateApiKey {
+        description: String,
+        verifier: Verifier,
+        scopes: Option<Scopes>,
+        expires: Timestamp,
+        by: Option<ApiKeyId>,
+    },
+    /// Void a credential of the admin API; the last one that could make others does not void itself.
+    RevokeApiKey { id: ApiKeyId, by: Option<ApiKeyId> },
     /// A credential of the admin API opened a call.
     UsedApiKey { id: ApiKeyId },
+    /// Somebody who was let in asked for what is refused; `left_out` more were refused and not noted since the last one.
+    NoteRefusal { noun: &'static str, operation: String, code: String, left_out: u64 },
 
     /// Put a policy in force, whatever is in force.
     SetPolicy { prepared: Prepared },

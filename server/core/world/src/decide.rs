@@ -59,11 +59,12 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::ApplyRoles { roles, prune } => access::apply_roles(world, roles, *prune),
         C::CreateAuthKey { .. } => access::create_auth_key(world, command, ctx),
         C::RevokeAuthKey { id } => access::revoke_auth_key(world, *id, ctx),
-        C::CreateApiKey { description, verifier, expires } => {
-            access::create_api_key(world, description, verifier, *expires, ctx)
-        }
-        C::RevokeApiKey { id } => access::revoke_api_key(world, *id, ctx),
+        C::CreateApiKey { .. } => access::create_api_key(world, command, ctx),
+        C::RevokeApiKey { id, by } => access::revoke_api_key(world, *id, *by, ctx),
         C::UsedApiKey { id } => access::used_api_key(world, *id, ctx),
+        C::NoteRefusal { noun, operation, code, left_out } => {
+            Ok(access::note_refusal(noun, operation, code, *left_out))
+        }
         C::SetPolicy { prepared } => access::set_policy(world, prepared, ""),
         C::ReplacePolicy { over, prepared, message } => {
             access::replace_policy(world, over, prepared, message)

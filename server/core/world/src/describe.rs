@@ -7,7 +7,8 @@ use crate::DurableEvent;
 pub struct Description {
     /// The event's stable name.
     pub kind: &'static str,
-    /// What it is about: `node:5`, `user:1`, `key:3`, `apikey:2`, `role:server`, `policy`, `dns`, `dns:NAME`.
+    /// What it is about: `node:5`, `user:1`, `key:3`, `apikey:2`, `role:server`, `policy`, `dns`, `dns:NAME`,
+    /// `call:node`.
     pub subject: String,
 }
 
@@ -35,6 +36,7 @@ impl DurableEvent {
             E::AuthKeyRevoked { key, .. } => ("auth_key_revoked", format!("key:{key}")),
             E::ApiKeyCreated { key } => ("api_key_created", format!("apikey:{}", key.id)),
             E::ApiKeyRevoked { key, .. } => ("api_key_revoked", format!("apikey:{key}")),
+            E::CallRefused { noun, .. } => ("call_refused", format!("call:{noun}")),
             E::PolicySet { .. } => ("policy_set", "policy".to_owned()),
             E::DnsSet { .. } => ("dns_set", "dns".to_owned()),
             E::DnsRecordSet { name, .. } => ("dns_record_set", format!("dns:{name}")),

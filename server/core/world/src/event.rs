@@ -113,6 +113,15 @@ pub enum DurableEvent {
     /// A credential of the admin API is void.
     ApiKeyRevoked { key: ApiKeyId, at: Timestamp },
 
+    /// A call of the admin API was refused; so many more since the last entry of this kind are not in the log.
+    CallRefused {
+        noun: String,
+        operation: String,
+        code: String,
+        #[serde(default)]
+        left_out: u64,
+    },
+
     /// A policy is in force.
     PolicySet {
         policy: Prepared,

@@ -1,6 +1,6 @@
 //! Why a command is refused: the caller's fault, a stable code, words for people.
 
-use ident::Tag;
+use ident::{Scopes, Tag};
 
 /// A refusal. [`Refusal::code`] is part of the API; the text is not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +66,15 @@ pub enum Refusal {
         /// expiry, reusable, not ephemeral.
         what: &'static str,
     },
+    /// A credential may not give what it does not hold.
+    #[error("the API key of this call does not hold {scopes} itself")]
+    WiderThanCaller {
+        /// What it lacks.
+        scopes: Scopes,
+    },
+    /// Nobody could make such a key again from afar.
+    #[error("this is the last API key that could make another one like it, and it cannot revoke itself")]
+    LastAdmin,
     /// Something still needs it.
     #[error("{noun} {name} is still used by {by}")]
     InUse {
@@ -138,6 +147,8 @@ impl Refusal {
             Refusal::UnknownTag { .. } => "unknown_tag",
             Refusal::OpensNothing { .. } => "opens_nothing",
             Refusal::WiderThanRole { .. } => "wider_than_role",
+            Refusal::WiderThanCaller { .. } => "wider_than_caller",
+            Refusal::LastAdmin => "last_admin",
             Refusal::InUse { .. } => "in_use",
             Refusal::NotAdvertised { .. } => "not_advertised",
             Refusal::ApprovedByPolicy { .. } => "approved_by_policy",
@@ -172,6 +183,12 @@ impl Refusal {
                 "add a rule for its tags to the policy, or pass --allow-no-access".into()
             }
             Refusal::WiderThanRole { role, .. } => format!("`meshctl role show {role}` shows its limits"),
+            Refusal::WiderThanCaller { .. } => {
+                "leave those scopes out, or make the key with a credential that holds them".into()
+            }
+            Refusal::LastAdmin => {
+                "make its successor first, or revoke it on the server's machine over the local socket".into()
+            }
             Refusal::ApprovedByPolicy { .. } => {
                 "change autoApprovers in the policy (`meshctl policy set FILE`), or the node's tags".into()
             }

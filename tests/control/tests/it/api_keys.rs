@@ -7,7 +7,7 @@ use api::{Method, OPERATIONS, apikey, node};
 use crate::{admin::Admin, house::House};
 
 async fn mint(house: &House, expiry_seconds: Option<u64>) -> (String, String) {
-    let create = apikey::Create { description: "test".into(), expiry_seconds };
+    let create = apikey::Create { expiry_seconds, ..apikey::Create::default() };
     let created = house.admin.call(&apikey::CREATE, &[], &create).await.unwrap().outcome;
     (created.secret.unwrap().expose().to_owned(), created.apikey.unwrap().id.to_string())
 }
@@ -98,7 +98,7 @@ async fn an_expired_key_opens_nothing() {
     tokio::time::sleep(Duration::from_millis(2100)).await;
     assert!(!opens(&caller(&house, &key)).await);
     for bad in [0, 367 * 86_400, u64::MAX] {
-        let create = apikey::Create { description: String::new(), expiry_seconds: Some(bad) };
+        let create = apikey::Create { expiry_seconds: Some(bad), ..apikey::Create::default() };
         assert_eq!(house.admin.call(&apikey::CREATE, &[], &create).await.unwrap_err().status, 422, "{bad}");
     }
     house.close().await;

@@ -27,7 +27,7 @@ async fn live(house: &House) -> Vec<Device> {
     }
     let (_, revoked) = house.admin.created_key(&single_use()).await;
     house.admin.call(&key::REVOKE, &[&revoked], &()).await.unwrap();
-    let create = apikey::Create { description: "ci".into(), expiry_seconds: None };
+    let create = apikey::Create { description: "ci".into(), ..apikey::Create::default() };
     house.admin.call(&apikey::CREATE, &[], &create).await.unwrap();
     house.admin.call(&node::RENAME, &["n1"], &node::Rename { name: "other".into() }).await.unwrap();
     house

@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use api::{key, policy, role};
 use control::{
     Fault, Server,
-    config::{Config, DnsFile, File, Flags, RelayFile, resolve},
+    config::{AdminFile, Config, DnsFile, File, Flags, RelayFile, resolve},
 };
 use harness::Identity;
 use serde_json::json;
@@ -40,6 +40,8 @@ pub struct Setup {
     pub server_url: Option<&'static str>,
     /// A file in the server's folder that it watches for DNS records.
     pub records_file: Option<&'static str>,
+    /// Where metrics are served, if they are.
+    pub monitor: Option<SocketAddr>,
 }
 
 impl Default for Setup {
@@ -50,6 +52,7 @@ impl Default for Setup {
             relay: None,
             server_url: None,
             records_file: None,
+            monitor: None,
         }
     }
 }
@@ -162,6 +165,10 @@ pub fn config(folder: &Path, address: SocketAddr, setup: Setup) -> Config {
         ..RelayFile::default()
     };
     let file = File {
+        admin: Some(AdminFile {
+            listen: Some(setup.monitor.map_or("off".into(), |at| at.to_string())),
+            ..AdminFile::default()
+        }),
         dns: setup
             .records_file
             .map(|name| DnsFile { records_file: Some(folder.join(name)), ..DnsFile::default() }),

@@ -4,11 +4,14 @@
 use control_tests::{admin, device};
 
 mod api_keys;
+mod callers;
 mod durable;
 mod house;
 mod joining;
 mod leaving;
 mod map;
+mod monitor;
 mod relayed;
+mod scopes;
 mod secrets;
 mod strangers;

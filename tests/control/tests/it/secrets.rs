@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use api::{apikey, event, key, node};
+use api::{apikey, event, key, node, server, user};
 use harness::Identity;
 use http::Method;
 use serde_json::json;
@@ -73,7 +73,7 @@ async fn use_them(server: &Binary, address: std::net::SocketAddr, canaries: &mut
     let verify = key::Verify { secret: key::Plaintext::new(used.clone()) };
     said += &format!("{:?}", admin.call(&key::VERIFY, &[], &verify).await.unwrap());
 
-    let create = apikey::Create { description: String::new(), expiry_seconds: None };
+    let create = apikey::Create::default();
     let created = admin.call(&apikey::CREATE, &[], &create).await.unwrap();
     let api_key = created.outcome.secret.unwrap().expose().to_owned();
     canaries.credential("an API key", &api_key);
@@ -93,6 +93,7 @@ async fn use_them(server: &Binary, address: std::net::SocketAddr, canaries: &mut
         // A secret in the place of a name is the caller's own word, and it alone hears it again.
         said += if answer.contains("there is no role") { "" } else { &answer };
     }
+    said += &refused(admin, address, canaries, &api_key).await;
     for (operation, path) in [
         (&node::LIST.declared(), "nodes"),
         (&key::LIST.declared(), "keys"),
@@ -108,6 +109,36 @@ async fn use_them(server: &Binary, address: std::net::SocketAddr, canaries: &mut
         .await
         .unwrap()
         .1
+}
+
+/// Secrets in a call that is refused and noted, and what the other listener tells.
+async fn refused(
+    admin: &Admin,
+    address: std::net::SocketAddr,
+    canaries: &mut Canaries,
+    secret: &str,
+) -> String {
+    let scopes = ["node:read".parse::<ident::Scope>().unwrap()].into_iter().collect();
+    let create = apikey::Create { scopes: Some(scopes), ..apikey::Create::default() };
+    let created = admin.call(&apikey::CREATE, &[], &create).await.unwrap().outcome;
+    let narrow = created.secret.unwrap().expose().to_owned();
+    canaries.credential("a narrow API key", &narrow);
+    let by = Admin::remote(address, Some(format!("Bearer {narrow}")));
+    let mut said = String::new();
+    for path in [
+        format!("{}?check={secret}", user::CREATE.declared().at(&["default"]).unwrap()),
+        apikey::REVOKE.declared().at(&["default", secret]).unwrap(),
+    ] {
+        let (status, text) = by.raw("POST", &path, json!({"login": secret}).to_string()).await.unwrap();
+        assert_eq!(status, 403);
+        said += &text;
+    }
+    let at = admin.call(&server::STATUS, &[], &()).await.unwrap().monitor.unwrap();
+    for path in ["/metrics", "/health", "/nowhere"] {
+        said += &Admin::remote(at, None).raw("GET", path, String::new()).await.unwrap().1;
+    }
+    assert!(said.contains("meshctl_auth_failures_total"), "{said}");
+    said
 }
 
 /// The key where it does not belong: requests that cannot be read.

@@ -104,7 +104,7 @@ pub async fn nodes(at: &Server, authorization: Option<&str>) -> (StatusCode, Str
 async fn the_admin_api_answers_who_has_an_api_key_and_nobody_else() {
     let (house, at) = open().await;
     join(&at, &house.key().await, "laptop").await;
-    let create = apikey::Create { description: "afar".into(), expiry_seconds: None };
+    let create = apikey::Create { description: "afar".into(), ..apikey::Create::default() };
     let created = house.admin.call(&apikey::CREATE, &[], &create).await.unwrap().outcome;
     let secret = created.secret.unwrap();
     let bearer = format!("Bearer {}", secret.expose());

@@ -17,8 +17,17 @@ pub async fn identify(context: &Context, value: &Secret<Vec<u8>>) -> Result<Opti
     Ok(verdict.apikey.filter(|k| k.revoked.is_none()).map(|k| k.id.to_string()))
 }
 
-pub async fn create(context: &Context, rotation: &str, lifetime: Option<u64>) -> Result<Made, Failure> {
-    let input = Create { description: description(rotation), expiry_seconds: lifetime };
+pub async fn create(
+    context: &Context,
+    rotation: &str,
+    lifetime: Option<u64>,
+    old: Option<&str>,
+) -> Result<Made, Failure> {
+    let scopes = match old {
+        Some(old) => all(context).await?.into_iter().find(|k| k.id.to_string() == old).map(|k| k.scopes),
+        None => None,
+    };
+    let input = Create { description: description(rotation), scopes, expiry_seconds: lifetime };
     let made = context.write(&CREATE, &[], &input, NOT_A_CHECK).await?.outcome;
     let (Some(key), Some(secret)) = (made.apikey, made.secret) else {
         return Err(Failure::failed("the server made a key and did not tell it"));

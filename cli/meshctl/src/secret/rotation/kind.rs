@@ -75,10 +75,15 @@ impl Kind {
             Self::Plain { .. } => Ok(None),
         }
     }
-    /// Makes a credential that carries the rotation's id.
-    pub async fn create(&self, context: &Context, rotation: &str) -> Result<Made, Failure> {
+    /// Makes a credential that carries the rotation's id and may do what the old one may.
+    pub async fn create(
+        &self,
+        context: &Context,
+        rotation: &str,
+        old: Option<&str>,
+    ) -> Result<Made, Failure> {
         match self {
-            Self::ApiKey { lifetime } => api_key::create(context, rotation, *lifetime).await,
+            Self::ApiKey { lifetime } => api_key::create(context, rotation, *lifetime, old).await,
             Self::RoleKey { role, lifetime, .. } => role_key::create(context, role, *lifetime).await,
             Self::Plain { value_file, .. } => plain::create(value_file),
         }

@@ -78,7 +78,8 @@ impl Run<'_> {
 
     async fn create(&mut self, shelf: &mut Shelf) -> Result<(), Failure> {
         self.sweep(shelf, None).await?;
-        let made = shelf.journal.plan.kind.create(self.context, &shelf.journal.id).await?;
+        let journal = &shelf.journal;
+        let made = journal.plan.kind.create(self.context, &journal.id, journal.old.as_deref()).await?;
         shelf.record(Fact::Created { new: made.id })?;
         self.secret = Some(made.secret);
         Ok(())

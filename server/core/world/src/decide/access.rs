@@ -1,12 +1,11 @@
 //! Who may let whom in: roles, pre-auth keys, API keys and the policy.
 
-use ident::{ApiKeyId, AuthKeyId};
+use ident::{ApiKeyId, AuthKeyId, Scope, Scopes};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Decision, name, person};
 use crate::{
-    Answer, ApiKey, AuthKey, Command, Context, DurableEvent, Prepared, Refusal, Role, Verifier,
-    VolatileEvent, World,
+    Answer, ApiKey, AuthKey, Command, Context, DurableEvent, Prepared, Refusal, Role, VolatileEvent, World,
 };
 
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 366);
@@ -101,43 +100,85 @@ pub(super) fn revoke_auth_key(world: &World, id: AuthKeyId, ctx: Context) -> Res
     Ok(Decision::one(DurableEvent::AuthKeyRevoked { key: id, at: ctx.now }, Answer::AuthKey(id)))
 }
 
-pub(super) fn create_api_key(
-    world: &World,
-    description: &str,
-    verifier: &Verifier,
-    expires: Timestamp,
-    ctx: Context,
-) -> Result<Decision, Refusal> {
-    if expires <= ctx.now || expires > ctx.now.checked_add(LONGEST).unwrap_or(Timestamp::MAX) {
+pub(super) fn create_api_key(world: &World, command: &Command, ctx: Context) -> Result<Decision, Refusal> {
+    let Command::CreateApiKey { description, verifier, scopes, expires, by } = command else {
+        return Ok(Decision::nothing(Answer::Done));
+    };
+    if *expires <= ctx.now || *expires > ctx.now.checked_add(LONGEST).unwrap_or(Timestamp::MAX) {
         return Err(Refusal::OutOfRange { what: "expires", rule: "in the future and at most 366d away" });
+    }
+    let held = match by {
+        None => Scopes::all(),
+        Some(id) => {
+            let maker = find_api_key(world, *id)?;
+            if maker.is_good(ctx.now) { maker.scopes.clone() } else { Scopes::default() }
+        }
+    };
+    let scopes = scopes.clone().unwrap_or_else(|| held.clone());
+    if scopes.is_empty() {
+        return Err(Refusal::OutOfRange { what: "scopes", rule: "at least one scope" });
+    }
+    let lacking = held.lacking(&scopes);
+    if !lacking.is_empty() {
+        return Err(Refusal::WiderThanCaller { scopes: lacking });
     }
     let id = world.next_ids().api_key;
     let key = ApiKey {
         id,
         description: wire::plain(description),
         verifier: verifier.clone(),
+        scopes,
         created: ctx.now,
-        expires,
+        expires: *expires,
         last_used: None,
         revoked: None,
     };
     Ok(Decision::one(DurableEvent::ApiKeyCreated { key }, Answer::ApiKey(id)))
 }
 
-pub(super) fn revoke_api_key(world: &World, id: ApiKeyId, ctx: Context) -> Result<Decision, Refusal> {
-    let key =
-        world.api_keys.get(&id).ok_or_else(|| Refusal::NotFound { noun: "API key", name: id.to_string() })?;
+pub(super) fn revoke_api_key(
+    world: &World,
+    id: ApiKeyId,
+    by: Option<ApiKeyId>,
+    ctx: Context,
+) -> Result<Decision, Refusal> {
+    let key = find_api_key(world, id)?;
     if key.revoked.is_some() {
         return Ok(Decision::nothing(Answer::ApiKey(id)));
+    }
+    if by == Some(id) && is_last_of_its_kind(world, key, ctx.now) {
+        return Err(Refusal::LastAdmin);
     }
     Ok(Decision::one(DurableEvent::ApiKeyRevoked { key: id, at: ctx.now }, Answer::ApiKey(id)))
 }
 
+/// Whether nothing is left behind it that could make such a key again.
+fn is_last_of_its_kind(world: &World, key: &ApiKey, now: Timestamp) -> bool {
+    let mints = Scope::of("apikey", true).is_some_and(|scope| key.scopes.cover(scope));
+    let as_good = |other: &ApiKey| {
+        other.id != key.id && other.is_good(now) && other.scopes.lacking(&key.scopes).is_empty()
+    };
+    mints && !world.api_keys.values().any(|other| as_good(other))
+}
+
+fn find_api_key(world: &World, id: ApiKeyId) -> Result<&ApiKey, Refusal> {
+    let found = world.api_keys.get(&id).map(AsRef::as_ref);
+    found.ok_or_else(|| Refusal::NotFound { noun: "API key", name: id.to_string() })
+}
+
 pub(super) fn used_api_key(world: &World, id: ApiKeyId, ctx: Context) -> Result<Decision, Refusal> {
-    if !world.api_keys.contains_key(&id) {
-        return Err(Refusal::NotFound { noun: "API key", name: id.to_string() });
-    }
+    find_api_key(world, id)?;
     Ok(Decision::one(VolatileEvent::ApiKeyUsed { key: id, at: ctx.now }, Answer::ApiKey(id)))
+}
+
+pub(super) fn note_refusal(noun: &str, operation: &str, code: &str, left_out: u64) -> Decision {
+    let event = DurableEvent::CallRefused {
+        noun: noun.to_owned(),
+        operation: operation.to_owned(),
+        code: code.to_owned(),
+        left_out,
+    };
+    Decision::one(event, Answer::Done)
 }
 
 /// A policy may not take away a tag that a role gives.

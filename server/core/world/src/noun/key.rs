@@ -1,6 +1,6 @@
 //! Credentials as the World knows them: verifiers, never secrets.
 
-use ident::{ApiKeyId, AuthKeyId, Tag, UserId};
+use ident::{ApiKeyId, AuthKeyId, Scopes, Tag, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
@@ -111,6 +111,9 @@ pub struct ApiKey {
     pub description: String,
     /// What a presented key is compared with.
     pub verifier: Verifier,
+    /// What it may do.
+    #[serde(default)]
+    pub scopes: Scopes,
     /// When it was made.
     pub created: Timestamp,
     /// From then on it opens nothing.
@@ -120,4 +123,11 @@ pub struct ApiKey {
     pub last_used: Option<Timestamp>,
     /// Since when it is void.
     pub revoked: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Whether it opens anything at that time.
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.revoked.is_none() && self.expires > now
+    }
 }

@@ -36,7 +36,8 @@ fn program() -> PathBuf {
 /// The process alone; its log goes to `server.log` in the folder, behind what is there.
 pub fn launch(folder: &Path, address: SocketAddr, log: &str) -> Child {
     let config = folder.join("config.yaml");
-    std::fs::write(&config, "relay:\n  enabled: false\nleaving_grace: 1s\n").unwrap();
+    std::fs::write(&config, "relay:\n  enabled: false\nleaving_grace: 1s\nadmin:\n  listen: 127.0.0.1:0\n")
+        .unwrap();
     let output = File::options().create(true).append(true).open(folder.join("server.log")).unwrap();
     // A file that may not grow is an error to the program, and no signal that ends it.
     Command::new("sh")

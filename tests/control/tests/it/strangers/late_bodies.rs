@@ -13,7 +13,7 @@ use crate::house::{House, PATIENCE, durable};
 
 /// An API key and its id.
 async fn mint(house: &House, expiry_seconds: Option<u64>) -> (String, String) {
-    let create = apikey::Create { description: "test".into(), expiry_seconds };
+    let create = apikey::Create { expiry_seconds, ..apikey::Create::default() };
     let created = house.admin.call(&apikey::CREATE, &[], &create).await.unwrap().outcome;
     (created.secret.unwrap().expose().to_owned(), created.apikey.unwrap().id.to_string())
 }

@@ -16,12 +16,12 @@ async fn open(plain_http: Option<bool>) -> (House, harness::Server, String) {
     let port = free_address().port();
     let file = File {
         listen: Some(format!("{}:{port}", Ipv4Addr::UNSPECIFIED)),
-        admin: plain_http.map(|on| AdminFile { plain_http: Some(on) }),
+        admin: plain_http.map(|on| AdminFile { plain_http: Some(on), ..AdminFile::default() }),
         ..without_relay()
     };
     let house = House::open_in(tempfile::tempdir().unwrap(), file).await;
     let at = harness::Server::find(&format!("http://127.0.0.1:{port}"), None).await.unwrap();
-    let create = apikey::Create { description: "afar".into(), expiry_seconds: None };
+    let create = apikey::Create { description: "afar".into(), ..apikey::Create::default() };
     let created = house.admin.call(&apikey::CREATE, &[], &create).await.unwrap().outcome;
     (house, at, format!("Bearer {}", created.secret.unwrap().expose()))
 }

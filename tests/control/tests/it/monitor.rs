@@ -1,0 +1,107 @@
+//! Metrics and health on a listener of their own; the dashboard and the alert rules name what is there.
+
+use std::{collections::BTreeSet, net::SocketAddr};
+
+use api::server;
+use harness::Identity;
+
+use crate::{
+    admin::Admin,
+    device::{Device, Listener},
+    house::{House, Setup, free_address},
+};
+
+async fn get(at: SocketAddr, path: &str) -> (u16, String) {
+    let (status, text) = Admin::remote(at, None).raw("GET", path, String::new()).await.unwrap();
+    (status.as_u16(), text)
+}
+
+/// The value of a sample, by its name and labels.
+fn value(text: &str, sample: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' ')?.parse().ok())
+}
+
+/// A server that every metric has something to tell of.
+async fn busy() -> (House, SocketAddr, Listener) {
+    let at = free_address();
+    let house =
+        House::open_with(Setup { monitor: Some(at), relay: Some(free_address()), ..Setup::default() }).await;
+    let witness = house.member("witness").await;
+    let mut stream = witness.listen().await;
+    house.member("laptop").await;
+    stream.until("the laptop", |m| m.peers().len() == 1).await;
+    let stranger = Device::connect(&house.at, Identity::random().unwrap(), "stranger").await;
+    assert!(!stranger.register(Some("mk-auth-1-wrong")).await.machine_authorized);
+    let nobody = Admin::remote(house.address, Some("Bearer mk-api-1-wrong".into()));
+    assert_eq!(nobody.call(&server::STATUS, &[], &()).await.unwrap_err().status, 401);
+    (house, at, stream)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_is_counted() {
+    let (house, at, _stream) = busy().await;
+    let (status, text) = get(at, "/metrics").await;
+    assert_eq!(status, 200);
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    for (sample, wanted) in [
+        ("meshctl_connections{kind=\"stream\"}", 1.0),
+        ("meshctl_nodes{state=\"online\"}", 1.0),
+        ("meshctl_nodes{state=\"offline\"}", 1.0),
+        ("meshctl_registrations_total{result=\"active\"}", 2.0),
+        ("meshctl_registrations_total{result=\"auth_key_invalid\"}", 1.0),
+        ("meshctl_auth_failures_total{kind=\"auth_key_invalid\"}", 1.0),
+        ("meshctl_auth_failures_total{kind=\"api_key\"}", 1.0),
+        ("meshctl_map_messages_total{kind=\"whole\"}", 1.0),
+        ("meshctl_api_calls_total{noun=\"server\",method=\"GET\",status=\"401\"}", 1.0),
+        ("meshctl_commit_failures_total", 0.0),
+    ] {
+        assert_eq!(value(&text, sample), Some(wanted), "{sample} in {text}");
+    }
+    let events = house.admin.call(&server::STATUS, &[], &()).await.unwrap().counts.events;
+    assert_eq!(value(&text, "meshctl_events_total"), Some(events as f64));
+    assert!(value(&text, "meshctl_map_messages_total{kind=\"difference\"}") >= Some(1.0), "{text}");
+    assert!(value(&text, "meshctl_fanout_latency_seconds_count") >= Some(1.0), "{text}");
+    assert!(value(&text, "meshctl_map_bytes_total{kind=\"whole\"}") > Some(100.0), "{text}");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_and_metrics_are_on_their_own_listener_only() {
+    let (house, at, _stream) = busy().await;
+    let (status, text) = get(at, "/health").await;
+    assert_eq!((status, text.as_str()), (200, r#"{"status":"pass","writer":"pass","database":"pass"}"#));
+    let told = house.admin.call(&server::STATUS, &[], &()).await.unwrap().monitor;
+    assert_eq!(told, Some(at));
+    assert_eq!(get(house.address, "/metrics").await.0, 404);
+    assert_eq!(get(at, "/api/mesh/v1/tailnet/default/node").await.0, 404);
+    assert_eq!(get(at, "/key?v=130").await.0, 404);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dashboard_and_the_alert_rules_name_what_is_there() {
+    let (house, at, _stream) = busy().await;
+    let (_, text) = get(at, "/metrics").await;
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let samples: BTreeSet<&str> = samples.filter_map(|line| line.split(['{', ' ']).next()).collect();
+    let parts = ["_bucket", "_count", "_sum"];
+    let bare =
+        |sample: &str| parts.iter().fold(sample.to_owned(), |s, part| s.trim_end_matches(part).to_owned());
+    let metrics: BTreeSet<String> = samples.iter().map(|s| bare(s)).collect();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    for file in ["monitoring/dashboard.json", "monitoring/alerts.yaml", "guide/monitoring.md"] {
+        let words = std::fs::read_to_string(folder.join(file)).unwrap();
+        let words = words.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let named: BTreeSet<&str> = words.filter(|w| w.starts_with("meshctl_") && w.len() > 8).collect();
+        assert!(named.len() > 5, "{file} names metrics");
+        let known = |name: &str| samples.contains(name) || metrics.contains(name);
+        let unknown: Vec<_> = named.into_iter().filter(|name| !known(name)).collect();
+        assert!(unknown.is_empty(), "{file} names what is not served: {unknown:?}");
+    }
+    let guide = std::fs::read_to_string(folder.join("guide/monitoring.md")).unwrap();
+    let untold: BTreeSet<_> = metrics.iter().filter(|name| !guide.contains(name.as_str())).collect();
+    assert!(untold.is_empty(), "the guide leaves out {untold:?}");
+    let dashboard = std::fs::read_to_string(folder.join("monitoring/dashboard.json")).unwrap();
+    serde_json::from_str::<serde_json::Value>(&dashboard).unwrap();
+    house.close().await;
+}
