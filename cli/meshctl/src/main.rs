@@ -7,11 +7,13 @@ use clap::{Parser, Subcommand};
 use talk::{Answer, Context, Failure, Options};
 
 mod apikey;
+mod check;
 mod dns;
 mod event;
 mod key;
 mod node;
 mod policy;
+mod probe;
 mod role;
 mod route;
 mod secret;
@@ -23,7 +25,7 @@ mod user;
 /// A private mesh of machines with unmodified Tailscale clients: server, keys, policy, checks
 ///
 /// Every verb answers in words or, with --json, in one line of JSON on standard output; talk goes to standard
-/// error. Exit codes: 0 done or nothing to do, 1 failed or refused, 2 usage, 3 could not be determined.
+/// error. Exit codes: 0 done or nothing to do, 1 failed or refused, 2 usage, 3 could not be determined, 4 warnings that were asked to count.
 #[derive(Parser)]
 #[command(name = "meshctl", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Examples:
@@ -71,6 +73,8 @@ enum Noun {
     /// Secrets in files: Ansible Vault, SOPS, age; and their rotation
     #[command(subcommand)]
     Secret(secret::Verb),
+    /// Checks: before a change, after a reset, at an installation
+    Check(Box<check::Args>),
     /// The log of everything that was changed
     #[command(subcommand)]
     Event(event::Verb),
@@ -94,6 +98,7 @@ impl Noun {
             Noun::Role(verb) => verb.run(context).await,
             Noun::Policy(verb) => verb.run(context).await,
             Noun::Secret(verb) => verb.run(context).await,
+            Noun::Check(args) => check::run(context, *args).await,
             Noun::Event(verb) => verb.run(context).await,
             Noun::Completion(args) => shell::completion::run(context, args),
             Noun::Man(args) => shell::man::run(context, args),

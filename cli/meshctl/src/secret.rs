@@ -15,6 +15,9 @@ use clap::Subcommand;
 
 use crate::talk::{Answer, Context, Failure};
 
+pub use get::peek;
+pub use keys::KeyArgs;
+
 #[derive(Subcommand)]
 pub enum Verb {
     /// Show what stands in files, without any value

@@ -12,6 +12,8 @@ use clap::Subcommand;
 
 use crate::talk::{Answer, Context, Failure};
 
+pub use config::{Told, told};
+
 #[derive(Subcommand)]
 pub enum Verb {
     /// Run a server until it is told to stop

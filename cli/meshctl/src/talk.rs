@@ -20,5 +20,5 @@ pub use file::{SecretFile, read_secret, read_text};
 pub use screen::Screen;
 pub use stream::Events;
 pub use table::{Fields, Table, actor, join};
-pub use target::{Surroundings, Target};
+pub use target::{Surroundings, Target, Way};
 pub use time::{Lifetime, ago, span};

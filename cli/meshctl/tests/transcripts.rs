@@ -50,6 +50,7 @@ fn every_page_has_its_test() {
         pages,
         [
             "access.md",
+            "check.md",
             "dns.md",
             "help.md",
             "people.md",
@@ -92,6 +93,11 @@ fn two_servers() {
 #[test]
 fn people() {
     play("people.md");
+}
+
+#[test]
+fn check() {
+    play("check.md");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use api::key::Plaintext;
+use ident::Secret;
 use secrets::Format;
 use serde::Serialize;
 
@@ -37,6 +38,24 @@ struct Told {
     value: Option<Plaintext>,
     #[serde(skip_serializing_if = "Option::is_none")]
     out: Option<PathBuf>,
+}
+
+/// One value, as text in one line, without showing it to anybody.
+pub fn peek(
+    context: &Context,
+    file: &Path,
+    var: Option<&str>,
+    keys: &KeyArgs,
+) -> Result<Secret<String>, Failure> {
+    let bytes = place::read(file)?;
+    let complain = |e: secrets::Error| words::failure(file, &e);
+    let format = Format::of(&bytes).map_err(complain)?;
+    let keys = keys.gather(context, format, Path::new(""))?;
+    let secret = secrets::get(&bytes, var, &keys).map_err(complain)?;
+    let text = std::str::from_utf8(secret.expose());
+    text.map(|text| Secret::new(text.trim().to_owned())).map_err(|_| {
+        Failure::failed(format!("{}: what it holds is not text", file.display())).code("not_text")
+    })
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Answer, Failure> {

@@ -1,13 +1,13 @@
 //! `meshctl server config`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use clap::Subcommand;
-use control::config::{Config, DerpMapSource};
+use control::config::{Config, DerpMapSource, File, Flags, Mistake, resolve};
 use serde::Serialize;
 
 use super::launch::Settings;
-use crate::talk::{Answer, Context, Failure, Fields, Render, Screen, join};
+use crate::talk::{Answer, Context, Failure, Fields, Render, Screen, join, read_text};
 
 #[derive(Subcommand)]
 pub enum Verb {
@@ -47,6 +47,24 @@ impl Verb {
             Verb::Show(args) => Answer::of(context, &Shown::of(args.settings.resolve()?)),
         }
     }
+}
+
+/// What a configuration says about who can reach the server.
+pub struct Told {
+    /// Address and port.
+    pub listen: String,
+    /// Whether it speaks TLS itself.
+    pub tls: bool,
+}
+
+/// What a configuration file says; all its mistakes, if it has any.
+pub fn told(path: &Path) -> Result<Told, Vec<String>> {
+    let words = |mistakes: Vec<Mistake>| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let text = read_text(path).map_err(|e| vec![e.detail])?;
+    let file = File::parse(path, &text).map_err(words)?;
+    let flags = Flags { config_path: Some(path.to_owned()), ..Flags::default() };
+    let config = resolve(&file, &flags).map_err(words)?;
+    Ok(Told { listen: config.listen.to_string(), tls: config.tls.is_some() })
 }
 
 #[derive(Serialize)]

@@ -15,6 +15,8 @@ pub enum Exit {
     Usage = 2,
     /// It could not be determined whether it is so, or whether it was done.
     Unknown = 3,
+    /// It works, and there are warnings that were asked to count.
+    Warned = 4,
 }
 
 /// What went wrong: one line what, places if there are any, one line what to do next.

@@ -1,0 +1,14 @@
+//! One judgement per check: what was seen in, a verdict out.
+
+pub mod control;
+pub mod dns;
+pub mod files;
+pub mod keys;
+pub mod nodes;
+pub mod policy;
+pub mod proxy;
+pub mod relay;
+pub mod routes;
+pub mod server;
+pub mod text;
+pub mod vault;
