@@ -159,6 +159,7 @@ async fn what_the_policy_approves_cannot_be_left_out() {
     crate::house::set_policy(
         &house.admin,
         r#"{"tagOwners": {"tag:member": [], "tag:island": []},
+            "acls": [{"action": "accept", "src": ["tag:member"], "dst": ["tag:member:*"]}],
             "autoApprovers": {"routes": {"10.1.0.0/16": ["tag:member"]}}}"#,
     )
     .await;
