@@ -37,8 +37,17 @@ pub struct Visit {
 }
 
 /// All who wait.
-#[derive(Debug, Default)]
-pub struct Visits(Mutex<HashMap<Code, Arc<Visit>>>);
+#[derive(Debug)]
+pub struct Visits {
+    waits: Duration,
+    by_code: Mutex<HashMap<Code, Arc<Visit>>>,
+}
+
+impl Default for Visits {
+    fn default() -> Self {
+        Self { waits: WAITS, by_code: Mutex::default() }
+    }
+}
 
 impl Visits {
     /// A login begins. None when too many wait.
@@ -53,7 +62,7 @@ impl Visits {
         }
         let user = wire::plain(user).chars().take(64).collect();
         let answer = watch::Sender::new(None);
-        let visit = Arc::new(Visit { code: Code::mint(), from, to, user, until: now + WAITS, answer });
+        let visit = Arc::new(Visit { code: Code::mint(), from, to, user, until: now + self.waits, answer });
         visits.insert(visit.code.clone(), visit.clone());
         Some(visit)
     }
@@ -82,7 +91,7 @@ impl Visits {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Code, Arc<Visit>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_code.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,7 +101,7 @@ mod tests {
 
     const A: NodeId = NodeId::FIRST;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_login_is_let_through_once_and_to_those_who_asked() {
         let (visits, b) = (Visits::default(), A.next());
         let visit = visits.begin(A, b, "root").unwrap();
@@ -105,19 +114,20 @@ mod tests {
         let denied = visits.begin(A, b, "root").unwrap();
         visits.decide(&denied, false);
         assert!(!visits.answer(&denied.code, A, b).await);
+        let visits = Visits { waits: Duration::from_millis(50), ..Visits::default() };
         let silent = visits.begin(A, b, "root").unwrap();
         assert!(!visits.answer(&silent.code, A, b).await, "silence is no yes");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn one_node_cannot_take_all_places() {
-        let (visits, b) = (Visits::default(), A.next());
+        let (visits, b) = (Visits { waits: Duration::from_millis(400), ..Visits::default() }, A.next());
         for _ in 0..MOST_BETWEEN {
             visits.begin(A, b, "root").unwrap();
         }
         assert!(visits.begin(A, b, "root").is_none());
         assert!(visits.begin(b, A, "root").is_some());
-        tokio::time::advance(WAITS).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
         assert!(visits.begin(A, b, "root").is_some());
     }
 }
