@@ -45,6 +45,7 @@ pub struct Route {
 /// What a device does for a prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "RouteState")]
 pub enum State {
     /// It may serve what it does not offer.
     NotOffered,
