@@ -59,7 +59,7 @@ pub enum State {
     Serving,
     /// It takes over when those that serve cannot.
     Standby,
-    /// It is connected and does not answer, so others go first.
+    /// It does not answer or has just lost its connection, so others go first.
     Silent,
 }
 
