@@ -62,10 +62,10 @@ where
     let operation = rpc.declared();
     let ours = answer.clone();
     let by_path = move |State(doors): State<Arc<Doors>>, request: Request| {
-        attend(operation, doors, request, Form::Rest, ours.clone())
+        attend::<I, O, F, Fut>(operation, doors, request, Form::Rest, ours.clone())
     };
     let by_name = move |State(doors): State<Arc<Doors>>, request: Request| {
-        attend(operation, doors, request, Form::Grpc, answer.clone())
+        attend::<I, O, F, Fut>(operation, doors, request, Form::Grpc, answer.clone())
     };
     let method = match operation.method {
         Method::Get => MethodFilter::GET,
