@@ -12,7 +12,7 @@ use clap::Subcommand;
 
 use crate::talk::{Answer, Context, Failure};
 
-pub use config::{Told, told};
+pub use config::told;
 
 #[derive(Subcommand)]
 pub enum Verb {

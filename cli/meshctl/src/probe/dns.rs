@@ -107,8 +107,9 @@ impl Server {
     }
 
     async fn addresses(&self, name: &str, way: Transport, trust: &Trust) -> Answer {
-        let Some(resolver) = self.resolver(way) else {
-            return Answer::Silent("it cannot be asked so".into());
+        let resolver = match self.resolver(way, trust) {
+            Ok(resolver) => resolver,
+            Err(why) => return Answer::Silent(format!("it cannot be asked so: {why}")),
         };
         let name = format!("{}.", name.trim_end_matches('.'));
         let asked = futures_util::future::join(
