@@ -15,8 +15,8 @@ pub struct Spoken {
 pub fn all() -> BTreeMap<(String, String), Spoken> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = BTreeMap::new();
-    for file in fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    for path in files.filter(|path| path.is_file()) {
         let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
         found.extend(declarations(&module, &fs::read_to_string(&path).unwrap()));
     }
