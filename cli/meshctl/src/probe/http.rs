@@ -88,7 +88,7 @@ fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
         let size = std::str::from_utf8(&bytes[..end])
             .ok()
             .and_then(|s| usize::from_str_radix(s.split(';').next()?.trim(), 16).ok());
-        let Some(chunk) = size.filter(|s| *s > 0).and_then(|size| bytes.get(end + 2..end + 2 + size)) else {
+        let Some(chunk) = size.filter(|s| *s > 0).and_then(|size| bytes.get(end + 2..)?.get(..size)) else {
             break;
         };
         out.extend_from_slice(chunk);

@@ -16,7 +16,8 @@ const BACK: Duration = Duration::from_secs(45);
 fn check(host: &Host, only: &[&str], known: &Path) -> Value {
     let binary = server_binary().unwrap();
     let socket = host.dir().join("data").join("control.sock");
-    let mut words: Vec<String> = vec![binary.display().to_string(), "--socket".into(), socket.display().to_string()];
+    let mut words: Vec<String> =
+        vec![binary.display().to_string(), "--socket".into(), socket.display().to_string()];
     words.extend(["check", "--json", "--expect"].map(str::to_owned));
     words.push(known.display().to_string());
     for id in only {

@@ -57,12 +57,18 @@ pub fn bind(bind: &Bind) -> Verdict {
     }
     let each = bind.plain.iter().map(|(at, plain)| plainly(at, *plain, public));
     let found = found.into_iter().chain(each).reduce(Verdict::and);
-    match found {
-        None => Verdict::pass("nothing of the server is served in the clear where others reach it"),
-        Some(found) if found.findings.is_empty() => {
+    let found = found.unwrap_or_default();
+    let verdict = match found.findings.is_empty() {
+        true => {
             Verdict::pass("nothing of the server is served in the clear where others reach it").and(found)
         }
-        Some(found) => found,
+        false => found,
+    };
+    let verdict = verdict.seen("the URL that clients are told", "the server", &bind.url);
+    match &bind.configured {
+        Some((listen, true)) => verdict.seen("listen", "the configuration", format!("{listen} with TLS")),
+        Some((listen, false)) => verdict.seen("listen", "the configuration", format!("{listen} without TLS")),
+        None => verdict,
     }
 }
 
