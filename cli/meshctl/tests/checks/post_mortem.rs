@@ -54,7 +54,8 @@ fn a_key_that_opens_nothing() {
     let policy = bench.run("policy get --json").ok().json()["policy"].as_str().unwrap().to_owned();
     let widened = policy.replacen("\"tagOwners\": {", "\"tagOwners\": {\"tag:legacy\": [], ", 1);
     assert_ne!(policy, widened, "{policy}");
-    let narrower = widened.replacen("\"*:*\"", "\"tag:server:*\"", 1);
+    let named = r#""tag:server:*", "tag:router:*", "tag:exit:*""#;
+    let narrower = widened.replacen("\"*:*\"", named, 1);
     assert_ne!(narrower, widened, "{policy}");
     bench.write("policy.hujson", &narrower);
     bench.run("policy set policy.hujson").ok();

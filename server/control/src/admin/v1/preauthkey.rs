@@ -91,12 +91,7 @@ fn id(asked: &Which) -> Answer<AuthKeyId> {
 }
 
 /// The role with exactly these tags; where there are several, one that allows what is asked.
-fn role<'a>(
-    world: &'a World,
-    tags: Vec<Tag>,
-    reusable: bool,
-    expires: Option<Timestamp>,
-) -> Answer<&'a Role> {
+fn role(world: &World, tags: Vec<Tag>, reusable: bool, expires: Option<Timestamp>) -> Answer<&Role> {
     let roles = world.roles.values().map(|role| {
         let tags: Vec<_> = role.tags.as_slice().iter().map(ToString::to_string).collect();
         format!("{} ({})", role.name, tags.join(", "))

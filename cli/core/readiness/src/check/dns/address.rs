@@ -41,7 +41,7 @@ pub fn is_public(ip: IpAddr) -> bool {
 /// The network that stands in front of the server, if the address is of one that ends control connections.
 pub fn proxy_of(ip: IpAddr) -> Option<&'static str> {
     let within = |net: &&str| net.parse::<IpNet>().is_ok_and(|net| net.contains(&ip));
-    CLOUDFLARE.iter().any(|net| within(&net)).then_some("Cloudflare")
+    CLOUDFLARE.iter().any(within).then_some("Cloudflare")
 }
 
 fn is_public_v4(ip: Ipv4Addr) -> bool {
