@@ -191,6 +191,9 @@ impl Format {
         if first.get("sops").is_some_and(|s| s.get("mac").is_some()) {
             return Ok(Self::Sops);
         }
+        if sops::has_sealed(&document) {
+            return Err(sops::Error::Metadata("its values are sealed, and what opens them is missing").into());
+        }
         match first.value {
             document::Value::Mapping(_) | document::Value::Sequence(_) => Ok(Self::VaultInline),
             document::Value::Scalar(_) => Err(Error::Format("neither Ansible Vault, SOPS nor age")),

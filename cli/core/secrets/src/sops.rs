@@ -12,7 +12,7 @@ mod select;
 mod typed;
 mod value;
 
-pub use file::{Listed, Opened, list};
+pub use file::{Listed, Opened, has_sealed, list};
 pub use rewrap::Rewrap;
 pub use rules::{Rule, Rules};
 

@@ -104,6 +104,17 @@ fn the_first_rule_that_fits_counts() {
     assert!(Rules::parse(b"other: 1").is_err());
 }
 
+/// Without its section the sealed values would be told as they stand.
+#[test]
+fn a_file_that_lost_its_section_is_refused() {
+    for (section, other) in [("\nsops:", "\nsaps:"), ("    mac:", "    mic:")] {
+        let text = FILE.replacen(section, other, 1);
+        assert_ne!(text, FILE);
+        let error = secrets::list(text.as_bytes(), None).unwrap_err();
+        assert_eq!(error.code(), "bad_metadata", "{error}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 

@@ -43,6 +43,11 @@ pub struct Listed {
     pub recipients: Vec<String>,
 }
 
+/// Whether any value is sealed, whatever else the document is.
+pub fn has_sealed(document: &Document) -> bool {
+    document.leaves().iter().any(|leaf| Sealed::is_one(&leaf.scalar.text))
+}
+
 /// What stands in a file, without opening it.
 pub fn list(document: &Document) -> Result<Vec<Listed>, Error> {
     let metadata = Metadata::of(document)?;
