@@ -6,11 +6,12 @@
 use control_tests::device;
 
 #[path = "surroundings/authority.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
 mod authority;
 #[path = "headscale/cli.rs"]
 mod cli;
 #[path = "surroundings/house.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
+#[allow(dead_code, unused_imports, reason = "shared with other tests")]
 mod house;
 #[path = "surroundings/journal.rs"]
 #[allow(dead_code, reason = "shared with other tests")]

@@ -126,14 +126,3 @@ async fn the_policy() {
     assert!(stage.run(&["policy", "get"]).stdout.contains(r#""src": ["*"]"#));
     stage.house.close().await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn on_the_servers_own_machine_no_credential_is_asked_for() {
-    let stage = Stage::plain().await;
-    let socket = stage.house.server.ready().socket.clone();
-    let local = [("HEADSCALE_UNIX_SOCKET", socket.to_str().unwrap())];
-    let said = stage.run_with(&["users", "create", "alice"], &local);
-    assert_eq!((said.code, said.stdout.trim()), (Some(0), "User created"), "{said:?}");
-    assert_eq!(stage.ok(&["users", "list"])[0]["name"], "alice");
-    stage.house.close().await;
-}
