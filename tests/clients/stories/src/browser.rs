@@ -1,7 +1,7 @@
 //! Chromium on a host, driven through chromedriver (W3C WebDriver) as a hand would: open, type, choose, press.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
@@ -92,9 +92,8 @@ impl<'lab> Browser<'lab> {
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
-        let answer = self.host.in_network(|| exchange(&request))??;
-        let (_, body) = answer.split_once("\r\n\r\n").context("no answer of chromedriver")?;
-        let mut answer: Value = serde_json::from_str(body).with_context(|| format!("no JSON: {body}"))?;
+        let body = self.host.in_network(|| exchange(&request))??;
+        let mut answer: Value = serde_json::from_str(&body).with_context(|| format!("no JSON: {body}"))?;
         let value = answer["value"].take();
         if let Some(error) = value["error"].as_str() {
             bail!("{method} {path}: {error}: {}", value["message"].as_str().unwrap_or_default());
@@ -109,11 +108,26 @@ impl Drop for Browser<'_> {
     }
 }
 
+/// The body of the answer.
 fn exchange(request: &str) -> Result<String> {
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, PORT))?;
     socket.set_read_timeout(Some(Duration::from_secs(30)))?;
     socket.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer)?;
-    Ok(answer)
+    let mut answer = BufReader::new(socket);
+    let mut length = None;
+    loop {
+        let mut line = String::new();
+        answer.read_line(&mut line)?;
+        let line = line.trim_end().to_ascii_lowercase();
+        if let Some(told) = line.strip_prefix("content-length:") {
+            length = Some(told.trim().parse()?);
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    // It keeps the connection open, whatever was asked for.
+    let mut body = vec![0; length.context("no answer of chromedriver")?];
+    answer.read_exact(&mut body)?;
+    Ok(String::from_utf8(body)?)
 }
