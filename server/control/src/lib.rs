@@ -4,6 +4,7 @@
 
 pub mod admin;
 mod arrival;
+pub mod backup;
 mod bootstrap;
 mod calls;
 mod certificate;
@@ -12,6 +13,7 @@ mod doors;
 pub mod fanout;
 pub mod keyring;
 mod listen;
+mod lockfile;
 mod login;
 mod machine;
 mod mark;

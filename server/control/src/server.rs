@@ -2,7 +2,6 @@
 
 mod certificates;
 mod files;
-mod lockfile;
 mod open_files;
 mod reload;
 mod start;
@@ -17,6 +16,7 @@ use crate::{
     config::{Config, NotReloaded},
     doors::Doors,
     keyring::KeyringError,
+    lockfile::LockFile,
     relay::certificate::CertificateError,
     store::StoreError,
     writer::Running,
@@ -118,7 +118,7 @@ pub struct Server {
     stop: CancellationToken,
     tasks: TaskTracker,
     writer: Running,
-    _lock: lockfile::LockFile,
+    _lock: LockFile,
 }
 
 impl Server {

@@ -44,6 +44,7 @@ impl Config {
             relay,
             derp_maps,
             records_file,
+            file: _,
             settings,
         } = self;
         let mut found = Difference::default();
