@@ -154,7 +154,6 @@ fn is_passing(path: &Path) -> bool {
         && (name == lockfile::NAME
             || name.starts_with(DATABASE)
             || name == "restored"
-            || name == "restored"
             || name.starts_with("before-"));
     let ends = [".new", ".age", ".age.json", ".sock"].iter().any(|end| name.ends_with(end));
     of_server || ends || scratch::is_one(&name)
