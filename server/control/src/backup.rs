@@ -7,6 +7,7 @@
 mod archive;
 mod fresh;
 mod ledger;
+pub mod lockfile;
 mod proof;
 mod restore;
 mod scratch;

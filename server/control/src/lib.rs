@@ -13,7 +13,6 @@ mod doors;
 pub mod fanout;
 pub mod keyring;
 mod listen;
-mod lockfile;
 mod login;
 mod machine;
 mod mark;

@@ -12,11 +12,11 @@ use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    backup::lockfile::LockFile,
     certificate::TlsError,
     config::{Config, NotReloaded},
     doors::Doors,
     keyring::KeyringError,
-    lockfile::LockFile,
     relay::certificate::CertificateError,
     store::StoreError,
     writer::Running,

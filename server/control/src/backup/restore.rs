@@ -13,14 +13,11 @@ use jiff::Timestamp;
 use super::{
     BESIDE, BackupError, DATA, DATABASE, Ledger,
     archive::extract,
+    lockfile::{self, LockFile},
     proof::{self, Opened, opened},
     scratch::{self, Scratch},
 };
-use crate::{
-    keyring,
-    lockfile::{self, LockFile},
-    store::Store,
-};
+use crate::{keyring, store::Store};
 
 mod place;
 

@@ -11,11 +11,11 @@ use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 
 use super::{
-    BESIDE, BackupError, DATA, DATABASE, Recipients, archive,
+    BESIDE, BackupError, DATA, DATABASE, Recipients, archive, lockfile,
     proof::{self, Opened, opened},
     scratch::{self, Scratch},
 };
-use crate::{config::Config, lockfile, store::Store};
+use crate::{config::Config, store::Store};
 
 /// A file of the data folder beside the database is kept up to this length.
 const LONGEST: u64 = 16 << 20;

@@ -24,13 +24,13 @@ use super::{
 };
 use crate::{
     admin,
+    backup::lockfile::{self, LockFile},
     calls::{self, Calls},
     config::{Config, MonitorConfig, Proxies, RelayConfig},
     doors::{Doors, LiveConfig},
     fanout::Hub,
     keyring::{Keyring, first_start, random},
     listen::{self, Face, Listener},
-    lockfile::{self, LockFile},
     machine, monitor,
     pending::Pending,
     quota::Quota,
