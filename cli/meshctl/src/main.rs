@@ -76,7 +76,7 @@ enum Noun {
     Secret(secret::Verb),
     /// Checks: before a change, after a reset, at an installation
     Check(Box<check::Args>),
-    /// Backups: database, keys, relay certificate, configuration and policy in one encrypted file
+    /// Backups: everything that a server is, in one encrypted file
     #[command(subcommand)]
     Backup(backup::Verb),
     /// The log of everything that was changed
