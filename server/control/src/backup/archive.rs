@@ -10,7 +10,7 @@ use std::{
 use api::backup::{File, Manifest};
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::BackupError;
+use super::{BESIDE, BackupError, DATA, DATABASE, snapshot};
 
 const MANIFEST: &str = "manifest.json";
 const LONGEST_MANIFEST: u64 = 4 << 20;
@@ -21,6 +21,16 @@ pub(super) fn is_name(path: &str) -> bool {
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '\\' | '/');
     let segment = |s: &str| !s.is_empty() && s != "." && s != ".." && s.chars().all(plain);
     path.len() <= 200 && path.split('/').all(segment)
+}
+
+/// Whether a backup holds such a file: what a start would take for something else is never put beside a database.
+fn belongs(name: &str) -> bool {
+    match name.split_once('/') {
+        None => name == DATABASE,
+        Some((BESIDE, _)) => true,
+        Some((DATA, below)) => !snapshot::is_passing(Path::new(below)),
+        Some(_) => false,
+    }
 }
 
 /// Writes what the manifest names, from `folder`.
@@ -80,7 +90,8 @@ fn manifest<R: Read>(mut entry: Entry<'_, R>) -> Result<Manifest, BackupError> {
     }
     let manifest: Manifest = serde_json::from_value(value).map_err(foreign)?;
     let named: std::collections::BTreeSet<_> = manifest.files.iter().map(|f| &f.name).collect();
-    let lawful = named.len() == manifest.files.len() && named.iter().all(|name| is_name(name));
+    let lawful =
+        named.len() == manifest.files.len() && named.iter().all(|name| is_name(name) && belongs(name));
     if !lawful || named.len() > MOST_FILES {
         return Err(BackupError::Damaged("it names files that no backup has".to_owned()));
     }
@@ -120,4 +131,29 @@ fn rest(mut reader: impl Read) -> Result<(), BackupError> {
 
 fn unreadable(e: io::Error) -> BackupError {
     BackupError::Damaged(e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_unpacked_elsewhere_or_beside_a_database_that_it_would_change() {
+        for good in ["mesh.db", "data/noise.key", "data/keys/server.key", "beside/config.yaml"] {
+            assert!(is_name(good) && belongs(good), "{good}");
+        }
+        for bad in ["/etc/passwd", "data/../x", "data//x", "", "data/", "a\\b", "data/a b"] {
+            assert!(!is_name(bad), "{bad}");
+        }
+        for bad in [
+            "mesh.db-wal",
+            "data/mesh.db-wal",
+            "data/server.lock",
+            "data/first-start",
+            "x/y",
+            "manifest.json",
+        ] {
+            assert!(!belongs(bad), "{bad}");
+        }
+    }
 }

@@ -147,12 +147,13 @@ impl Found {
 }
 
 /// What a start makes anew, what is on its way, what was moved aside, and other backups.
-fn is_passing(path: &Path) -> bool {
+pub(super) fn is_passing(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let at_top = path.components().count() == 1;
     let of_server = at_top
         && (name == lockfile::NAME
             || name.starts_with(DATABASE)
+            || name == "first-start"
             || name == "restored"
             || name.starts_with("before-"));
     let ends = [".new", ".age", ".age.json", ".sock"].iter().any(|end| name.ends_with(end));
