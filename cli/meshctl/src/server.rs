@@ -2,6 +2,7 @@
 
 mod config;
 mod launch;
+mod notice;
 mod notify;
 pub mod quickstart;
 mod reload;
@@ -23,6 +24,8 @@ pub enum Verb {
     Reload(reload::Args),
     /// Say how the server is
     Status(status::Args),
+    /// Tell connected devices a line that their clients show
+    Notice(notice::Args),
     /// Look at a configuration without running it
     #[command(subcommand)]
     Config(config::Verb),
@@ -34,6 +37,7 @@ impl Verb {
             Verb::Run(args) => run::run(context, args).await,
             Verb::Reload(args) => reload::run(context, args).await,
             Verb::Status(args) => status::run(context, args).await,
+            Verb::Notice(args) => notice::run(context, args).await,
             Verb::Config(verb) => verb.run(context),
         }
     }

@@ -163,6 +163,8 @@ macro_rules! operations {
 operations![
     server::STATUS,
     server::RELOAD,
+    server::NOTICE,
+    server::SET_NOTICE,
     user::LIST,
     user::SHOW,
     user::CREATE,

@@ -15,6 +15,33 @@ pub const STATUS: Operation<(), Status> = Operation::read("server", Get, in_tail
 pub const RELOAD: Operation<(), Changed<Reloaded>> =
     Operation::write("server", Post, in_tailnet!("/server/reload"));
 
+/// What connected devices are told, and which of them took it up.
+pub const NOTICE: Operation<(), Notice> = Operation::read("server", Get, in_tailnet!("/server/notice"));
+/// Tells every connected device a line that its client shows as a warning, until another one takes its place or the server is started
+/// again; without a text, that it no longer holds. Waits up to two seconds for the devices to take it up.
+pub const SET_NOTICE: Operation<SetNotice, Changed<Notice>> =
+    Operation::write("server", Put, in_tailnet!("/server/notice"));
+
+/// A line for devices.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetNotice {
+    /// At most 500 bytes; absent takes back what was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// What devices were told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Notice {
+    /// The line; null when there is none.
+    pub text: Option<String>,
+    /// Devices whose connection took it up, by name.
+    pub told: Vec<String>,
+    /// The others.
+    pub not_told: Vec<String>,
+}
+
 /// What a reload found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reloaded {

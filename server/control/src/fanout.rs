@@ -44,6 +44,7 @@ pub struct Hub {
     /// As far as open streams may read; behind the front only while they wait for their turn.
     told: ArcSwap<Published>,
     posted: ArcSwap<Posted>,
+    notice: ArcSwap<Notice>,
     seats: Mutex<Seats>,
     pace: Pace,
     bodies: Bodies,
@@ -57,6 +58,13 @@ struct Posted {
     site: Arc<Site>,
 }
 
+/// A line for people, shown by the clients of all that hold a stream.
+#[derive(Default)]
+struct Notice {
+    number: u64,
+    text: Option<String>,
+}
+
 impl Hub {
     /// Nobody listens yet.
     pub fn new(world: Arc<World>, site: Arc<Site>) -> Arc<Hub> {
@@ -67,6 +75,7 @@ impl Hub {
             front: ArcSwap::new(first.clone()),
             told: ArcSwap::new(first),
             posted: ArcSwap::from_pointee(Posted { number: 0, site }),
+            notice: ArcSwap::default(),
             seats: Mutex::default(),
             pace: Pace::default(),
             bodies: Bodies::default(),
@@ -127,6 +136,21 @@ impl Hub {
         let number = self.posted.load().number + 1;
         self.posted.store(Arc::new(Posted { number, site }));
         self.seats().wake_all();
+    }
+
+    /// What every stream is told; gives the number of this notice.
+    pub fn set_notice(&self, text: Option<String>) -> u64 {
+        let seats = self.seats();
+        let number = self.notice.load().number + 1;
+        self.notice.store(Arc::new(Notice { number, text }));
+        seats.wake_all();
+        number
+    }
+
+    /// What streams are told, and the nodes whose stream took it up.
+    pub fn notice(&self) -> (Option<String>, Vec<NodeId>) {
+        let notice = self.notice.load();
+        (notice.text.clone(), self.seats().noticed(notice.number))
     }
 
     /// Opens the stream of a node. Of two sessions of one node the one with the lower epoch ends.

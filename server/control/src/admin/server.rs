@@ -1,11 +1,16 @@
 //! The server itself.
 
+use std::time::Duration;
+
 use api::{
     Changed,
-    server::{Counts, RELOAD, Relay, RelayTraffic, Reloaded, STATUS, SetAside, Status},
+    server::{
+        Counts, NOTICE, Notice, RELOAD, Relay, RelayTraffic, Reloaded, SET_NOTICE, STATUS, SetAside,
+        SetNotice, Status,
+    },
 };
 use noise::PrivateKey;
-use world::dns_dangers;
+use world::{Command, dns_dangers};
 
 use super::{Routes, call::Call, key::unusable, policy, refused::Refused, serve};
 use crate::{
@@ -13,8 +18,50 @@ use crate::{
     store::{AsideRow, Store},
 };
 
+/// How long devices are waited for that are to take a notice up.
+const TAKEN_UP_EVERY: Duration = Duration::from_millis(50);
+const TAKEN_UP_LOOKS: u32 = 40;
+
 pub(super) fn add(routes: Routes) -> Routes {
-    serve(serve(routes, &STATUS, status), &RELOAD, reload)
+    let routes = serve(serve(routes, &STATUS, status), &RELOAD, reload);
+    serve(serve(routes, &NOTICE, notice), &SET_NOTICE, set_notice)
+}
+
+async fn notice(call: Call, (): ()) -> Result<Notice, Refused> {
+    Ok(told(&call))
+}
+
+async fn set_notice(call: Call, input: SetNotice) -> Result<Changed<Notice>, Refused> {
+    let before = told(&call);
+    if before.text == input.text {
+        return Ok(call.answer(false, before));
+    }
+    call.carry_out(Command::NoteNotice { text: input.text.clone() }).await?;
+    if call.is_check() {
+        return Ok(call.answer(true, Notice { text: input.text, ..Notice::default() }));
+    }
+    call.doors.hub.set_notice(input.text);
+    for _ in 0..TAKEN_UP_LOOKS {
+        tokio::time::sleep(TAKEN_UP_EVERY).await;
+        if call.doors.hub.notice().1.len() >= call.doors.hub.streams() {
+            break;
+        }
+    }
+    Ok(call.answer(true, told(&call)))
+}
+
+/// Who was told what, as it is now.
+fn told(call: &Call) -> Notice {
+    let (text, took) = call.doors.hub.notice();
+    let world = call.doors.hub.world();
+    let names = |told: bool| {
+        let nodes = world.nodes.iter().filter(|node| took.contains(&node.id) == told);
+        nodes.map(|node| node.name.clone()).collect()
+    };
+    match text {
+        Some(_) => Notice { text, told: names(true), not_told: names(false) },
+        None => Notice::default(),
+    }
 }
 
 async fn reload(call: Call, (): ()) -> Result<Changed<Reloaded>, Refused> {

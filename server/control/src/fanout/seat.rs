@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -24,6 +24,8 @@ pub(super) struct Seat {
     epoch: u64,
     wake: Notify,
     closed: AtomicBool,
+    /// The last notice that the stream took up.
+    noticed: AtomicU64,
     questions: Mutex<Vec<PingRequest>>,
     due: Mutex<Option<Due>>,
 }
@@ -55,6 +57,10 @@ impl Seat {
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this notice is new to the stream, which takes it up now.
+    pub(super) fn takes(&self, notice: u64) -> bool {
+        self.noticed.swap(notice, Ordering::AcqRel) != notice
+    }
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
@@ -115,6 +121,7 @@ impl Seats {
             epoch,
             wake: Notify::new(),
             closed: AtomicBool::new(false),
+            noticed: AtomicU64::new(0),
             questions: Mutex::default(),
             due: Mutex::default(),
         });
@@ -196,6 +203,11 @@ impl Seats {
         due.map(|due| due.first - 1).min().map_or(told, |oldest| oldest.min(told))
     }
 
+    /// Nodes whose streams took this notice up.
+    pub(super) fn noticed(&self, notice: u64) -> Vec<NodeId> {
+        let took = |holder: &Holder| holder.seat.noticed.load(Ordering::Acquire) == notice;
+        self.by_node.iter().filter(|(_, holder)| took(holder)).map(|(node, _)| *node).collect()
+    }
     pub(super) fn wake_all(&self) {
         self.by_node.values().for_each(|holder| holder.seat.wake());
     }

@@ -150,6 +150,7 @@ impl Session {
         let Some(cursor) = self.cursor else { return self.whole(&front, &node) };
         self.questions()?;
         self.site_news()?;
+        self.notice()?;
         let told = self.hub.told.load_full();
         if let Some(from) = self.seat.behind(cursor, told.seq) {
             match self.hub.bodies.span(from, &told) {
@@ -239,6 +240,16 @@ impl Session {
             };
             self.ready.push_back(rendered(&message, self.encoding)?);
             self.site = posted.number;
+        }
+        Ok(())
+    }
+
+    fn notice(&mut self) -> Result<(), End> {
+        let notice = self.hub.notice.load_full();
+        if self.seat.takes(notice.number) {
+            let health = Some(notice.text.iter().cloned().collect());
+            let message = MapResponse { health, ..MapResponse::default() };
+            self.ready.push_back(rendered(&message, self.encoding)?);
         }
         Ok(())
     }

@@ -191,6 +191,8 @@ pub enum Command {
     UsedApiKey { id: ApiKeyId },
     /// Somebody who was let in asked for what is refused; `left_out` more were refused and not noted since the last one.
     NoteRefusal { noun: &'static str, operation: String, code: String, left_out: u64 },
+    /// Whoever holds a connection is about to be told this, or that it no longer holds.
+    NoteNotice { text: Option<String> },
     /// Everything that the server is is about to be handed out, encrypted to these.
     NoteBackup { recipients: Vec<String> },
 

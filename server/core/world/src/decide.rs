@@ -74,6 +74,7 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::NoteRefusal { noun, operation, code, left_out } => {
             Ok(access::note_refusal(noun, operation, code, *left_out))
         }
+        C::NoteNotice { text } => access::note_notice(text.as_deref()),
         C::NoteBackup { recipients } => access::note_backup(recipients),
         C::SetPolicy { prepared } => access::set_policy(world, prepared, ""),
         C::ReplacePolicy { over, prepared, message } => {

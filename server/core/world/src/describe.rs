@@ -39,6 +39,7 @@ impl DurableEvent {
             E::AuthKeyRevoked { key, .. } => ("auth_key_revoked", format!("key:{key}")),
             E::ApiKeyCreated { key } => ("api_key_created", format!("apikey:{}", key.id)),
             E::ApiKeyRevoked { key, .. } => ("api_key_revoked", format!("apikey:{key}")),
+            E::NoticeGiven { .. } => ("notice_given", "server".to_owned()),
             E::BackupMade { .. } => ("backup_made", "backup".to_owned()),
             E::CallRefused { noun, .. } => ("call_refused", format!("call:{noun}")),
             E::PolicySet { .. } => ("policy_set", "policy".to_owned()),

@@ -137,6 +137,12 @@ pub enum DurableEvent {
         left_out: u64,
     },
 
+    /// Whoever holds a connection was told this; with none, that it no longer holds.
+    NoticeGiven {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
+
     /// Everything that the server is was handed out, for these to open: their public keys.
     BackupMade { recipients: Vec<String> },
 

@@ -185,6 +185,15 @@ pub(super) fn note_refusal(noun: &str, operation: &str, code: &str, left_out: u6
     Decision::one(event, Answer::Done)
 }
 
+pub(super) fn note_notice(text: Option<&str>) -> Result<Decision, Refusal> {
+    let fits = |text: &str| (1..=500).contains(&text.len()) && !text.chars().any(char::is_control);
+    if !text.is_none_or(fits) {
+        return Err(Refusal::OutOfRange { what: "text", rule: "one line of 1 to 500 bytes" });
+    }
+    let event = DurableEvent::NoticeGiven { text: text.map(str::to_owned) };
+    Ok(Decision::one(event, Answer::Done))
+}
+
 pub(super) fn note_backup(recipients: &[String]) -> Result<Decision, Refusal> {
     let fits = |text: &String| !text.is_empty() && text.len() <= 4096 && !text.chars().any(char::is_control);
     if !(1..=64).contains(&recipients.len()) || !recipients.iter().all(fits) {
