@@ -16,6 +16,9 @@ use readiness::check::files::Backup;
 
 use crate::talk::{Answer, Context, Failure};
 
+pub use create::save;
+pub use keys::{ForWhom, Opener};
+
 #[derive(Subcommand)]
 pub enum Verb {
     /// Make one, of a running server or of a stopped one

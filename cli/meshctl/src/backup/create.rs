@@ -118,9 +118,12 @@ fn place(args: &Args) -> Result<PathBuf, Failure> {
     if let Some(out) = &args.out {
         return Ok(out.clone());
     }
-    let folder = args.to.clone().unwrap_or_default();
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-    made.map_err(|e| unwritable(&folder, &e))?;
+    named(&args.to.clone().unwrap_or_default())
+}
+
+fn named(folder: &Path) -> Result<PathBuf, Failure> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|e| unwritable(folder, &e))?;
     Ok(folder.join(format!("meshctl-{}{ENDING}", Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ"))))
 }
 
@@ -148,6 +151,24 @@ fn write_offline(args: &Args, recipients: &Recipients, out: &mut Partial) -> Res
     let manifest = snapshot.manifest().clone();
     snapshot.write(recipients, out).map_err(|e| failure(&e))?;
     Ok(manifest)
+}
+
+/// A backup of a stopped server, under a name of its own.
+pub fn save(
+    held: &Held,
+    server_url: &str,
+    folder: &Path,
+    recipients: &Recipients,
+) -> Result<PathBuf, Failure> {
+    let path = named(folder)?;
+    let mut partial = Partial::prepare(&path)?;
+    let data_dir = held.folder().to_owned();
+    let sources = Sources { data_dir, server_url: server_url.to_owned(), beside: Vec::new() };
+    let snapshot = Snapshot::take(&sources, Timestamp::now()).map_err(|e| failure(&e))?;
+    let manifest = snapshot.manifest().clone();
+    snapshot.write(recipients, &mut partial).map_err(|e| failure(&e))?;
+    Receipt::of(&manifest, partial.commit()?, recipients.names()).keep(&path)?;
+    Ok(path)
 }
 
 fn snapshot(args: &Args) -> Result<(Held, Snapshot), Failure> {

@@ -9,6 +9,7 @@ use std::{
 use control::backup::Recipients;
 use ident::Secret;
 use secrets::age::{self, Identities};
+use serde::{Deserialize, Serialize};
 
 use super::failure;
 use crate::talk::{Failure, read_secret, read_text};
@@ -39,7 +40,7 @@ impl ForWhom {
 }
 
 /// What opens it.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Keys")]
 pub struct Opener {
     /// File with age or SSH private keys that open it; may stand several times

@@ -39,6 +39,9 @@ pub struct Inputs {
     /// The server's data folder
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Plan of a reset, as `meshctl reset plan` wrote it
+    #[arg(long, value_name = "FILE")]
+    pub reset_plan: Option<PathBuf>,
     /// Folder of backups with their receipts
     #[arg(long, value_name = "DIR")]
     pub backups: Option<PathBuf>,

@@ -10,7 +10,7 @@ pub async fn judge(facts: &Facts<'_>, id: &str) -> Verdict {
         "apikey.live" => online::keys::live(facts).await,
         "backup.restorable" => local::backups(facts).await,
         "certificates.expiry" => online::server::certificates(facts).await,
-        "clients.notified" => Verdict::skip("no reset is planned"),
+        "clients.notified" => local::notified(facts).await,
         "clients.reregistered" => online::nodes::reregistered(facts).await.unwrap_or_else(told),
         "clock.skew" => online::server::clock(facts).await,
         "config.valid" => local::config(facts),

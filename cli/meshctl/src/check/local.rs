@@ -14,7 +14,7 @@ use readiness::{
     Verdict,
     check::{
         files::{self, Found, Kind, Seen},
-        proxy,
+        nodes, proxy,
         text::{self, Record, Text},
     },
 };
@@ -95,6 +95,19 @@ pub async fn backups(facts: &Facts<'_>) -> Verdict {
         live.filter(|name| !name.is_empty()),
         facts.context.screen().now,
     )
+}
+
+/// `clients.notified`.
+pub async fn notified(facts: &Facts<'_>) -> Verdict {
+    let Some(file) = &facts.inputs.reset_plan else {
+        return Verdict::skip("no reset is planned: --reset-plan FILE names the plan of one");
+    };
+    let plan = match crate::reset::Plan::load(file) {
+        Ok(plan) => plan.told(file),
+        Err(e) => return Verdict::unknown(e.detail),
+    };
+    let live = facts.answer().await.as_ref().ok().map(|status| status.database.as_str());
+    nodes::notified::notified(&plan, live.filter(|name| !name.is_empty()), facts.context.screen().now)
 }
 
 /// `proxy.limits`.

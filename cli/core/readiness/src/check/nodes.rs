@@ -1,5 +1,7 @@
 //! `clients.reregistered`, `nodes.registered` and `nodes.reachable`.
 
+pub mod notified;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
