@@ -15,6 +15,8 @@ mod key;
 mod node;
 mod policy;
 mod probe;
+mod recover;
+mod reset;
 mod role;
 mod route;
 mod secret;
@@ -79,6 +81,12 @@ enum Noun {
     /// Backups: everything that a server is, in one encrypted file
     #[command(subcommand)]
     Backup(backup::Verb),
+    /// Recovery after the server lost its state, step by step
+    #[command(subcommand)]
+    Recover(recover::Verb),
+    /// A reset of the server's state: who must know, what is lost, and the reset itself
+    #[command(subcommand)]
+    Reset(reset::Verb),
     /// The log of everything that was changed
     #[command(subcommand)]
     Event(event::Verb),
@@ -104,6 +112,8 @@ impl Noun {
             Noun::Secret(verb) => verb.run(context).await,
             Noun::Check(args) => check::run(context, *args).await,
             Noun::Backup(verb) => verb.run(context).await,
+            Noun::Recover(verb) => verb.run(context).await,
+            Noun::Reset(verb) => verb.run(context).await,
             Noun::Event(verb) => verb.run(context).await,
             Noun::Completion(args) => shell::completion::run(context, args),
             Noun::Man(args) => shell::man::run(context, args),

@@ -1,4 +1,4 @@
-//! Backups of a running server and of a stopped one, and the way back, with the real binary.
+//! Backups, resets and recoveries of a running server and of a stopped one, with the real binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is test code")]
 
 #[path = "backups/house.rs"]
@@ -8,5 +8,9 @@ mod house;
 mod killed;
 #[path = "backups/made.rs"]
 mod made;
+#[path = "backups/recovered.rs"]
+mod recovered;
+#[path = "backups/reset.rs"]
+mod reset;
 #[path = "backups/restored.rs"]
 mod restored;

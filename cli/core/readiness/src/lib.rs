@@ -9,6 +9,7 @@ pub mod check;
 mod checklist;
 mod fold;
 mod report;
+pub mod runbook;
 mod verdict;
 mod waiver;
 

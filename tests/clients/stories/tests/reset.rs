@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use client_stories::{Mesh, POLICY, ROLES};
+use client_stories::Mesh;
 use lab::{Host, Lab, SERVER_URL, server_binary, until};
 use serde_json::Value;
 
@@ -41,6 +41,13 @@ fn a_wiped_server_is_noticed_and_its_clients_come_back() {
     let host = lab.host("srv").unwrap();
     let known = host.dir().join("known.json");
     mesh.server.meshctl(&["check", "--remember", known.to_str().unwrap()]).unwrap();
+    let planned =
+        mesh.server.meshctl(&["reset", "plan", "--out", "reset.json", "--reason", "a trial"]).unwrap();
+    for told in planned["receipts"].as_array().unwrap() {
+        assert!(told["channel"] == "client" && told["reached"] == true, "{planned}");
+    }
+    let said = || Ok(mesh.client("c1")?.status()?["Health"].to_string().contains("a trial").then_some(()));
+    until(LIMIT, "c1 to show the notice", said).unwrap();
     let all = ["control.handshake", "clients.reregistered", "stun.answers", "derp.works"];
     let well = check(host, &all, &known);
     for id in all {
@@ -51,19 +58,22 @@ fn a_wiped_server_is_noticed_and_its_clients_come_back() {
     fs::remove_dir_all(host.dir().join("data")).unwrap();
     fs::create_dir_all(host.dir().join("data")).unwrap();
     mesh.server.start_again().unwrap();
-    mesh.server.set_policy(POLICY).unwrap();
-    mesh.server.apply_roles(ROLES).unwrap();
     let wiped = check(host, &all, &known);
     assert_eq!(state(&wiped, "control.handshake"), "fail", "{wiped}");
     assert_eq!(state(&wiped, "clients.reregistered"), "fail", "{wiped}");
 
+    let words = ["recover", "run", "--plan", "reset.json", "--keys", "again"];
+    let first = mesh.server.try_meshctl(&words).unwrap();
+    assert!(first.stdout.contains("tailscale up --reset --force-reauth"), "{first:?}");
     for name in ["c1", "c3"] {
-        let key = mesh.server.create_key("member", &format!("again-{name}")).unwrap();
-        mesh.client(name).unwrap().up(SERVER_URL, &key, name, &[]).unwrap();
+        let key = host.dir().join("again").join(format!("{name}.key"));
+        mesh.client(name).unwrap().up(SERVER_URL, &key, name, &["--reset", "--force-reauth"]).unwrap();
     }
     mesh.await_peers_within(BACK, "c1", &["c3"]).unwrap();
     let other = mesh.ipv4("c3").unwrap();
     until(BACK, "c3 to be reached again", || Ok(mesh.reaches("c1", &other)?.then_some(()))).unwrap();
     let back = check(host, &["clients.reregistered"], &known);
     assert_ne!(state(&back, "clients.reregistered"), "fail", "{back}");
+    let over = mesh.server.meshctl(&["recover", "resume", "--journal", "reset.recovery.json"]).unwrap();
+    assert_eq!(over["over"], true, "{over}");
 }
