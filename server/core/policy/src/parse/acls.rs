@@ -67,9 +67,6 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Acl {
     }
     if let Some(guard) = postures::guard(field("srcPosture"), names, report) {
         sources = postures::guarded(sources, &guard);
-        if owns {
-            postures::own(object.start(), report);
-        }
     }
     Acl { line: report.place(object.start()).0, protocols, sources, destinations, via: Vec::new() }
 }

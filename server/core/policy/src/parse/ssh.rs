@@ -190,7 +190,10 @@ fn users(object: &Object, value: Option<&Value>, report: &mut Report) -> Vec<Ssh
         users.push(match (text, local) {
             ("autogroup:nonroot", _) => SshUser::NonRoot,
             (_, Some(domain)) => SshUser::LocalPart(domain.to_lowercase()),
-            (name, None) => SshUser::Name(name.to_owned()),
+            (name, None) => {
+                report.as_it_stands(at, "user", name);
+                SshUser::Name(name.to_owned())
+            }
         });
     }
     users
@@ -228,5 +231,6 @@ fn environment(value: &Value, report: &mut Report) -> Vec<String> {
     if let Some((at, _)) = texts.iter().find(|(_, text)| text.is_empty()) {
         report.say(*at, "acceptEnv values cannot be empty", None);
     }
+    texts.iter().for_each(|(at, text)| report.as_it_stands(*at, "acceptEnv", text));
     texts.into_iter().map(|(_, text)| text.to_owned()).collect()
 }
