@@ -88,7 +88,8 @@ pub async fn run(args: &GrowthArgs) -> Result<Growth> {
     nodes.dedup();
     ensure!(nodes.len() > 1, "a slope needs two numbers of nodes");
     ensure!(nodes[0] >= FEWEST, "a slope needs at least {FEWEST} nodes everywhere");
-    ensure!(matches!(topology, Topology::Mesh | Topology::Hub), "growth is known for mesh and hub only");
+    let known = matches!(topology, Topology::Mesh | Topology::Hub | Topology::Own);
+    ensure!(known, "growth is known for mesh, hub and self only");
     topology.check(nodes[0])?;
     let program = program(args.spawn.as_ref())?;
     let mut rungs = Vec::new();
