@@ -38,6 +38,10 @@ fn attribute(object: &Object, names: &Names, report: &mut Report) -> Attribute {
     let mut targets = Vec::new();
     for (at, text) in field("target").map(|value| report.texts(value, "target")).unwrap_or_default() {
         match Alias::parse(text, Side::Source, names) {
+            Ok(Alias::Anywhere) => {
+                let what = format!("target={text:?}: nodeAttrs target does not support this autogroup");
+                report.say(at, what, Some("write * for every device".to_owned()));
+            }
             Ok(alias) => targets.push(alias),
             Err(Mistake { message, hint }) => report.say(at, format!("target={message}"), hint),
         }
