@@ -75,10 +75,13 @@ impl Found {
     }
 }
 
-/// Where everybody sees everybody, an event costs as much as there are receivers; elsewhere it must not matter how many
-/// others there are.
-fn limit(topology: Topology) -> f64 {
-    if topology == Topology::Mesh { 1.1 } else { 0.1 }
+/// Where everybody sees everybody, an event costs as much as there are receivers, and another policy is asked about every
+/// person; elsewhere it must not matter how many others there are.
+fn limit(topology: Topology, event: Event) -> f64 {
+    match (topology, event) {
+        (Topology::Mesh, _) | (Topology::Own, Event::Policy) => 1.1,
+        _ => 0.1,
+    }
 }
 
 /// Raises the servers, measures and judges.
@@ -104,7 +107,7 @@ pub async fn run(args: &GrowthArgs) -> Result<Growth> {
             cpu_ms: Vec::new(),
             series: 0,
             slope: f64::INFINITY,
-            limit: limit(topology),
+            limit: limit(topology, event),
         });
     }
     for series in 1..=SERIES {

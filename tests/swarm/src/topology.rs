@@ -48,7 +48,11 @@ impl Topology {
     pub fn check(self, devices: usize) -> Result<()> {
         match self {
             Self::Own => {
-                ensure!(devices > DEVICES_EACH, "topology self needs more than {DEVICES_EACH} devices")
+                ensure!(
+                    devices > 2 * DEVICES_EACH,
+                    "topology self needs more than {} devices",
+                    2 * DEVICES_EACH
+                )
             }
             Self::Via => {
                 ensure!(devices > 2 * ROUTERS, "topology via needs more than {} devices", 2 * ROUTERS)
@@ -110,7 +114,9 @@ impl Topology {
         match self {
             Self::Hub => HUBS,
             Self::Via => ROUTERS,
-            Self::Mesh | Self::Groups | Self::Own => 0,
+            // Of the first two people, one gets to see the other.
+            Self::Own => 2 * DEVICES_EACH,
+            Self::Mesh | Self::Groups => 0,
         }
     }
 
@@ -243,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_the_policy_language_lacks_is_refused_by_name() {
-        assert!(Topology::Own.check(3).unwrap_err().to_string().contains("self"));
+        assert!(Topology::Own.check(6).unwrap_err().to_string().contains("self"));
         assert!(Topology::Hub.check(10).is_err() && Topology::Via.check(200).is_err());
         Topology::Mesh.check(2).unwrap();
     }
