@@ -88,7 +88,7 @@ impl Tailnet {
         let mut commands = vec![Command::SetPolicy { prepared: policy(0) }];
         commands.extend(["a", "b", "c"].map(|name| Command::SetRole { role: role(name) }));
         commands.extend(
-            ["alice", "bob"]
+            ["alice", "bob", "dora", "emil"]
                 .map(|login| Command::CreateUser { login: login.into(), display_name: login.into() }),
         );
         commands.extend(["a", "b", "c"].map(|name| Command::CreateAuthKey {
@@ -250,7 +250,7 @@ impl Tailnet {
             name: format!("person{id}"),
             renamed: false,
             never_expires: false,
-            owner: Owner::User(UserId::new(u64::from(user % 2) + 1).unwrap()),
+            owner: Owner::User(UserId::new(u64::from(user % 4) + 1).unwrap()),
             responsible: None,
             auth_key: None,
             v4: [100, 64, 0, low].into(),
