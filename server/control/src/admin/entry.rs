@@ -22,7 +22,8 @@ use crate::{
     writer::Origin,
 };
 
-const LONGEST_BODY: usize = 1 << 20;
+/// The longest policy with a backslash before every other character of its JSON, and what goes with it.
+const LONGEST_BODY: usize = 2 * policy::MAX_BYTES + (64 << 10);
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// How far the last use of a credential may lag.
 const USED_EVERY_SECONDS: i64 = 10;

@@ -41,12 +41,13 @@ impl Origin {
     }
 }
 
-/// The addresses of all devices of the node's person, itself among them, spelled in the same way; none for a tagged node.
-pub(crate) fn own_sources(world: &World, node: &Node) -> Vec<String> {
+/// The addresses of the devices of the node's person that are the rule's sources, spelled in the same way; none for a
+/// tagged node.
+pub(crate) fn own_sources(world: &World, node: &Node, rule: usize) -> Vec<String> {
     let owner = node.owner.user();
-    let devices =
-        owner.into_iter().flat_map(|owner| world.nodes.owned_by(owner)).filter(|n| n.class.is_some());
-    spelled(devices.flat_map(|n| addresses(n)).collect())
+    let devices = owner.into_iter().flat_map(|owner| world.nodes.owned_by(owner));
+    let sources = devices.filter(|n| n.class.is_some_and(|class| world.classes.is_own_source(class, rule)));
+    spelled(sources.flat_map(|n| addresses(n)).collect())
 }
 
 fn spelled(ranges: Vec<(IpAddr, IpAddr)>) -> Vec<String> {

@@ -112,8 +112,8 @@ impl World {
     }
     /// Whether the two belong to one person whose devices see each other.
     pub fn sees_own(&self, a: &Node, b: &Node) -> bool {
-        let (Some(owner), Some(class)) = (a.owner.user(), a.class) else { return false };
-        a.id != b.id && b.class.is_some() && b.owner.user() == Some(owner) && self.classes.sees_own(class)
+        let (Some(owner), Some((ca, cb))) = (a.owner.user(), a.class.zip(b.class)) else { return false };
+        a.id != b.id && b.owner.user() == Some(owner) && self.classes.sees_own(ca, cb)
     }
     /// Whether a rule lets `from` log in to `to` by SSH once a person has confirmed it.
     pub fn confirms_logins(&self, from: &Node, to: &Node) -> bool {

@@ -79,6 +79,11 @@ impl Signature {
         self.part(3)
     }
 
+    /// Rules that let the node reach the other devices of its person.
+    pub(crate) fn own_sources(&self) -> impl Iterator<Item = u64> {
+        self.own().iter().zip(self.source()).map(|(own, source)| own & source)
+    }
+
     pub(crate) fn carried(&self) -> &[u64] {
         self.part(4)
     }

@@ -52,7 +52,7 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Ssh {
     let field = |name| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
     let checks = action(object, field("action"), report);
     if let Some(value) = field("checkPeriod") {
-        period(value, report);
+        period(value, checks, report);
     }
     let mut sources =
         field("src").map(|value| aliases(value, Side::Source, names, report)).unwrap_or_default();
@@ -130,8 +130,12 @@ fn action(object: &Object, value: Option<&Value>, report: &mut Report) -> bool {
     false
 }
 
-fn period(value: &Value, report: &mut Report) {
+fn period(value: &Value, checks: bool, report: &mut Report) {
     let Some(text) = report.text_of(value, "checkPeriod") else { return };
+    if !checks {
+        let hint = Some("leave it out; nobody is asked where the action is accept".to_owned());
+        return report.say(value.start(), "checkPeriod is only valid with action \"check\"", hint);
+    }
     if text == "always" {
         return;
     }
@@ -190,7 +194,10 @@ fn users(object: &Object, value: Option<&Value>, report: &mut Report) -> Vec<Ssh
         users.push(match (text, local) {
             ("autogroup:nonroot", _) => SshUser::NonRoot,
             (_, Some(domain)) => SshUser::LocalPart(domain.to_lowercase()),
-            (name, None) => SshUser::Name(name.to_owned()),
+            (name, None) => {
+                report.as_it_stands(at, "user", name);
+                SshUser::Name(name.to_owned())
+            }
         });
     }
     users
@@ -228,5 +235,6 @@ fn environment(value: &Value, report: &mut Report) -> Vec<String> {
     if let Some((at, _)) = texts.iter().find(|(_, text)| text.is_empty()) {
         report.say(*at, "acceptEnv values cannot be empty", None);
     }
+    texts.iter().for_each(|(at, text)| report.as_it_stands(*at, "acceptEnv", text));
     texts.into_iter().map(|(_, text)| text.to_owned()).collect()
 }
