@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use talk::{Answer, Context, Failure, Options};
 
 mod apikey;
+mod backup;
 mod check;
 mod dns;
 mod event;
@@ -75,6 +76,9 @@ enum Noun {
     Secret(secret::Verb),
     /// Checks: before a change, after a reset, at an installation
     Check(Box<check::Args>),
+    /// Backups: everything that a server is, in one encrypted file
+    #[command(subcommand)]
+    Backup(backup::Verb),
     /// The log of everything that was changed
     #[command(subcommand)]
     Event(event::Verb),
@@ -99,6 +103,7 @@ impl Noun {
             Noun::Policy(verb) => verb.run(context).await,
             Noun::Secret(verb) => verb.run(context).await,
             Noun::Check(args) => check::run(context, *args).await,
+            Noun::Backup(verb) => verb.run(context).await,
             Noun::Event(verb) => verb.run(context).await,
             Noun::Completion(args) => shell::completion::run(context, args),
             Noun::Man(args) => shell::man::run(context, args),

@@ -13,6 +13,7 @@ use clap::Subcommand;
 use crate::talk::{Answer, Context, Failure};
 
 pub use config::told;
+pub use launch::mistaken;
 
 #[derive(Subcommand)]
 pub enum Verb {

@@ -3,6 +3,7 @@
 //! Enters and leaves: JSON, the same types on both ends. Must not know: how any of it is fulfilled.
 
 pub mod apikey;
+pub mod backup;
 pub mod dns;
 pub mod event;
 pub mod key;

@@ -6,7 +6,7 @@ use ident::Scope;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{apikey, dns, event, key, login, node, policy, role, route, server, user};
+use crate::{apikey, backup, dns, event, key, login, node, policy, role, route, server, user};
 
 /// The HTTP method of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +43,8 @@ pub struct Declared {
     pub writes: bool,
     /// Whether the answer is a stream of server-sent events, each of them one value.
     pub streams: bool,
+    /// Whether the answer is a file; its description, and the whole answer to a check, is one value.
+    pub file: bool,
 }
 
 /// What goes into an operation and what comes out, as JSON Schema; null where nothing goes in.
@@ -66,13 +68,16 @@ fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 
 impl<I, O> Operation<I, O> {
     pub(crate) const fn read(noun: &'static str, method: Method, path: &'static str) -> Self {
-        Self::new(Declared { noun, method, path, writes: false, streams: false })
+        Self::new(Declared { noun, method, path, writes: false, streams: false, file: false })
     }
     pub(crate) const fn write(noun: &'static str, method: Method, path: &'static str) -> Self {
-        Self::new(Declared { noun, method, path, writes: true, streams: false })
+        Self::new(Declared { noun, method, path, writes: true, streams: false, file: false })
     }
     pub(crate) const fn stream(noun: &'static str, path: &'static str) -> Self {
-        Self::new(Declared { noun, method: Method::Get, path, writes: false, streams: true })
+        Self::new(Declared { noun, method: Method::Get, path, writes: false, streams: true, file: false })
+    }
+    pub(crate) const fn file(noun: &'static str, method: Method, path: &'static str) -> Self {
+        Self::new(Declared { noun, method, path, writes: true, streams: false, file: true })
     }
     const fn new(declared: Declared) -> Self {
         Self { declared, types: PhantomData }
@@ -201,6 +206,8 @@ operations![
     policy::CHECK,
     policy::HISTORY,
     policy::VERSION,
+    backup::PROVE,
+    backup::CREATE,
     event::LIST,
     event::FOLLOW,
     event::VERIFY,
@@ -257,9 +264,9 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let files = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).filter(|f| f.is_file());
         let texts = files.map(|f| std::fs::read_to_string(f).unwrap());
-        let declares = ["Operation::read(\"", "Operation::write(\"", "Operation::stream(\""];
+        let declares = ["read", "write", "stream", "file"].map(|way| format!("Operation::{way}(\""));
         let declared: usize =
-            texts.map(|t| declares.iter().map(|d| t.matches(d).count()).sum::<usize>()).sum();
+            texts.map(|t| declares.iter().map(|d| t.matches(d.as_str()).count()).sum::<usize>()).sum();
         assert_eq!(declared, OPERATIONS.len());
     }
 

@@ -32,6 +32,9 @@ pub struct Status {
     pub server_url: String,
     /// Its public Noise key.
     pub public_key: MachineKey,
+    /// Which database it runs on: drawn when it was made, the same after a restart and after a restore.
+    #[serde(default)]
+    pub database: String,
     /// MagicDNS suffix.
     pub domain: String,
     /// When this process started.

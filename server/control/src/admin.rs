@@ -3,6 +3,7 @@
 //! One handler per operation in the file of its noun; [`entry`] lets callers in, [`refused`] turns them away.
 
 mod apikey;
+mod backup;
 mod call;
 mod cors;
 mod dns;
@@ -48,6 +49,7 @@ pub fn routes(doors: Arc<Doors>, cors_origins: &[String]) -> Router {
         apikey::add,
         role::add,
         policy::add,
+        backup::add,
         event::add,
     ];
     let routes = nouns.into_iter().fold(Router::new(), |routes, add| add(routes));

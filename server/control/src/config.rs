@@ -46,6 +46,8 @@ pub struct Config {
     pub derp_maps: Vec<DerpMapSource>,
     /// A file of extra names that is watched.
     pub records_file: Option<PathBuf>,
+    /// The file that it was read from.
+    pub file: Option<PathBuf>,
     /// What the World takes from the configuration.
     pub settings: Settings,
 }

@@ -9,7 +9,7 @@ use api::Declared;
 use arc_swap::ArcSwap;
 use ident::{ApiKeyId, AuthKeyId, MachineKey};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use wire::DerpMap;
 use world::{ApiKey, KeyProof};
 
@@ -50,6 +50,8 @@ pub struct Doors {
     pub limits: CallLimits,
     /// What came of calls, counted.
     pub metrics: Metrics,
+    /// Held while a backup is made: one at a time.
+    pub backups: Arc<Mutex<()>>,
     /// Where metrics and health are served, if they are.
     pub monitor: Option<SocketAddr>,
     /// What is wrong with the policy in force.

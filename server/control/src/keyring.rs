@@ -92,6 +92,11 @@ const FILES: [(&str, &str, &str); 3] = [
     ("pepper-1.key", "pepper:", "pepper_1"),
 ];
 
+/// The names of the key files in a data folder.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(name, _, _)| *name)
+}
+
 /// There from before the first key is written until the database knows them all: keys that a killed first start left
 /// behind have served nobody and may be completed.
 const BEGUN: &str = "first-start";

@@ -4,6 +4,7 @@
 
 pub mod admin;
 mod arrival;
+pub mod backup;
 mod bootstrap;
 mod calls;
 mod certificate;

@@ -2,7 +2,6 @@
 
 mod certificates;
 mod files;
-mod lockfile;
 mod open_files;
 mod reload;
 mod start;
@@ -13,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    backup::lockfile::LockFile,
     certificate::TlsError,
     config::{Config, NotReloaded},
     doors::Doors,
@@ -118,7 +118,7 @@ pub struct Server {
     stop: CancellationToken,
     tasks: TaskTracker,
     writer: Running,
-    _lock: lockfile::LockFile,
+    _lock: LockFile,
 }
 
 impl Server {

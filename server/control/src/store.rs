@@ -4,6 +4,7 @@
 //! a start loads rows.
 
 mod aside;
+mod copy;
 mod event;
 mod live;
 mod load;
@@ -111,6 +112,7 @@ impl Store {
              PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY;",
         )?;
         migrate::migrate(&mut writer)?;
+        name_once(&writer)?;
         let reader = open_reader(path)?;
         Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), path: path.to_owned() })
     }
@@ -127,6 +129,12 @@ impl Store {
             Ok(()) => Ok(()),
             Err(e) => settled(&connection, e, last),
         }
+    }
+
+    /// Which database this is: drawn when it was made, the same in every copy of it.
+    pub fn identity(&self) -> Result<String, StoreError> {
+        let sql = "SELECT value FROM meta WHERE name = 'database'";
+        Ok(lock(&self.reader).query_row(sql, [], |r| r.get(0))?)
     }
 
     /// A value that belongs to the server itself.
@@ -162,6 +170,12 @@ fn settled(connection: &Connection, e: rusqlite::Error, last: u64) -> Result<(),
 fn is_fatal(e: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, SystemIoFailure};
     matches!(e.sqlite_error_code(), Some(SystemIoFailure | DatabaseCorrupt))
+}
+
+fn name_once(connection: &Connection) -> Result<(), StoreError> {
+    let sql = "INSERT OR IGNORE INTO meta (name, value) VALUES ('database', lower(hex(randomblob(16))))";
+    connection.execute(sql, [])?;
+    Ok(())
 }
 
 fn open_reader(path: &Path) -> Result<Connection, StoreError> {

@@ -3,7 +3,7 @@
 mod identity;
 mod seal;
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use ::age::{DecryptError, Decryptor, armor::ArmoredReader};
 use zeroize::Zeroizing;
@@ -66,6 +66,17 @@ pub fn open(bytes: &[u8], identities: &Identities) -> Result<Zeroizing<Vec<u8>>,
     let mut text = Zeroizing::new(Vec::with_capacity(bytes.len()));
     reader.take(LONGEST as u64 + 1).read_to_end(&mut text).map_err(|_| Error::Damaged)?;
     if text.len() > LONGEST { Err(Error::TooLarge) } else { Ok(text) }
+}
+
+/// The plaintext of a file of any length, as it is read: it is genuine up to where it was read, and whole only when its end was.
+pub fn reader<R: BufRead>(input: R, identities: &Identities) -> Result<impl Read + use<R>, Error> {
+    let decryptor = Decryptor::new_buffered(ArmoredReader::new(input)).map_err(|e| opening(&e, false))?;
+    let scrypt = decryptor.is_scrypt();
+    let keys = identities.usable(scrypt);
+    if keys.is_empty() {
+        return Err(Error::NoIdentity);
+    }
+    decryptor.decrypt(keys.into_iter()).map_err(|e| opening(&e, scrypt))
 }
 
 fn opening(e: &DecryptError, scrypt: bool) -> Error {

@@ -39,6 +39,9 @@ pub struct Inputs {
     /// The server's data folder
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Folder of backups with their receipts
+    #[arg(long, value_name = "DIR")]
+    pub backups: Option<PathBuf>,
     /// File that must hold something, KIND: noise-key, database, vault, wazuh-keys, certificate, private-key, token,
     /// file [default: by its name]; several times
     #[arg(long, value_name = "PATH[=KIND]", value_parser = file)]

@@ -8,9 +8,7 @@ use super::{facts::Facts, local, online};
 pub async fn judge(facts: &Facts<'_>, id: &str) -> Verdict {
     match id {
         "apikey.live" => online::keys::live(facts).await,
-        "backup.restorable" => {
-            Verdict::skip("meshctl makes no backups yet: stop the server and copy its data folder as a whole")
-        }
+        "backup.restorable" => local::backups(facts).await,
         "certificates.expiry" => online::server::certificates(facts).await,
         "clients.notified" => Verdict::skip("no reset is planned"),
         "clients.reregistered" => online::nodes::reregistered(facts).await.unwrap_or_else(told),

@@ -79,6 +79,24 @@ pub fn files(facts: &Facts<'_>) -> Verdict {
     files::non_empty(&seen, findings, facts.context.screen().now)
 }
 
+/// `backup.restorable`.
+pub async fn backups(facts: &Facts<'_>) -> Verdict {
+    let Some(folder) = &facts.inputs.backups else {
+        return Verdict::skip("no folder of backups was named: --backups DIR");
+    };
+    let found = match crate::backup::receipts(folder) {
+        Ok(found) => found,
+        Err(e) => return Verdict::unknown(e.detail),
+    };
+    let live = facts.answer().await.as_ref().ok().map(|status| status.database.as_str());
+    files::restorable(
+        &folder.display().to_string(),
+        &found,
+        live.filter(|name| !name.is_empty()),
+        facts.context.screen().now,
+    )
+}
+
 /// `proxy.limits`.
 pub async fn proxy(facts: &Facts<'_>) -> Verdict {
     let mut read = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
-use api::{Method, Operation, Problem, code};
+use api::{Changed, Method, Operation, Problem, code};
 use ident::Secret;
 use reqwest::{
     RequestBuilder, Response,
@@ -88,6 +88,22 @@ impl Client {
         Ok(Events::new(self.accepted(response).await?, self.place.clone()))
     }
 
+    /// Calls an operation that answers a file. `described` is the header that says what it is.
+    pub async fn download<I: Serialize, O: DeserializeOwned>(
+        &self,
+        operation: &Operation<I, Changed<O>>,
+        input: &I,
+        described: &str,
+    ) -> Result<Download<O>, Failure> {
+        let request = self.request(operation, &[], input, Some(false))?;
+        let response = request.send().await.map_err(|e| self.lost(&e, false))?;
+        let response = self.accepted(response).await?;
+        let header = response.headers().get(described).map(HeaderValue::as_bytes).unwrap_or_default();
+        let described = serde_json::from_slice(header)
+            .map_err(|e| self.foreign(&format!("what it says of its file does not fit: {e}")))?;
+        Ok(Download { described, response, place: self.place.clone() })
+    }
+
     fn request<I: Serialize, O>(
         &self,
         operation: &Operation<I, O>,
@@ -152,6 +168,25 @@ impl Client {
             return Failure::unknown(detail).hint(hint).code("answer_lost");
         }
         Failure::failed(detail).code("answer_lost")
+    }
+}
+
+/// A file on its way here.
+pub struct Download<O> {
+    /// What it is.
+    pub described: O,
+    response: Response,
+    place: String,
+}
+
+impl<O> Download<O> {
+    /// The next piece of it; `None` behind the last. What was broken off is an error.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        let piece = self.response.chunk().await.map(|piece| piece.map(|bytes| bytes.to_vec()));
+        piece.map_err(|e| {
+            let detail = format!("the file from {} was broken off: {}", self.place, cause(&e));
+            Failure::failed(detail).hint("the server's log says why").code("answer_lost")
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Client, Events, Failure, Screen,
+    client::Download,
     profile::Profiles,
     target::{Purpose, Surroundings, Target},
 };
@@ -111,6 +112,17 @@ impl Context {
     ) -> Result<Events<O>, Failure> {
         let target = self.find(Purpose::Read)?;
         Client::open(target)?.follow(operation, input).await
+    }
+
+    /// Calls an operation that answers a file; the header `described` says what it is.
+    pub async fn download<I: Serialize, O: DeserializeOwned>(
+        &self,
+        operation: &Operation<I, Changed<O>>,
+        input: &I,
+        described: &str,
+    ) -> Result<Download<O>, Failure> {
+        let target = self.find(Purpose::Write)?;
+        Client::open(target)?.download(operation, input, described).await
     }
 
     fn find(&self, purpose: Purpose) -> Result<&Target, Failure> {

@@ -78,7 +78,11 @@ fn told(operation: &Declared, shape: &Shape, said: &Spoken, makers: &mut Makers)
         parameters.extend(query(&input));
     }
     let media = if operation.streams { "text/event-stream" } else { "application/json" };
-    let mut answers = json!({"200": {"description": "Done", "content": {media: {"schema": output}}}});
+    let mut content = json!({media: {"schema": output}});
+    if operation.file {
+        content["application/octet-stream"] = json!({"schema": {"type": "string", "format": "binary"}});
+    }
+    let mut answers = json!({"200": {"description": "Done", "content": content}});
     for status in problems(operation) {
         answers[status] = json!({"$ref": format!("#/components/responses/{status}")});
     }

@@ -57,6 +57,11 @@ impl Refused {
         let detail = why.to_string().replace('\n', " ");
         Self::new(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "not understood", detail)
     }
+    /// With what to do next, where that is known.
+    pub fn hinted(mut self, hint: Option<String>) -> Self {
+        self.0.hint = hint;
+        self
+    }
     /// The body is over the limit.
     pub fn too_large(limit: usize) -> Self {
         let detail = format!("the body was cut short or is longer than {limit} bytes");

@@ -57,6 +57,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         server_url: config.server_url.clone(),
         public_key: key.public_key(),
+        database: call.history(Store::identity).await?,
         domain: world.settings.domain.clone(),
         started: call.doors.started,
         store: "sqlite".to_owned(),

@@ -45,6 +45,7 @@ impl Config {
             relay,
             derp_maps,
             records_file,
+            file: _,
             settings,
         } = self;
         let mut found = Difference::default();

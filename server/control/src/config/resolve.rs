@@ -86,6 +86,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         relay,
         derp_maps: file.derp_maps.iter().map(|s| derp_map(s)).collect(),
         records_file: file.dns.as_ref().and_then(|dns| dns.records_file.clone()),
+        file: flags.config_path.clone(),
         settings,
     })
 }

@@ -19,13 +19,12 @@ use world::Command;
 use super::{
     Fault, Ready, Server,
     certificates::Certificates,
-    files,
-    lockfile::LockFile,
-    open_files,
+    files, open_files,
     reload::{Reloader, Source, face},
 };
 use crate::{
     admin,
+    backup::lockfile::{self, LockFile},
     calls::{self, Calls},
     certificate::Certificate,
     config::{Config, MonitorConfig, Proxies, RelayConfig},
@@ -59,7 +58,9 @@ const SCRAPERS: usize = 64;
 pub(super) async fn start(config: Config, source: Source) -> Result<Server, Fault> {
     let open_files = open_files::raise();
     make_folder(&config.data_dir)?;
-    let lock = LockFile::take(&config.data_dir)?;
+    let lock = LockFile::take(&config.data_dir)
+        .map_err(Fault::io(config.data_dir.join(lockfile::NAME).display().to_string()))?;
+    let lock = lock.ok_or_else(|| Fault::Locked { folder: config.data_dir.clone() })?;
     let (store, keyring) = open_store(&config.data_dir)?;
     let Loaded { world, were_online, policy } = store.load(config.settings.clone())?;
     let verdict = Arc::new(Verdict::new(&world, policy));
@@ -96,6 +97,7 @@ pub(super) async fn start(config: Config, source: Source) -> Result<Server, Faul
     let doors = Arc::new(Doors {
         limits: Default::default(),
         metrics: Default::default(),
+        backups: Default::default(),
         monitor: monitor.as_ref().and_then(|socket| socket.local_addr().ok()),
         verdict,
         pending,

@@ -69,7 +69,7 @@ impl Touched {
             E::ApiKeyRevoked { key, .. } => {
                 self.api_keys.insert(*key);
             }
-            E::CallRefused { .. } => {}
+            E::CallRefused { .. } | E::BackupMade { .. } => {}
             E::PolicySet { .. } => self.policy = true,
             E::DnsSet { .. }
             | E::DnsRecordSet { .. }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// What operations are about: the first half of a scope.
 const NOUNS: &[&str] =
-    &["apikey", "dns", "event", "key", "node", "policy", "role", "route", "server", "user"];
+    &["apikey", "backup", "dns", "event", "key", "node", "policy", "role", "route", "server", "user"];
 
 /// Why a text is not a scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

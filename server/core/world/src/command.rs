@@ -193,6 +193,8 @@ pub enum Command {
     UsedApiKey { id: ApiKeyId },
     /// Somebody who was let in asked for what is refused; `left_out` more were refused and not noted since the last one.
     NoteRefusal { noun: &'static str, operation: String, code: String, left_out: u64 },
+    /// Everything that the server is is about to be handed out, encrypted to these.
+    NoteBackup { recipients: Vec<String> },
 
     /// Put a policy in force, whatever is in force.
     SetPolicy { prepared: Prepared },

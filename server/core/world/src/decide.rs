@@ -75,6 +75,7 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::NoteRefusal { noun, operation, code, left_out } => {
             Ok(access::note_refusal(noun, operation, code, *left_out))
         }
+        C::NoteBackup { recipients } => access::note_backup(recipients),
         C::SetPolicy { prepared } => access::set_policy(world, prepared, ""),
         C::ReplacePolicy { over, prepared, message } => {
             access::replace_policy(world, over, prepared, message)

@@ -40,6 +40,7 @@ impl DurableEvent {
             E::AuthKeyRevoked { key, .. } => ("auth_key_revoked", format!("key:{key}")),
             E::ApiKeyCreated { key } => ("api_key_created", format!("apikey:{}", key.id)),
             E::ApiKeyRevoked { key, .. } => ("api_key_revoked", format!("apikey:{key}")),
+            E::BackupMade { .. } => ("backup_made", "backup".to_owned()),
             E::CallRefused { noun, .. } => ("call_refused", format!("call:{noun}")),
             E::PolicySet { .. } => ("policy_set", "policy".to_owned()),
             E::DnsSet { .. } => ("dns_set", "dns".to_owned()),

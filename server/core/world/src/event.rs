@@ -139,6 +139,9 @@ pub enum DurableEvent {
         left_out: u64,
     },
 
+    /// Everything that the server is was handed out, for these to open: their public keys.
+    BackupMade { recipients: Vec<String> },
+
     /// A policy is in force.
     PolicySet {
         policy: Prepared,

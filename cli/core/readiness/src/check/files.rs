@@ -1,12 +1,14 @@
 //! `files.non-empty`: a file holds what it should, and nobody else reads what is secret.
 
 mod content;
+mod kept;
 
 use jiff::Timestamp;
 
 use crate::Verdict;
 
 pub use content::Kind;
+pub use kept::{Backup, restorable};
 
 /// A file that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -185,6 +185,16 @@ pub(super) fn note_refusal(noun: &str, operation: &str, code: &str, left_out: u6
     Decision::one(event, Answer::Done)
 }
 
+pub(super) fn note_backup(recipients: &[String]) -> Result<Decision, Refusal> {
+    let fits = |text: &String| !text.is_empty() && text.len() <= 4096 && !text.chars().any(char::is_control);
+    if !(1..=64).contains(&recipients.len()) || !recipients.iter().all(fits) {
+        let rule = "1 to 64 public keys, each a line of at most 4096 bytes";
+        return Err(Refusal::OutOfRange { what: "recipients", rule });
+    }
+    let event = DurableEvent::BackupMade { recipients: recipients.to_vec() };
+    Ok(Decision::one(event, Answer::Done))
+}
+
 /// A policy may not take away a tag that a role gives.
 pub(super) fn set_policy(world: &World, prepared: &Prepared, message: &str) -> Result<Decision, Refusal> {
     if world.policy == *prepared {
