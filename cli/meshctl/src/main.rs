@@ -10,6 +10,7 @@ mod apikey;
 mod check;
 mod dns;
 mod event;
+mod inventory;
 mod key;
 mod node;
 mod policy;
@@ -75,6 +76,8 @@ enum Noun {
     Secret(secret::Verb),
     /// Checks: before a change, after a reset, at an installation
     Check(Box<check::Args>),
+    /// The mesh as an inventory of Ansible
+    Inventory(inventory::Args),
     /// The log of everything that was changed
     #[command(subcommand)]
     Event(event::Verb),
@@ -99,6 +102,7 @@ impl Noun {
             Noun::Policy(verb) => verb.run(context).await,
             Noun::Secret(verb) => verb.run(context).await,
             Noun::Check(args) => check::run(context, *args).await,
+            Noun::Inventory(args) => inventory::run(context, args).await,
             Noun::Event(verb) => verb.run(context).await,
             Noun::Completion(args) => shell::completion::run(context, args),
             Noun::Man(args) => shell::man::run(context, args),
