@@ -5,7 +5,6 @@ import os
 
 from ansible_collections.meshctl.mesh.plugins.module_utils.mesh import (
     Mesh,
-    holds_secret_of,
     keep_modes,
     module_of,
     seconds,
@@ -26,11 +25,11 @@ def run(options, noun, fits, wishes):
     module = module_of(dict(OPTIONS, **options), add_file_common_args=True)
     mesh, params = Mesh(module), module.params
     path = params["path"]
-    everyone = mesh.read(noun, "list")[noun + "s"]
-    held = next((one for one in everyone if holds_secret_of(path, one["masked"])), None)
+    held, works = look(mesh, noun, path)
     if params["state"] == "absent":
         module.exit_json(changed=void(mesh, noun, held) | forget(module, path))
-    good = held and fits(held, params) and usable(held, seconds(module, "min_remaining"))
+    lasts = works and seconds_until(held["expires"]) > seconds(module, "min_remaining")
+    good = lasts and fits(held, params)
     if good and params["state"] == "present":
         changed = keep_modes(module, path, False)
         module.exit_json(changed=changed, path=path, **{noun: held})
@@ -43,10 +42,12 @@ def run(options, noun, fits, wishes):
     module.exit_json(changed=True, path=path, diff=dict(before=told(held), after=told(made)), **{noun: made})
 
 
-def usable(one, least):
-    """Whether it opens anything, and does so a while longer."""
-    spent = not one.get("reusable", True) and one.get("used_count", 0) > 0
-    return one["revoked"] is None and not spent and seconds_until(one["expires"]) > least
+def look(mesh, noun, path):
+    """The credential that a file holds and whether it opens anything; what the server does not know as a whole is none."""
+    if not os.path.exists(path):
+        return None, False
+    answer = mesh.call(noun, "verify", path)[1]
+    return answer.get(noun), answer.get("works", False)
 
 
 def void(mesh, noun, held):

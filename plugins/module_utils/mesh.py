@@ -109,17 +109,6 @@ def seconds_until(moment):
     return (until - datetime.now(timezone.utc)).total_seconds()
 
 
-def holds_secret_of(path, masked):
-    """Whether a file holds a whole secret of the credential with this masked text, and nothing else."""
-    try:
-        with open(path, encoding="ascii") as file:
-            text = file.read(200).strip()
-    except (OSError, ValueError):
-        return False
-    prefix = masked.rstrip("…")
-    return text.startswith(prefix) and re.fullmatch(r"[A-Za-z0-9_-]{43}", text[len(prefix):]) is not None
-
-
 def keep_modes(module, path, changed):
     """Owner, group and mode of a file that holds a secret, as the task wants them; 0600 without a wish."""
     arguments = module.load_file_common_arguments(dict(module.params, path=path))
