@@ -11,6 +11,7 @@ mod backup;
 mod check;
 mod dns;
 mod event;
+mod inventory;
 mod key;
 mod node;
 mod policy;
@@ -79,6 +80,8 @@ enum Noun {
     /// Backups: everything that a server is, in one encrypted file
     #[command(subcommand)]
     Backup(backup::Verb),
+    /// The mesh as an inventory of Ansible
+    Inventory(inventory::Args),
     /// The log of everything that was changed
     #[command(subcommand)]
     Event(event::Verb),
@@ -104,6 +107,7 @@ impl Noun {
             Noun::Secret(verb) => verb.run(context).await,
             Noun::Check(args) => check::run(context, *args).await,
             Noun::Backup(verb) => verb.run(context).await,
+            Noun::Inventory(args) => inventory::run(context, args).await,
             Noun::Event(verb) => verb.run(context).await,
             Noun::Completion(args) => shell::completion::run(context, args),
             Noun::Man(args) => shell::man::run(context, args),
