@@ -5,8 +5,7 @@
 
 mod browser;
 mod mesh;
-mod stream;
 
 pub use browser::Browser;
 pub use mesh::{Mesh, POLICY, ROLES, sorted};
-pub use stream::PingStream;
+pub use lab::PingStream;
