@@ -11,6 +11,7 @@ mod check;
 mod dns;
 mod event;
 mod key;
+mod lab;
 mod node;
 mod policy;
 mod probe;
@@ -75,6 +76,9 @@ enum Noun {
     Secret(secret::Verb),
     /// Checks: before a change, after a reset, at an installation
     Check(Box<check::Args>),
+    /// A mesh in network namespaces of this machine, and stories that prove it
+    #[command(subcommand)]
+    Lab(lab::Verb),
     /// The log of everything that was changed
     #[command(subcommand)]
     Event(event::Verb),
@@ -99,6 +103,7 @@ impl Noun {
             Noun::Policy(verb) => verb.run(context).await,
             Noun::Secret(verb) => verb.run(context).await,
             Noun::Check(args) => check::run(context, *args).await,
+            Noun::Lab(verb) => verb.run(context),
             Noun::Event(verb) => verb.run(context).await,
             Noun::Completion(args) => shell::completion::run(context, args),
             Noun::Man(args) => shell::man::run(context, args),
