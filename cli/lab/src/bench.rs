@@ -36,6 +36,8 @@ pub const MEMBERS: [&str; 3] = ["a", "b", "c"];
 pub const SPARE: &str = "spare";
 /// How long a change may take to arrive at every client.
 pub const SETTLED: Duration = Duration::from_secs(30);
+/// In the environment of what a story starts on a host, so that one that was ended can be tidied up after.
+const OF_A_STORY: (&str, &str) = ("MESHCTL_LAB", "story");
 /// The domain of the mesh.
 const DOMAIN: &str = "mesh.internal";
 

@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::command::{self, Output};
-use crate::process::{Process, only_child, runs};
+use crate::process::{Process, only_child};
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Folder of the host's own programs.
@@ -172,9 +172,14 @@ impl Host {
         }))
     }
 
-    /// Ends every process on the host but its first. They are known by the host's numbering of processes, so that one
-    /// of the machine can never be among them.
-    pub(crate) fn end_processes(&self) -> Result<()> {
+    /// Ends every process on the host but its first, or those alone that have `mark` in their environment. They are
+    /// known by the host's numbering of processes, so that one of the machine can never be among them.
+    pub(crate) fn end_processes(&self, mark: Option<(&str, &str)>) -> Result<()> {
+        let mark = mark.map(|(name, value)| format!("{name}={value}").into_bytes());
+        let marked = |pid: i32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            mark.as_ref().is_none_or(|mark| environment.split(|byte| *byte == 0).any(|entry| entry == mark))
+        };
         let numbering = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
         let Some(own) = numbering(self.first) else { bail!("host {} has ended", self.name) };
         if numbering(std::process::id().cast_signed()).is_none_or(|machine| machine == own) {
@@ -182,7 +187,7 @@ impl Host {
         }
         for entry in fs::read_dir("/proc")?.flatten() {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            if pid != self.first && numbering(pid).as_ref() == Some(&own) {
+            if pid != self.first && numbering(pid).as_ref() == Some(&own) && marked(pid) {
                 // it may be gone since it was seen
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
@@ -193,11 +198,6 @@ impl Host {
     /// Number of the first process, by which `ip link` finds the host's network.
     pub(crate) fn first(&self) -> i32 {
         self.first
-    }
-
-    /// True while its first process lives.
-    pub fn is_up(&self) -> bool {
-        runs(self.first, None)
     }
 
     fn holder(&self) -> u32 {

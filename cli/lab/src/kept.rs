@@ -186,11 +186,12 @@ fn remove_unrecorded(dir: &Path, name: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// True for a folder, and no link to one, that holds nothing but what a builder writes first.
+/// True for a folder, and no link to one, that holds what a builder writes first and nothing else.
 fn is_bare(dir: &Path) -> bool {
     let own = [LOCK, record::FILE, record::DRAFT];
     let is_folder = fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir());
+    let is_ours = fs::symlink_metadata(dir.join(LOCK)).is_ok_and(|meta| meta.is_file() && meta.len() == 0);
     let Ok(mut entries) = fs::read_dir(dir) else { return false };
-    is_folder
-        && entries.all(|entry| entry.is_ok_and(|entry| own.iter().any(|name| entry.file_name() == *name)))
+    let known = |entry: fs::DirEntry| own.iter().any(|name| entry.file_name() == *name);
+    is_folder && is_ours && entries.all(|entry| entry.is_ok_and(known))
 }

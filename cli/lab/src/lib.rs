@@ -20,7 +20,7 @@ pub mod story;
 mod tailscaled;
 mod topology;
 
-pub use bench::{Capture, PingStream, Seen};
+pub use bench::PingStream;
 pub use command::Output;
 pub use host::Host;
 pub use kept::{FOLDER, Kept, Phase, Record, Tools, Trouble, hosts_of, look, peek, remove};

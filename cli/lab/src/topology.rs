@@ -116,22 +116,15 @@ impl Lab {
         self.host(SWITCHES)
     }
 
-    /// Puts the firewall into the cables of fenced hosts, where it may be already.
-    pub fn close_fence(&self) -> Result<()> {
+    /// Has the firewall in the cables of fenced hosts keep back what it counts, or let it pass.
+    pub fn fence(&self, shut: bool) -> Result<()> {
         let fenced = self.plan.lans.iter().flat_map(|lan| lan.hosts).filter(|place| place.fenced);
-        let rules: String = fenced.map(|place| fence(place.name)).collect();
-        self.open_fence()?;
-        self.switches()?.feed(&["nft", "-f", "-"], &rules).map(drop)
+        let rules: String = fenced.map(|place| fence(place.name, shut)).collect();
+        let clean = "table netdev fence {}\ndelete table netdev fence\n";
+        self.switches()?.feed(&["nft", "-f", "-"], &format!("{clean}{rules}")).map(drop)
     }
 
-    /// Takes it away.
-    pub fn open_fence(&self) -> Result<()> {
-        self.switches()?
-            .feed(&["nft", "-f", "-"], "table netdev fence {}\ndelete table netdev fence\n")
-            .map(drop)
-    }
-
-    /// UDP packets of the fenced host that its firewall has dropped so far.
+    /// UDP packets of the fenced host that its firewall has met so far.
     pub fn fenced_udp(&self) -> Result<u64> {
         let rules = self.switches()?.exec(&["nft", "list", "table", "netdev", "fence"])?.stdout;
         counted(&rules).context("the fence counts nothing")
@@ -160,7 +153,7 @@ impl Lab {
                 client.exec(&["ip", "route", "add", "default", "via", lan.gateway])?;
             }
         }
-        self.close_fence()
+        self.fence(true)
     }
 
     fn tell_logs(&self) {
@@ -246,13 +239,14 @@ table inet fw {{
 }
 
 /// A firewall in the cable of a host: it sees what the host sends. Without UDP no path but the relay is left.
-fn fence(host: &str) -> String {
+fn fence(host: &str, shut: bool) -> String {
+    let verdict = if shut { "drop" } else { "accept" };
     format!(
         r#"table netdev fence {{
   chain {host} {{
     type filter hook ingress device "{host}-eth0" priority 0; policy accept;
-    meta l4proto udp counter drop
-    tcp flags & (syn|ack) == syn tcp dport != {{ {SERVER_PORT}, {RELAY_PORT} }} drop
+    meta l4proto udp counter {verdict}
+    tcp flags & (syn|ack) == syn tcp dport != {{ {SERVER_PORT}, {RELAY_PORT} }} {verdict}
   }}
 }}
 "#

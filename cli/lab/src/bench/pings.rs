@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 
-use super::Bench;
+use super::{Bench, OF_A_STORY};
 use crate::host::Host;
 use crate::process::Process;
 
@@ -41,7 +41,7 @@ impl PingStream {
         // of an earlier stream to the same address
         let _ = fs::remove_file(host.dir().join(&name).with_extension("log"));
         let words = ["ping", "-n", "-i", &interval, "-W", "2", address];
-        Ok(Self { process: host.spawn(&name, &words, &[])? })
+        Ok(Self { process: host.spawn(&name, &words, &[OF_A_STORY])? })
     }
 
     /// Ends the stream; gives packets sent and packets lost.

@@ -1,6 +1,6 @@
 //! Back to the lab as it was built, whatever a story or its sudden end left behind.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{Bench, MEMBERS, SETTLED, SPARE};
 use crate::plan::SERVER;
@@ -15,9 +15,11 @@ impl Bench<'_> {
                 self.lab.plug(place.name)?;
             }
         }
-        self.lab.close_fence()?;
-        self.host(SPARE)?.end_processes()?;
-        self.host("outsider")?.end_processes()?;
+        self.lab.fence(true)?;
+        self.host(SPARE)?.end_processes(None)?;
+        for host in MEMBERS {
+            self.host(host)?.end_processes(Some(super::OF_A_STORY))?;
+        }
         self.lab.plug(SERVER.0)?;
         if !self.server.runs()? {
             self.server.start_again()?;
@@ -31,6 +33,10 @@ impl Bench<'_> {
         self.server.set_policy(super::POLICY)?;
         self.server.apply_roles(super::ROLES)?;
         self.server.meshctl(&["dns", "set", "--magic", "on"])?;
+        let listed = self.server.meshctl(&["dns", "record", "list"])?;
+        for record in listed["records"].as_array().into_iter().flatten() {
+            self.withdraw(record["name"].as_str().context("a record without a name")?)?;
+        }
         for node in self.server.nodes()? {
             if !MEMBERS.iter().any(|member| node["name"] == *member) {
                 self.delete(&node)?;

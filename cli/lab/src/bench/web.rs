@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::OF_A_STORY;
 use crate::host::Host;
 use crate::patience::until;
 use crate::process::Process;
@@ -20,7 +21,7 @@ impl Web {
     /// Serves `words` at `address` to who asks under `name`; another name gets another page. Waits until it listens.
     pub fn start(host: &Host, address: Ipv4Addr, name: &str, words: &str) -> Result<Self> {
         let config = write(host, address, name, words)?;
-        let mut web = Self { process: host.spawn("nginx", &command(&config), &[])? };
+        let mut web = Self { process: host.spawn("nginx", &command(&config), &[OF_A_STORY])? };
         until(Duration::from_secs(10), "nginx to listen", || {
             if !web.runs()? {
                 bail!("nginx has ended: {}", web.process.logged()?);
@@ -37,13 +38,13 @@ impl Web {
         let words = command(&config);
         let script = "until \"$@\"; do sleep 0.3; done";
         let all: Vec<&str> = ["sh", "-c", script, "sh"].into_iter().chain(words).collect();
-        Ok(Self { process: host.spawn("nginx", &all, &[])? })
+        Ok(Self { process: host.spawn("nginx", &all, &[OF_A_STORY])? })
     }
 
     /// Tries once to serve at `address`, and gives what nginx said when it could not. An error when it could.
     pub fn refused(host: &Host, address: Ipv4Addr) -> Result<String> {
         let config = write(host, address, "x", "x")?;
-        let mut process = host.spawn("nginx", &command(&config), &[])?;
+        let mut process = host.spawn("nginx", &command(&config), &[OF_A_STORY])?;
         let ended =
             process.wait(Duration::from_secs(10)).context("nginx has bound an address that is not there")?;
         if ended.success() {

@@ -29,7 +29,7 @@ pub(super) fn stories() -> Vec<Story> {
             title: "a fresh host joins and gets a connection at the first try, again and again",
             proves: &["SC-008"],
             calm: true,
-            sabotage: Sabotage::PolicyDeniesAll,
+            sabotage: Sabotage::PolicyOpensOnePort,
             tell: first_try,
         },
     ]

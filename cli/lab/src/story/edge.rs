@@ -52,7 +52,7 @@ pub(super) fn stories() -> Vec<Story> {
             title: "a second host of the same name gets another name, and takes nothing from the first",
             proves: &["E1"],
             calm: true,
-            sabotage: Sabotage::PolicyDeniesAll,
+            sabotage: Sabotage::FirstRenamed,
             tell: same_hostname,
         },
         Story {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::sabotage::Sabotage;
 use super::{Stage, Story};
-use crate::bench::{MEMBERS, SETTLED, pairs};
+use crate::bench::{MEMBERS, NO_ERROR, SETTLED, pairs};
 use crate::patience::until;
 use crate::plan::SERVER;
 use crate::server::{SERVER_ADDRESS, SERVER_PORT};
@@ -101,24 +101,20 @@ fn ping(stage: &mut Stage<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The router turns away whatever goes between the host and the server: both ends see their connections break.
+/// The router turns away what the host says to the server: its connections break with its next word.
 fn rejoin(stage: &mut Stage<'_>) -> Result<()> {
     let bench = &stage.bench;
-    let (host, server) = (bench.outside("a")?, SERVER.1);
-    let rules = format!(
-        "ip saddr {host} ip daddr {server} meta l4proto tcp reject with tcp reset\n\
-         ip saddr {server} ip daddr {host} meta l4proto tcp reject with tcp reset\n\
-         ip saddr {host} ip daddr {server} drop"
-    );
-    bench.lab.cut("r1", &rules)?;
+    let way = format!("ip saddr {} ip daddr {}", bench.outside("a")?, SERVER.1);
+    bench.lab.cut("r1", &format!("{way} meta l4proto tcp reject with tcp reset\n{way} drop"))?;
     let begun = Instant::now();
-    // news for everybody: the server writes to the host, and meets the break
-    bench.announce("while-away", SERVER_ADDRESS)?;
+    // news for everybody, which the host has to confirm, and so meets the break
+    bench.announce("last-news", SERVER_ADDRESS)?;
     until(SETTLED, "the host to lose the server", || {
         Ok((!bench.host("a")?.is_connected(SERVER_ADDRESS, SERVER_PORT)?).then_some(()))
     })?;
+    bench.announce("while-away", SERVER_ADDRESS)?;
     sleep(INTERRUPTION.saturating_sub(begun.elapsed()));
-    if bench.ask("a", "while-away")?.code == 0 {
+    if bench.ask("a", "while-away")?.code == NO_ERROR {
         bail!("the host knows what it was told while the server was out of its reach");
     }
     stage.mend("r1")?;
@@ -128,6 +124,7 @@ fn rejoin(stage: &mut Stage<'_>) -> Result<()> {
     bench.await_mesh(SETTLED)?;
     bench.must_reach("a", bench.ipv4("c")?)?;
     let took = mended.elapsed();
+    bench.withdraw("last-news")?;
     bench.withdraw("while-away")?;
     stage.measured("SC-005", took < REJOIN_LIMIT, format!("{:.1} s", took.as_secs_f64()));
     Ok(())

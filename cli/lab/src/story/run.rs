@@ -10,7 +10,8 @@ use super::report::{Outcome, Report, State};
 use super::soak::{self, Soak};
 use super::{Stage, Story, Verdict};
 use crate::bench::Bench;
-use crate::kept::Kept;
+use crate::kept::{Kept, Trouble};
+use crate::prerequisites::on_path;
 
 /// How stories are told.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,10 @@ pub fn run(
     wish: Wish,
     say: &dyn Fn(&Story, Option<&Outcome>),
 ) -> Result<Report> {
+    if on_path("nginx").is_none() {
+        let told = "the stories cannot be told, missing: `nginx` (package nginx)";
+        return Err(Trouble::Machine(told.to_owned()).into());
+    }
     let lab = kept.lab()?;
     let begun = Instant::now();
     let mut bench = Bench::found(&lab, &kept.record().tools)?;

@@ -4,6 +4,10 @@ use anyhow::Result;
 
 use super::Stage;
 
+const OPENS_ONE_PORT: &str = r#"{
+  "tagOwners": {"tag:node": []},
+  "acls": [{"action": "accept", "src": ["tag:node"], "dst": ["tag:node:22"]}],
+}"#;
 const DENIES_ALL: &str = r#"{"tagOwners": {"tag:node": []}, "acls": []}"#;
 
 /// One way to spoil a story. Most are done before it begins; the others the story does to itself.
@@ -11,6 +15,8 @@ const DENIES_ALL: &str = r#"{"tagOwners": {"tag:node": []}, "acls": []}"#;
 pub enum Sabotage {
     ServerAway,
     PolicyDeniesAll,
+    PolicyOpensOnePort,
+    FirstRenamed,
     NamesOff,
     FenceOpen,
     NeverMended,
@@ -29,6 +35,8 @@ impl Sabotage {
         match self {
             Self::ServerAway => "the server is down",
             Self::PolicyDeniesAll => "the policy lets nobody reach anybody",
+            Self::PolicyOpensOnePort => "the policy opens another port alone",
+            Self::FirstRenamed => "the name of the first host is free",
             Self::NamesOff => "MagicDNS is off",
             Self::FenceOpen => "the firewall of c is gone",
             Self::NeverMended => "what was cut stays cut",
@@ -63,8 +71,10 @@ impl Stage<'_> {
         match how {
             Sabotage::ServerAway => self.bench.server.kill9(),
             Sabotage::PolicyDeniesAll => self.bench.server.set_policy(DENIES_ALL),
+            Sabotage::PolicyOpensOnePort => self.bench.server.set_policy(OPENS_ONE_PORT),
+            Sabotage::FirstRenamed => self.bench.server.meshctl(&["node", "rename", "a", "first"]).map(drop),
             Sabotage::NamesOff => self.bench.server.meshctl(&["dns", "set", "--magic", "off"]).map(drop),
-            Sabotage::FenceOpen => self.bench.lab.open_fence(),
+            Sabotage::FenceOpen => self.bench.lab.fence(false),
             _ => Ok(()),
         }
     }

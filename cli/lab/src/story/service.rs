@@ -36,7 +36,7 @@ fn mesh_only(stage: &mut Stage<'_>) -> Result<()> {
     let bound = if everywhere { std::net::Ipv4Addr::UNSPECIFIED } else { inside };
     let _web = Web::start(bench.host("a")?, bound, "a", PAGE)?;
     for from in ["b", "c"] {
-        served(bench, from, inside, &inside.to_string())?;
+        served(bench, from, inside, "a")?;
     }
     // a neighbour on the same wire, who is not in the mesh; and one who is, by the wrong address
     for (from, address) in [("outsider", outside), ("outsider", inside), ("a", outside)] {

@@ -7,5 +7,5 @@ mod browser;
 mod mesh;
 
 pub use browser::Browser;
-pub use mesh::{Mesh, POLICY, ROLES, sorted};
 pub use lab::PingStream;
+pub use mesh::{Mesh, POLICY, ROLES, sorted};
