@@ -27,7 +27,7 @@ use crate::topology::Lab;
 
 pub use capture::{Capture, Seen};
 pub use names::NO_ERROR;
-pub use pings::PingStream;
+pub use pings::{PingStream, Sum};
 pub use web::Web;
 
 /// The clients that are in the mesh.

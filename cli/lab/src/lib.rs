@@ -20,7 +20,7 @@ pub mod story;
 mod tailscaled;
 mod topology;
 
-pub use bench::PingStream;
+pub use bench::{PingStream, Sum};
 pub use command::Output;
 pub use host::Host;
 pub use kept::{FOLDER, Kept, Phase, Record, Tools, Trouble, hosts_of, look, peek, remove};

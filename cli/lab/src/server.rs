@@ -22,6 +22,16 @@ pub const RELAY_PORT: u16 = 443;
 pub const EPHEMERAL_GRACE: Duration = Duration::from_secs(15);
 const NAME: &str = "server";
 pub(crate) const SERVER_PORT: u16 = 8080;
+/// Where clients and relay are served, unless a configuration says otherwise.
+const SERVES: [(Ipv4Addr, u16); 2] = [(SERVER_ADDRESS, SERVER_PORT), (SERVER_ADDRESS, RELAY_PORT)];
+const CONFIG: &str = "\
+server_url: http://172.30.0.10:8080
+listen: 172.30.0.10:8080
+ephemeral_grace: 15s
+relay:
+  listen: 172.30.0.10:443
+  stun: 172.30.0.10:3478
+";
 const READY_LIMIT: Duration = Duration::from_secs(30);
 const COMMAND_LIMIT: Duration = Duration::from_secs(20);
 
@@ -32,16 +42,28 @@ pub struct Server<'lab> {
     binary: PathBuf,
     process: Process,
     kept: bool,
+    serves: Vec<(Ipv4Addr, u16)>,
 }
 
 impl<'lab> Server<'lab> {
     /// Starts the server on `host` with an empty data folder and waits until it serves clients, relay and operator.
     pub fn start(host: &'lab Host, binary: &Path) -> Result<Self> {
+        Self::start_with(host, binary, CONFIG, &SERVES)
+    }
+
+    /// The same with a configuration of one's own, to which the data folder is added, and TCP ports it serves.
+    pub fn start_with(
+        host: &'lab Host,
+        binary: &Path,
+        config: &str,
+        serves: &[(Ipv4Addr, u16)],
+    ) -> Result<Self> {
         let data = host.dir().join("data");
         fs::create_dir_all(&data)?;
-        fs::write(config_file(host), config(&data))?;
+        fs::write(config_file(host), format!("data_dir: {}\n{config}", data.display()))?;
         let process = launch(host, binary)?;
-        let mut server = Self { host, binary: binary.to_owned(), process, kept: false };
+        let (binary, serves) = (binary.to_owned(), serves.to_vec());
+        let mut server = Self { host, binary, process, kept: false, serves };
         server.await_ready()?;
         Ok(server)
     }
@@ -57,7 +79,8 @@ impl<'lab> Server<'lab> {
         let running = host.process(NAME)?;
         let alive = running.is_some();
         let process = running.map_or_else(|| launch(host, binary), Ok)?;
-        let mut server = Self { host, binary: binary.to_owned(), process, kept: true };
+        let mut server =
+            Self { host, binary: binary.to_owned(), process, kept: true, serves: SERVES.to_vec() };
         if !alive {
             server.process.keep()?;
             server.await_ready()?;
@@ -151,10 +174,12 @@ impl<'lab> Server<'lab> {
             if !self.process.runs()? {
                 return Ok(None);
             }
-            let serves = self.host.listens(SERVER_ADDRESS, SERVER_PORT)?
-                && self.host.listens(SERVER_ADDRESS, RELAY_PORT)?
-                && self.try_meshctl(&["node", "list", "--json"])?.ok().map(|_| true)?;
-            Ok(serves.then_some(()))
+            for (address, port) in &self.serves {
+                if !self.host.listens(*address, *port)? {
+                    return Ok(None);
+                }
+            }
+            self.try_meshctl(&["node", "list", "--json"])?.ok().map(|_| Some(()))
         })
         .with_context(|| self.logged().unwrap_or_default())
     }
@@ -162,18 +187,6 @@ impl<'lab> Server<'lab> {
 
 fn launch(host: &Host, binary: &Path) -> Result<Process> {
     host.spawn(NAME, &[path(binary)?, "server", "run", "--config", path(&config_file(host))?], &[])
-}
-
-fn config(data: &Path) -> String {
-    format!(
-        "server_url: {SERVER_URL}\n\
-         listen: {SERVER_ADDRESS}:{SERVER_PORT}\n\
-         data_dir: {}\n\
-         ephemeral_grace: {}s\n\
-         relay:\n  listen: {SERVER_ADDRESS}:{RELAY_PORT}\n  stun: {SERVER_ADDRESS}:3478\n",
-        data.display(),
-        EPHEMERAL_GRACE.as_secs()
-    )
 }
 
 fn config_file(host: &Host) -> PathBuf {

@@ -44,9 +44,9 @@ impl Soak {
         sleep(length.saturating_sub(self.begun.elapsed()));
         let (mut seconds, mut down) = (u32::MAX, BTreeSet::new());
         for stream in self.streams {
-            let (sent, lost) = stream.numbers()?;
-            seconds = seconds.min(sent);
-            down.extend(lost);
+            let sum = stream.finish()?;
+            seconds = seconds.min(sum.sent);
+            down.extend(sum.lost);
         }
         Ok((seconds, down.len()))
     }
