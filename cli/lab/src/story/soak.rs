@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::sabotage::Sabotage;
 use super::{Stage, Story, Verdict};
@@ -15,6 +15,8 @@ pub(super) const ID: &str = "soak.uptime";
 const WHOLE: Duration = Duration::from_secs(3600);
 const TICK: Duration = Duration::from_secs(1);
 const UPTIME: f64 = 0.99;
+/// Echoes that have to be sent, of one a second.
+const WATCHED: f64 = 0.9;
 
 /// An echo a second between all pairs of members.
 pub(super) struct Soak {
@@ -59,6 +61,8 @@ fn uptime(stage: &mut Stage<'_>) -> Result<()> {
         None => Soak::start(&stage.bench)?,
     };
     let (seconds, down) = soak.finish(length)?;
+    let watched = f64::from(seconds) >= WATCHED * length.as_secs_f64();
+    ensure!(watched, "only {seconds} of {} s were watched", length.as_secs());
     let up = 1.0 - down as f64 / f64::from(seconds.max(1));
     let found = format!("{:.2} % of {seconds} s, {down} s with a lost echo", up * 100.0);
     match judge(up, length) {
