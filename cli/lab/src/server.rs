@@ -20,7 +20,10 @@ pub const SERVER_URL: &str = "http://172.30.0.10:8080";
 pub const RELAY_PORT: u16 = 443;
 /// How long the server under test lets an ephemeral node be away.
 pub const EPHEMERAL_GRACE: Duration = Duration::from_secs(15);
-const SERVER_PORT: u16 = 8080;
+const NAME: &str = "server";
+pub(crate) const SERVER_PORT: u16 = 8080;
+/// Where clients and relay are served, unless a configuration says otherwise.
+const SERVES: [(Ipv4Addr, u16); 2] = [(SERVER_ADDRESS, SERVER_PORT), (SERVER_ADDRESS, RELAY_PORT)];
 const CONFIG: &str = "\
 server_url: http://172.30.0.10:8080
 listen: 172.30.0.10:8080
@@ -32,20 +35,20 @@ relay:
 const READY_LIMIT: Duration = Duration::from_secs(30);
 const COMMAND_LIMIT: Duration = Duration::from_secs(20);
 
-/// A running `meshctl server`. Dropping it kills it; its data stay in the host's folder.
+/// A running `meshctl server`. Dropping it kills it, unless it is kept; its data stay in the host's folder.
 #[derive(Debug)]
 pub struct Server<'lab> {
     host: &'lab Host,
     binary: PathBuf,
     process: Process,
+    kept: bool,
     serves: Vec<(Ipv4Addr, u16)>,
 }
 
 impl<'lab> Server<'lab> {
     /// Starts the server on `host` with an empty data folder and waits until it serves clients, relay and operator.
     pub fn start(host: &'lab Host, binary: &Path) -> Result<Self> {
-        let serves = [(SERVER_ADDRESS, SERVER_PORT), (SERVER_ADDRESS, RELAY_PORT)];
-        Self::start_with(host, binary, CONFIG, &serves)
+        Self::start_with(host, binary, CONFIG, &SERVES)
     }
 
     /// The same with a configuration of one's own, to which the data folder is added, and TCP ports it serves.
@@ -59,9 +62,34 @@ impl<'lab> Server<'lab> {
         fs::create_dir_all(&data)?;
         fs::write(config_file(host), format!("data_dir: {}\n{config}", data.display()))?;
         let process = launch(host, binary)?;
-        let mut server = Self { host, binary: binary.to_owned(), process, serves: serves.to_vec() };
+        let (binary, serves) = (binary.to_owned(), serves.to_vec());
+        let mut server = Self { host, binary, process, kept: false, serves };
         server.await_ready()?;
         Ok(server)
+    }
+
+    /// Lets the server outlive this program, also when it is started again.
+    pub fn keep(&mut self) -> Result<()> {
+        self.kept = true;
+        self.process.keep()
+    }
+
+    /// The server that another program started on `host` and kept; one that has died is started anew on its data.
+    pub fn found(host: &'lab Host, binary: &Path) -> Result<Self> {
+        let running = host.process(NAME)?;
+        let alive = running.is_some();
+        let process = running.map_or_else(|| launch(host, binary), Ok)?;
+        let mut server =
+            Self { host, binary: binary.to_owned(), process, kept: true, serves: SERVES.to_vec() };
+        if !alive {
+            server.process.keep()?;
+            server.await_ready()?;
+        }
+        Ok(server)
+    }
+
+    pub fn runs(&mut self) -> Result<bool> {
+        self.process.runs()
     }
 
     /// The operator's command line over the local socket; its failure is the caller's to judge.
@@ -114,7 +142,7 @@ impl<'lab> Server<'lab> {
 
     /// SIGKILL, as in a power cut.
     pub fn kill9(&mut self) -> Result<()> {
-        self.process.kill().map(drop)
+        self.process.kill()
     }
 
     /// SIGTERM, and at most `limit` for an orderly end.
@@ -130,6 +158,9 @@ impl<'lab> Server<'lab> {
     pub fn start_again(&mut self) -> Result<()> {
         self.process.kill()?;
         self.process = launch(self.host, &self.binary)?;
+        if self.kept {
+            self.process.keep()?;
+        }
         self.await_ready()
     }
 
@@ -155,14 +186,14 @@ impl<'lab> Server<'lab> {
 }
 
 fn launch(host: &Host, binary: &Path) -> Result<Process> {
-    host.spawn("server", &[path(binary)?, "server", "run", "--config", path(&config_file(host))?], &[])
+    host.spawn(NAME, &[path(binary)?, "server", "run", "--config", path(&config_file(host))?], &[])
 }
 
 fn config_file(host: &Host) -> PathBuf {
     host.dir().join("server.yaml")
 }
 
-fn socket(host: &Host) -> PathBuf {
+pub(crate) fn socket(host: &Host) -> PathBuf {
     host.dir().join("data").join("control.sock")
 }
 

@@ -13,6 +13,7 @@ mod dns;
 mod event;
 mod inventory;
 mod key;
+mod lab;
 mod node;
 mod policy;
 mod probe;
@@ -82,6 +83,9 @@ enum Noun {
     Backup(backup::Verb),
     /// The mesh as an inventory of Ansible
     Inventory(inventory::Args),
+    /// A mesh in network namespaces of this machine, and stories that prove it
+    #[command(subcommand)]
+    Lab(lab::Verb),
     /// The log of everything that was changed
     #[command(subcommand)]
     Event(event::Verb),
@@ -108,6 +112,7 @@ impl Noun {
             Noun::Check(args) => check::run(context, *args).await,
             Noun::Backup(verb) => verb.run(context).await,
             Noun::Inventory(args) => inventory::run(context, args).await,
+            Noun::Lab(verb) => verb.run(context),
             Noun::Event(verb) => verb.run(context).await,
             Noun::Completion(args) => shell::completion::run(context, args),
             Noun::Man(args) => shell::man::run(context, args),

@@ -6,8 +6,7 @@
 mod browser;
 pub mod front;
 mod mesh;
-mod stream;
 
 pub use browser::Browser;
+pub use lab::PingStream;
 pub use mesh::{Mesh, POLICY, ROLES, sorted};
-pub use stream::PingStream;

@@ -1,21 +1,47 @@
-//! Echo requests without pause, to see what an outage costs.
+//! Echo requests: how long one takes, and without pause, to see what an outage costs.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use lab::{Host, Process};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 
-/// Five echo requests a second to one address, until asked for the sum.
+use super::{Bench, OF_A_STORY};
+use crate::host::Host;
+use crate::process::Process;
+
+/// Echo requests to one address, until asked for the sum.
 pub struct PingStream {
     process: Process,
 }
 
+impl Bench<'_> {
+    /// How long each of `count` echoes took, in milliseconds, ten requests a second. An error unless all come back.
+    pub(crate) fn round_trips(&self, from: &str, to: Ipv4Addr, count: u32) -> Result<Vec<f64>> {
+        let (many, to) = (count.to_string(), to.to_string());
+        let words = ["ping", "-n", "-c", &many, "-i", "0.1", "-W", "2", &to];
+        let output = self.host(from)?.exec(&words)?;
+        let times: Vec<f64> = output.stdout.lines().filter_map(time).collect();
+        ensure!(times.len() == count as usize, "{from} got {} of {count} echoes of {to}", times.len());
+        Ok(times)
+    }
+}
+
 impl PingStream {
+    /// Five requests a second.
     pub fn start(host: &Host, address: &str) -> Result<Self> {
-        let words = ["ping", "-n", "-D", "-i", "0.2", "-W", "2", address];
-        Ok(Self { process: host.spawn(&format!("ping-{address}"), &words, &[])? })
+        Self::every(Duration::from_millis(200), host, address)
+    }
+
+    /// A request in each such interval.
+    pub fn every(interval: Duration, host: &Host, address: &str) -> Result<Self> {
+        let (name, interval) = (format!("ping-{address}"), interval.as_secs_f64().to_string());
+        // of an earlier stream to the same address
+        let _ = fs::remove_file(host.dir().join(&name).with_extension("log"));
+        let words = ["ping", "-n", "-D", "-i", &interval, "-W", "2", address];
+        Ok(Self { process: host.spawn(&name, &words, &[OF_A_STORY])? })
     }
 
     /// Ends the stream and sums it up.
@@ -49,6 +75,11 @@ fn sum(log: &str) -> Option<Sum> {
     let last_answers =
         lost.iter().filter_map(|number| answered.get(&(number - 1))).map(|time| (*time).to_owned());
     Some(Sum { sent, last_answers: last_answers.collect(), lost })
+}
+
+/// The milliseconds in `64 bytes from 100.64.0.2: icmp_seq=1 ttl=64 time=0.53 ms`.
+fn time(line: &str) -> Option<f64> {
+    line.split(" time=").nth(1)?.split(' ').next()?.parse().ok()
 }
 
 fn sequence(line: &str) -> Option<u32> {
@@ -91,5 +122,11 @@ mod tests {
     #[test]
     fn says_when_the_last_answer_before_a_loss_came() {
         assert_eq!(sum(&log(&[1, 3, 4], 4)).unwrap().last_answers, ["[1790000001.25]"]);
+    }
+
+    #[test]
+    fn reads_how_long_an_echo_took() {
+        assert_eq!(log(&[1], 1).lines().find_map(time), Some(0.5));
+        assert_eq!(time("From 100.64.0.1 icmp_seq=1 Destination Host Unreachable"), None);
     }
 }
