@@ -1,10 +1,11 @@
 //! What a device is like decides whom it reaches, and is looked at as often as its client tells.
 
-use harness::Model;
+use harness::{Identity, Model};
 
 use crate::{
     device::Device,
     house::{House, set_policy},
+    waiting::{Guest, person, to_user},
 };
 
 const POLICY: &str = r#"{
@@ -13,6 +14,18 @@ const POLICY: &str = r#"{
     "acls": [
         {"action": "accept", "src": ["tag:member"], "srcPosture": ["posture:new"], "dst": ["tag:island:22"]},
     ],
+}"#;
+
+const OWN: &str = r#"{
+    "tagOwners": {"tag:member": [], "tag:island": []},
+    "postures": {"posture:new": ["node:os == 'macos'"]},
+    "acls": [
+        {"action": "accept", "src": ["autogroup:member"], "srcPosture": ["posture:new"], "dst": ["autogroup:self:22"]},
+    ],
+    "grants": [{
+        "src": ["autogroup:member"], "srcPosture": ["posture:new"], "dst": ["autogroup:self"],
+        "app": {"example.com/cap/run": [{"what": "say \"C:\\\\x\""}]},
+    }],
 }"#;
 
 /// Tells the server what the machine runs.
@@ -47,5 +60,47 @@ async fn who_is_updated_gains_a_peer_and_who_falls_back_loses_it() {
     ours.until("nobody", |m| m.peers().is_empty()).await;
     theirs.until("nobody, and closed", |m| m.peers().is_empty() && filters(m) == 0).await;
     others.is_silent_for(std::time::Duration::from_millis(300)).await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_ones_own_devices_those_that_fit_reach_the_others() {
+    let house = House::open().await;
+    set_policy(&house.admin, OWN).await;
+    let mut devices = Vec::new();
+    for (login, name) in [("alice", "desk"), ("bob", "tablet")] {
+        person(&house, login).await;
+        let guest = Guest::come(&house, Identity::random().unwrap(), name).await;
+        guest.let_in(&house, &to_user(login)).await;
+        devices.push(guest.device);
+    }
+    let guest = Guest::come(&house, Identity::random().unwrap(), "phone").await;
+    guest.let_in(&house, &to_user("alice")).await;
+    let [desk, tablet, phone] = [&devices[0], &devices[1], &guest.device];
+    let ids = [desk.myself().await.id, phone.myself().await.id];
+    let (mut desks, mut phones) = (desk.listen().await, phone.listen().await);
+    let mut tablets = tablet.listen().await;
+    assert!(desks.go.peers().is_empty() && phones.go.peers().is_empty() && filters(&phones.go) == 0);
+
+    runs(desk, "macOS", "14").await;
+    desks.until("the phone", |m| m.peer(ids[1]).is_some() && filters(m) == 2).await;
+    phones.until("the desk, let in", |m| m.peer(ids[0]).is_some() && filters(m) == 2).await;
+    let told = serde_json::to_string(&phones.go.view().rules).unwrap();
+    assert!(told.contains(r#"[{"what":"say \"C:\\x\""}]"#), "{told}");
+    let sources = format!("{:?}", phones.go.view().rules);
+    let [own, other] = [desk.myself().await.addresses.v4, phone.myself().await.addresses.v4];
+    assert!(sources.contains(&format!("\"{own}\"")) && !sources.contains(&format!("\"{other}\"")), "{sources}");
+    desks.agrees_with(desk).await;
+    phones.agrees_with(phone).await;
+
+    set_policy(&house.admin, &OWN.replace("macos", "linux")).await;
+    phones.until("the desk, which it may reach", |m| filters(m) == 0 && m.peer(ids[0]).is_some()).await;
+    desks.until("the phone, let in", |m| filters(m) == 2).await;
+    phones.agrees_with(phone).await;
+
+    runs(phone, "macOS", "14").await;
+    phones.until("nobody", |m| m.peers().is_empty()).await;
+    desks.until("nobody, and closed", |m| m.peers().is_empty() && filters(m) == 0).await;
+    tablets.is_silent_for(std::time::Duration::from_millis(300)).await;
     house.close().await;
 }
