@@ -86,10 +86,13 @@ async fn of_ones_own_devices_those_that_fit_reach_the_others() {
     desks.until("the phone", |m| m.peer(ids[1]).is_some() && filters(m) == 2).await;
     phones.until("the desk, let in", |m| m.peer(ids[0]).is_some() && filters(m) == 2).await;
     let told = serde_json::to_string(&phones.go.view().rules).unwrap();
-    assert!(told.contains(r#"[{"what":"say \"C:\\x\""}]"#), "{told}");
+    assert!(told.contains(r#"[{"what":"say \"C:\\\\x\""}]"#), "{told}");
     let sources = format!("{:?}", phones.go.view().rules);
     let [own, other] = [desk.myself().await.addresses.v4, phone.myself().await.addresses.v4];
-    assert!(sources.contains(&format!("\"{own}\"")) && !sources.contains(&format!("\"{other}\"")), "{sources}");
+    assert!(
+        sources.contains(&format!("\"{own}\"")) && !sources.contains(&format!("\"{other}\"")),
+        "{sources}"
+    );
     desks.agrees_with(desk).await;
     phones.agrees_with(phone).await;
 
