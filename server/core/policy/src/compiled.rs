@@ -179,9 +179,15 @@ impl Compiled {
     }
 
     fn add_routes(&self, tags: &[Tag], routes: impl IntoIterator<Item = IpNet>, draft: &mut Draft) {
-        let mut carried_entries = vec![0; draft.entries.len()];
         for carried in self.index.carried_by(tags) {
             carried.rules.add_to(&mut draft.carried);
+        }
+        let mut routes = routes.into_iter().peekable();
+        if routes.peek().is_none() {
+            return;
+        }
+        let mut carried_entries = vec![0; draft.entries.len()];
+        for carried in self.index.carried_by(tags) {
             carried.entries.add_to(&mut carried_entries);
         }
         let (mut rules, mut entries) = (vec![0; words(self.rules.len())], vec![0; draft.entries.len()]);

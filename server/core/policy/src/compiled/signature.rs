@@ -52,8 +52,7 @@ impl Draft {
         self.subnets.dedup();
         let rule_words = self.source.len();
         let all = [self.source, self.named, self.destination, self.own, self.carried, self.entries];
-        let words = all.into_iter().flatten().collect();
-        Signature { words, rule_words, subnets: self.subnets.into() }
+        Signature { words: all.concat().into(), rule_words, subnets: self.subnets.into() }
     }
 }
 
