@@ -1,6 +1,7 @@
 //! Back to the lab as it was built, whatever a story or its sudden end left behind.
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use super::{Bench, MEMBERS, SETTLED, SPARE};
 use crate::plan::SERVER;
@@ -38,7 +39,7 @@ impl Bench<'_> {
             self.withdraw(record["name"].as_str().context("a record without a name")?)?;
         }
         for node in self.server.nodes()? {
-            if !MEMBERS.iter().any(|member| node["name"] == *member) {
+            if !self.is_member(&node) {
                 self.delete(&node)?;
             }
         }
@@ -50,11 +51,22 @@ impl Bench<'_> {
     fn rejoin(&self) -> Result<()> {
         for host in MEMBERS {
             let client = self.member(host)?;
-            if client.state()? != "Running" || self.server.node(host).is_err() {
-                let key = self.server.create_key("node", host)?;
-                super::joined(client, host, &key)?;
+            let is_listed = self.server.node(host).is_ok_and(|node| self.is_member(&node));
+            if is_listed && client.state()? == "Running" {
+                continue;
             }
+            // one whose node was removed believes for a while that it is in; one that is out has nothing to log out of
+            let _ = client.logout();
+            let key = self.server.create_key("node", host)?;
+            super::joined(client, host, &key)?;
         }
         Ok(())
+    }
+
+    /// Whether a node is the client of the host that it is named after: another may have taken the name.
+    fn is_member(&self, node: &Value) -> bool {
+        let member = MEMBERS.iter().find(|member| node["name"] == **member);
+        let address = member.and_then(|member| self.ipv4(member).ok());
+        address.is_some_and(|address| node["ipv4"] == address.to_string())
     }
 }
