@@ -26,10 +26,7 @@ pub(super) async fn show(
     headers: HeaderMap,
     Path(code): Path<String>,
 ) -> Response {
-    let session = rooms.signed_in(&headers);
-    if let (Some(_), Some(Extension(Proven(proven)))) = (&session, &proven) {
-        proven.cancel();
-    }
+    let session = rooms.visitor(&headers, proven);
     match rooms.login(remote, &code) {
         Ok(login) => rooms.device(StatusCode::OK, &login, session.as_ref(), ""),
         Err(answer) => *answer,
@@ -67,9 +64,7 @@ pub(super) async fn approve(
         Ok(command) => command,
         Err(refusal) => return again(StatusCode::UNPROCESSABLE_ENTITY, &refusal.to_string()),
     };
-    let actor = format!("apikey:{}", session.credential);
-    let origin = Origin { actor, source: remote.ip().to_canonical().to_string() };
-    match doors.writer.submit(command, origin).await {
+    match doors.writer.submit(command, origin(remote, &session)).await {
         Ok(_) => {
             doors.pending.look();
             Redirect::to(&format!("/register/{}", login.code)).into_response()
@@ -88,6 +83,11 @@ pub(super) async fn approve(
     }
 }
 
+fn origin(remote: SocketAddr, session: &Session) -> Origin {
+    let actor = format!("apikey:{}", session.credential);
+    Origin { actor, source: remote.ip().to_canonical().to_string() }
+}
+
 /// `same`, `user:ID`, `role:NAME`.
 fn owner(text: &str) -> Option<NewOwner> {
     match text.split_once(':') {
@@ -101,8 +101,17 @@ fn owner(text: &str) -> Option<NewOwner> {
 impl Rooms {
     /// The session of these headers, while its API key opens anything.
     pub(super) fn signed_in(&self, headers: &HeaderMap) -> Option<Session> {
-        let session = self.sessions.of(headers, self.own.secure)?;
+        let session = self.lobby.sessions.of(headers, self.own.secure)?;
         (self.trusted && self.doors.may_let_in(session.credential)).then_some(session)
+    }
+
+    /// The same of who looks at a page. The connection of somebody who is signed in is no stranger's any more.
+    pub(super) fn visitor(&self, headers: &HeaderMap, proven: Option<Extension<Proven>>) -> Option<Session> {
+        let session = self.signed_in(headers)?;
+        if let Some(Extension(Proven(proven))) = proven {
+            proven.cancel();
+        }
+        Some(session)
     }
 
     /// Who sent a form of a page that was made for the same session; everybody else is told to go.
@@ -137,7 +146,7 @@ impl Rooms {
 
     /// Who looks at many pages is slowed down.
     pub(super) fn looked(&self, remote: SocketAddr) -> Result<(), Box<Response>> {
-        if self.looks.admits(Party::at(remote)).is_err() {
+        if self.lobby.looks.admits(Party::at(remote)).is_err() {
             self.doors.failed(remote.ip(), "too_many_pages");
             let text = "Too many pages in a short time. Come back in a minute.";
             let slow = self.pages.message(StatusCode::TOO_MANY_REQUESTS, "Slow down", text);
