@@ -174,6 +174,7 @@ operations![
     node::DELETE,
     login::LIST,
     login::APPROVE,
+    login::DENY,
     route::LIST,
     route::APPROVE,
     route::REVOKE,

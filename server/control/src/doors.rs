@@ -5,12 +5,13 @@ use std::{
     sync::Arc,
 };
 
+use api::Declared;
 use arc_swap::ArcSwap;
 use ident::{ApiKeyId, AuthKeyId, MachineKey};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use wire::DerpMap;
-use world::KeyProof;
+use world::{ApiKey, KeyProof};
 
 use crate::{
     calls::Calls,
@@ -110,22 +111,23 @@ impl Doors {
         Some(KeyProof { id, verifier: self.keyring.verifier(&presented.secret) })
     }
 
-    /// The API key that this text is, if it lets people decide about devices now.
-    pub fn api_key(&self, text: &ident::Secret<String>) -> Option<ApiKeyId> {
+    /// The API key that this text is, if it is good now. What it may do is another question.
+    pub fn api_key(&self, text: &ident::Secret<String>) -> Option<Arc<ApiKey>> {
         let presented = present("api", text)?;
         let verifier = self.keyring.verifier(&presented.secret);
-        let id = ApiKeyId::new(presented.id).ok()?;
-        let key = self.hub.world().api_keys.get(&id)?.clone();
-        (key.verifier.matches(&verifier) && self.may_let_in(id)).then_some(id)
+        let key = self.good_key(ApiKeyId::new(presented.id).ok()?)?;
+        key.verifier.matches(&verifier).then_some(key)
+    }
+
+    /// The API key with this id, while it is neither void nor expired.
+    pub fn good_key(&self, id: ApiKeyId) -> Option<Arc<ApiKey>> {
+        let world = self.hub.world();
+        world.api_keys.get(&id).filter(|key| key.is_good(Timestamp::now())).cloned()
     }
 
     /// Whether whoever holds an API key may let devices in now.
     pub fn may_let_in(&self, id: ApiKeyId) -> bool {
-        let world = self.hub.world();
-        let Some(key) = world.api_keys.get(&id).filter(|key| key.is_good(Timestamp::now())) else {
-            return false;
-        };
-        api::login::APPROVE.declared().scope().is_some_and(|wanted| key.scopes.cover(wanted))
+        self.good_key(id).is_some_and(|key| covers(&key, &api::login::APPROVE.declared()))
     }
 
     /// The DERP map in force.
@@ -152,4 +154,9 @@ impl Doors {
     pub fn failed(&self, ip: IpAddr, kind: &'static str) {
         self.security.failure(ip, kind);
     }
+}
+
+/// Whether the key holds the operation's scope; an operation without one is nobody's.
+pub fn covers(key: &ApiKey, operation: &Declared) -> bool {
+    operation.scope().is_some_and(|wanted| key.scopes.cover(wanted))
 }

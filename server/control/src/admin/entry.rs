@@ -13,13 +13,12 @@ use ident::{ApiKeyId, Secret};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
-use world::Command;
+use world::{ApiKey, Command};
 
 use super::{call::Call, refused::Refused};
 use crate::{
     arrival::{LocalPeer, Proven},
-    doors::Doors,
-    keyring::present,
+    doors::{Doors, covers},
     writer::Origin,
 };
 
@@ -70,26 +69,26 @@ pub async fn admit(
     parts: &Parts,
 ) -> Result<(Origin, Option<ApiKeyId>), Refused> {
     let (origin, credential) = caller(doors, parts).await?;
-    let Some(id) = credential else { return Ok((origin, None)) };
-    doors.limits.key(id).map_err(Refused::too_often)?;
-    if may(doors, id, operation) {
-        return Ok((origin, credential));
+    let Some(key) = credential else { return Ok((origin, None)) };
+    doors.limits.key(key.id).map_err(Refused::too_often)?;
+    if covers(&key, operation) {
+        return Ok((origin, Some(key.id)));
     }
     let refused = Refused::lacks(operation.scope());
-    note(doors, *operation, &refused, origin, credential).await;
+    note(doors, *operation, &refused, origin, Some(key.id)).await;
     Err(refused)
 }
 
-async fn caller(doors: &Doors, parts: &Parts) -> Result<(Origin, Option<ApiKeyId>), Refused> {
+async fn caller(doors: &Doors, parts: &Parts) -> Result<(Origin, Option<Arc<ApiKey>>), Refused> {
     if let Some(peer) = parts.extensions.get::<LocalPeer>() {
         return Ok((Origin { actor: format!("socket:uid={}", peer.uid), source: "local".into() }, None));
     }
     let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().ok_or_else(Refused::unauthorized)?.0;
-    let Some(id) = credential(doors, &parts.headers).await else { return Err(stranger(doors, remote)) };
+    let Some(key) = credential(doors, &parts.headers).await else { return Err(stranger(doors, remote)) };
     if let Some(Proven(proven)) = parts.extensions.get() {
         proven.cancel();
     }
-    Ok((Origin { actor: format!("apikey:{id}"), source: remote.ip().to_string() }, Some(id)))
+    Ok((Origin { actor: format!("apikey:{}", key.id), source: remote.ip().to_string() }, Some(key)))
 }
 
 /// A whole body, if it comes in time and is not too long.
@@ -134,32 +133,19 @@ pub async fn note(
 
 /// Whether the credential opens anything now.
 pub fn is_good(doors: &Doors, id: ApiKeyId) -> bool {
-    let world = doors.hub.world();
-    world.api_keys.get(&id).is_some_and(|key| key.is_good(Timestamp::now()))
+    doors.good_key(id).is_some()
 }
 
-/// Whether the credential holds the operation's scope; an operation without one is nobody's.
-fn may(doors: &Doors, id: ApiKeyId, operation: &Declared) -> bool {
-    let world = doors.hub.world();
-    let held = world.api_keys.get(&id).map(|key| &key.scopes);
-    held.zip(operation.scope()).is_some_and(|(held, wanted)| held.cover(wanted))
-}
-
-async fn credential(doors: &Doors, headers: &HeaderMap) -> Option<ApiKeyId> {
+async fn credential(doors: &Doors, headers: &HeaderMap) -> Option<Arc<ApiKey>> {
     let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
-    let presented = present("api", &Secret::new(text.to_owned()))?;
-    let verifier = doors.keyring.verifier(&presented.secret);
-    let id = ApiKeyId::new(presented.id).ok()?;
-    let key = doors.hub.world().api_keys.get(&id)?.clone();
-    if !key.verifier.matches(&verifier) || !is_good(doors, id) {
-        return None;
-    }
+    let key = doors.api_key(&Secret::new(text.to_owned()))?;
     let stale = |at: Timestamp| Timestamp::now().as_second() - at.as_second() >= USED_EVERY_SECONDS;
     if key.last_used.is_none_or(stale) {
+        let id = key.id;
         let origin = Origin { actor: format!("apikey:{id}"), source: "local".into() };
         let _ = doors.writer.submit(Command::UsedApiKey { id }, origin).await;
     }
-    Some(id)
+    Some(key)
 }
 
 fn from_query<I: DeserializeOwned>(uri: &Uri) -> Result<I, Refused> {

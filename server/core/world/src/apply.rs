@@ -60,7 +60,7 @@ impl Draft {
                 self.change(*node, Fields::WHOLE, |n| n.approved_routes.clone_from(routes));
             }
             // For the log alone: a login is not of the tailnet's state.
-            E::LoginConfirmed { .. } => {}
+            E::LoginConfirmed { .. } | E::LoginDenied { .. } => {}
             E::NodeDeleted { node } => self.leave(*node),
             E::UserCreated { user } => {
                 self.world.next.user = self.world.next.user.max(user.id.next());

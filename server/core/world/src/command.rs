@@ -115,6 +115,8 @@ pub enum Command {
     Register(Registration),
     /// Somebody who may has looked at a device that waits, and lets it in.
     ApproveLogin { login: Registration, owner: NewOwner },
+    /// Somebody who may has looked at a device that waits, and refuses it.
+    DenyLogin { login: Registration },
     /// A device leaves.
     Logout { machine: MachineKey, node_key: NodeKey },
     /// A device says what has changed about it.

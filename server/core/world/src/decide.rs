@@ -42,6 +42,7 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
     match command {
         C::Register(registration) => register::register(world, registration, ctx),
         C::ApproveLogin { login, owner } => approve::approve(world, login, owner, ctx),
+        C::DenyLogin { login } => approve::deny(world, login),
         C::Logout { machine, node_key } => register::logout(world, *machine, *node_key),
         C::Report(report) => report::report(world, report),
         C::StreamOpened { node, instance, epoch } => presence::opened(world, *node, *instance, *epoch),

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use ident::{ApiKeyId, AuthKeyId, DiscoKey, NodeId, NodeKey, Tag, UserId};
+use ident::{ApiKeyId, AuthKeyId, DiscoKey, MachineKey, NodeId, NodeKey, Tag, UserId};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use policy::{Compiled, Policy};
@@ -103,6 +103,8 @@ pub enum DurableEvent {
     NodeRoutesApproved { node: NodeId, routes: BTreeSet<IpNet> },
     /// A login by SSH was let through, or was not.
     LoginConfirmed { from: NodeId, to: NodeId, user: String, allowed: bool },
+    /// A device that waited was refused.
+    LoginDenied { machine: MachineKey, node_key: NodeKey, hostname: String },
     /// A node is forgotten.
     NodeDeleted { node: NodeId },
 

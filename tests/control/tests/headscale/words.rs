@@ -106,6 +106,26 @@ async fn a_key_without_tags_is_refused_in_words_that_help() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn devices_that_wait() {
+    let stage = Stage::plain().await;
+    stage.ok(&["users", "create", "alice"]);
+    let code = |letter: &str| format!("hskey-authreq-{}", letter.repeat(24));
+    for (letter, name) in [("A", "one"), ("b", "two"), ("7", "three")] {
+        let words = ["debug", "create-node", "--user", "alice", "--name", name, "--key", &code(letter)];
+        assert_eq!(stage.ok(&words)["name"], name);
+    }
+    let node = stage.ok(&["auth", "register", "--user", "alice", "--auth-id", &code("A")]);
+    assert_eq!((&node["given_name"], &node["user"]["name"]), (&"one".into(), &"alice".into()));
+    let node = stage.ok(&["nodes", "register", "--user", "alice", "--key", &code("b")]);
+    assert_eq!(node["given_name"], "two");
+    stage.refused(&["auth", "approve", "--auth-id", &code("7")], "nobody said whose device this is");
+    stage.ok(&["auth", "reject", "--auth-id", &code("7")]);
+    stage.refused(&["auth", "register", "--user", "alice", "--auth-id", &code("7")], "there is no login");
+    assert_eq!(list(&stage.ok(&["nodes", "list"])).len(), 2);
+    stage.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_policy() {
     let stage = Stage::plain().await;
     let said = stage.run(&["policy", "get"]);

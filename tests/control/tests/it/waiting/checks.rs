@@ -16,15 +16,15 @@ const POLICY: &str = r#"{"tagOwners": {"tag:member": [], "tag:island": []},
     "ssh": [{"action": "check", "src": ["tag:member"], "dst": ["tag:island"], "users": ["root"],
         "checkPeriod": "always"}]}"#;
 
-struct Scene {
-    house: House,
+pub struct Scene {
+    pub house: House,
     laptop: Device,
-    island: Device,
+    pub island: Device,
     ask: String,
 }
 
 impl Scene {
-    async fn set() -> Self {
+    pub async fn set() -> Self {
         let house = House::open().await;
         set_policy(&house.admin, POLICY).await;
         let (laptop, island) = (house.member("laptop").await, house.island("box").await);
@@ -34,7 +34,7 @@ impl Scene {
     }
 
     /// A login begins: the page that is shown, and where its answer is waited for.
-    async fn begin(&self) -> (String, String) {
+    pub async fn begin(&self) -> (String, String) {
         let action = answer(&self.island, &self.ask).await;
         assert!(!action.accept && !action.reject, "{action:?}");
         let page = action.message.split_whitespace().last().unwrap();
@@ -56,7 +56,7 @@ async fn status_of(device: &Device, path: &str) -> (u16, Vec<u8>) {
     (head.status.as_u16(), body.collect().await.unwrap().to_bytes().to_vec())
 }
 
-async fn answer(device: &Device, path: &str) -> SshAction {
+pub async fn answer(device: &Device, path: &str) -> SshAction {
     let (status, body) = tokio::time::timeout(PATIENCE, status_of(device, path)).await.expect("no answer");
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
     serde_json::from_slice(&body).unwrap()
