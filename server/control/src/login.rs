@@ -60,7 +60,7 @@ pub fn routes(doors: Arc<Doors>, lobby: &Lobby, server_url: &str, trusted: bool)
     let (own, pages) = (Own::of(server_url), Pages::default());
     let rooms = Rooms { own, lobby: lobby.clone(), pages, trusted, doors };
     Router::new()
-        .route("/register/{code}", get(register::show).post(register::approve))
+        .route("/register/{code}", get(register::show).post(register::answer))
         .route("/ssh/{code}", get(visit::show).post(visit::answer))
         .route("/login", post(sign_in::enter))
         .route("/login/end", post(sign_in::leave))

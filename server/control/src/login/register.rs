@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use world::NewOwner;
+use world::{Command, NewOwner};
 
 use super::{Rooms, session::Session};
 use crate::{
@@ -37,10 +37,13 @@ pub(super) async fn show(
 #[derive(Deserialize)]
 pub(super) struct Press {
     csrf: String,
+    #[serde(default)]
     owner: String,
+    #[serde(default)]
+    answer: String,
 }
 
-pub(super) async fn approve(
+pub(super) async fn answer(
     State(rooms): State<Arc<Rooms>>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
@@ -55,6 +58,9 @@ pub(super) async fn approve(
         Ok(login) => login,
         Err(answer) => return *answer,
     };
+    if press.answer == "no" {
+        return rooms.deny(remote, &session, &login).await;
+    }
     let again = |status, trouble: &str| rooms.device(status, &login, Some(&session), trouble);
     let Some(owner) = owner(&press.owner) else {
         return again(StatusCode::UNPROCESSABLE_ENTITY, "Say whose device it is.");
@@ -99,6 +105,24 @@ fn owner(text: &str) -> Option<NewOwner> {
 }
 
 impl Rooms {
+    /// Refuses the device, which is told so.
+    async fn deny(&self, remote: SocketAddr, session: &Session, login: &Login) -> Response {
+        let command = Command::DenyLogin { login: login.registration() };
+        let again = |status, trouble: &str| self.device(status, login, Some(session), trouble);
+        match self.doors.writer.submit(command, origin(remote, session)).await {
+            Ok(_) => {
+                self.doors.pending.deny(&login.code);
+                let text = "The device is told so, and not waited for any more. You may close this page.";
+                self.pages.message(StatusCode::OK, "Refused", text)
+            }
+            Err(Failed::Refused(refusal)) => again(StatusCode::UNPROCESSABLE_ENTITY, &refusal.to_string()),
+            Err(e @ (Failed::Fault(_) | Failed::Unsure(_) | Failed::Busy)) => {
+                tracing::error!(error = %e, "a device could not be refused");
+                again(StatusCode::SERVICE_UNAVAILABLE, "The server could not store this. Try again.")
+            }
+        }
+    }
+
     /// The session of these headers, while its API key opens anything.
     pub(super) fn signed_in(&self, headers: &HeaderMap) -> Option<Session> {
         let session = self.lobby.sessions.of(headers, self.own.secure)?;
