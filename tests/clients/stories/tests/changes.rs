@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use client_stories::Mesh;
-use lab::{Lab, until};
+use lab::Lab;
 
 /// What is promised is 2 s; machines that test are busy.
 const SOON: Duration = Duration::from_secs(10);
@@ -33,9 +33,6 @@ fn tags_taken_and_given_and_a_deletion_arrive_at_every_open_tunnel() {
     mesh.await_peers_within(SOON, "c1", &["c3"]).unwrap();
     mesh.await_peers_within(SOON, "c3", &["c1"]).unwrap();
     println!("a deletion is felt by the others after {:?}", begun.elapsed());
-    let told = || Ok((mesh.client("c2")?.state()? == "NeedsLogin").then_some(()));
-    until(SOON, "the deleted device to be told", told).unwrap();
-    println!("and by the device itself after {:?}", begun.elapsed());
     assert!(mesh.is_cut_off("c1", &two).unwrap());
     assert!(mesh.reaches("c1", &three).unwrap(), "the others stay");
 }
