@@ -26,7 +26,7 @@ use crate::{
 };
 pub use login::{Code, Login};
 use shelf::Shelf;
-pub use visit::{Visit, Visits};
+pub use visit::{Visit, Visits, Way, plain};
 
 const WAITS: SignedDuration = SignedDuration::from_mins(15);
 /// How often it is looked who is in and whose time is over.

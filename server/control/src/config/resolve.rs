@@ -1,6 +1,7 @@
 //! File and flags to a [`Config`]; flags win. All mistakes are returned at once.
 
 use std::{
+    collections::BTreeSet,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
@@ -60,6 +61,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         leaving_grace: check.duration("leaving_grace", file.leaving_grace.as_deref(), 10),
         ephemeral_grace: check.duration("ephemeral_grace", file.ephemeral_grace.as_deref(), 1800),
         key_expiry: check.key_expiry(file.key_expiry.as_deref()),
+        own_addresses: own_addresses(listen, &host, relay.as_ref()),
         dns: Default::default(),
     };
     let cors_origins = check.origins(file.admin.as_ref().map_or(&[], |admin| &admin.cors_origins));
@@ -89,6 +91,15 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         file: flags.config_path.clone(),
         settings,
     })
+}
+
+/// Those that the configuration names; of names, only a start finds out.
+fn own_addresses(listen: SocketAddr, host: &str, relay: Option<&RelayConfig>) -> BTreeSet<IpAddr> {
+    let literal = |text: &str| text.trim_matches(['[', ']']).parse().ok();
+    let listens = [Some(listen.ip()), relay.and_then(|relay| Some(relay.listen?.ip()))];
+    let named = [literal(host), relay.and_then(|relay| literal(&relay.host))];
+    let all = listens.into_iter().chain(named).flatten();
+    all.map(|address: IpAddr| address.to_canonical()).filter(|address| !address.is_unspecified()).collect()
 }
 
 struct Check {

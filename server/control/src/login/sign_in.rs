@@ -37,7 +37,7 @@ pub(super) async fn enter(
         rooms.doors.failed(remote.ip(), "form_of_another_site");
         return rooms.not_from_here();
     }
-    if rooms.tries.admits(Party::household(remote.ip())).is_err() {
+    if rooms.lobby.tries.admits(Party::household(remote.ip())).is_err() {
         rooms.doors.failed(remote.ip(), "too_many_keys");
         let text = "Too many keys in a short time. Come back in a minute.";
         return rooms.pages.message(StatusCode::TOO_MANY_REQUESTS, "Slow down", text);
@@ -51,7 +51,7 @@ pub(super) async fn enter(
     };
     let origin = Origin { actor: format!("apikey:{credential}"), source: "local".into() };
     let _ = rooms.doors.writer.submit(Command::UsedApiKey { id: credential }, origin).await;
-    match rooms.sessions.begin(credential, rooms.own.secure) {
+    match rooms.lobby.sessions.begin(credential, rooms.own.secure) {
         Some(cookie) => back(&path, cookie),
         None => {
             let text = "Too many people are signed in.";
@@ -76,7 +76,7 @@ pub(super) async fn leave(
         return *answer;
     }
     let Some(path) = page(&form.back) else { return rooms.not_from_here() };
-    match rooms.sessions.end(&headers, rooms.own.secure) {
+    match rooms.lobby.sessions.end(&headers, rooms.own.secure) {
         Some(cookie) => back(&path, cookie),
         None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use world::Command;
 
 use super::{
-    Fault, Ready, Server,
+    Fault, Ready, Server, addresses,
     certificates::Certificates,
     files, open_files,
     reload::{Reloader, Source, face},
@@ -32,6 +32,7 @@ use crate::{
     fanout::Hub,
     keyring::{Keyring, first_start, random},
     listen::{self, Face, Listener},
+    login::Lobby,
     machine, monitor,
     pending::Pending,
     quota::Quota,
@@ -55,13 +56,15 @@ const RELOADS: usize = 4;
 /// Connections to the listener of metrics and health.
 const SCRAPERS: usize = 64;
 
-pub(super) async fn start(config: Config, source: Source) -> Result<Server, Fault> {
+pub(super) async fn start(mut config: Config, source: Source) -> Result<Server, Fault> {
     let open_files = open_files::raise();
     make_folder(&config.data_dir)?;
     let lock = LockFile::take(&config.data_dir)
         .map_err(Fault::io(config.data_dir.join(lockfile::NAME).display().to_string()))?;
     let lock = lock.ok_or_else(|| Fault::Locked { folder: config.data_dir.clone() })?;
     let (store, keyring) = open_store(&config.data_dir)?;
+    let named = addresses::found(&config).await;
+    config.settings.own_addresses.extend(named);
     let Loaded { world, were_online, policy } = store.load(config.settings.clone())?;
     let verdict = Arc::new(Verdict::new(&world, policy));
     world.check_invariants().unwrap_or_else(|law| tracing::error!(law, "the database breaks a law"));
@@ -117,8 +120,9 @@ pub(super) async fn start(config: Config, source: Source) -> Result<Server, Faul
         relay,
     });
     let relay_cert_name = certificate.relay_cert_name.clone();
-    let (base, face) = parts.listen(&doors, noise_key, certificate).await?;
-    let reloader = Reloader { doors: doors.clone(), source, face, base, relay_cert_name };
+    let lobby = Lobby::new(&doors);
+    let (base, face) = parts.listen(&doors, &lobby, noise_key, certificate).await?;
+    let reloader = Reloader { doors: doors.clone(), source, face, base, lobby, relay_cert_name };
     parts.tasks.spawn(reloader.run(wishes, parts.stop.clone()));
     parts.monitor(&doors, monitor);
     Ok(parts.server(doors, running, lock))
@@ -217,6 +221,7 @@ impl Parts {
     async fn listen(
         &self,
         doors: &Arc<Doors>,
+        lobby: &Lobby,
         key: PrivateKey,
         certificates: Certificates,
     ) -> Result<(Router, Arc<ArcSwap<Face>>), Fault> {
@@ -228,7 +233,7 @@ impl Parts {
         if let (Some(relay), true) = (&relay, shared) {
             base = base.merge(relay::routes(relay.clone(), BTreeMap::new()));
         }
-        let face = Arc::new(ArcSwap::from_pointee(face(doors, &base, &config)));
+        let face = Arc::new(ArcSwap::from_pointee(face(doors, lobby, &base, &config)));
         let fast = relay.clone().filter(|_| shared);
         self.tcp(config.listen, certificates.main, face.clone(), fast).await?;
         if let (Some(relay), Some(own)) = (relay, config.relay.as_ref()) {

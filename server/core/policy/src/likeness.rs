@@ -56,6 +56,7 @@ impl Compiled {
 impl Ssh {
     fn opens_alike(&self, other: &Self) -> bool {
         self.checks == other.checks
+            && self.period_seconds == other.period_seconds
             && self.sources == other.sources
             && self.destinations == other.destinations
             && self.users == other.users

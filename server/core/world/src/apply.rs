@@ -248,7 +248,12 @@ impl Draft {
     fn classify(&mut self, node: &mut Node) {
         let login = node.owner.user().and_then(|u| self.world.users.get(&u)).map(|u| u.login.clone());
         let seen = node.lifecycle == Lifecycle::Active;
-        node.auto_routes = crate::route::auto_approved(&self.world.classes, node, login.as_deref());
+        node.auto_routes = crate::route::auto_approved(
+            &self.world.classes,
+            &self.world.settings.own_addresses,
+            node,
+            login.as_deref(),
+        );
         node.badge = self.world.classes.badge_of(node, login.as_deref());
         let signature = seen.then(|| self.world.classes.signature_of(node, login.as_deref()));
         node.class = signature.map(|signature| self.world.classes.class_of(signature));

@@ -94,6 +94,10 @@ fn take_settings(world: &World, settings: &Settings) -> Result<Decision, Refusal
     if settings.domain != world.settings.domain {
         return Err(Refusal::OutOfRange { what: "domain", rule: "the one that the server started with" });
     }
+    if settings.own_addresses != world.settings.own_addresses {
+        let rule = "those that the server started with";
+        return Err(Refusal::OutOfRange { what: "addresses of the server", rule });
+    }
     if *settings == *world.settings {
         return Ok(Decision::nothing(Answer::Done));
     }

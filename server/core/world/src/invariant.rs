@@ -77,7 +77,9 @@ impl World {
         if node.badge != self.classes.badge_of(node, login) {
             return Err(format!("node {id} has another badge than the policy gives it"));
         }
-        if node.auto_routes != crate::route::auto_approved(&self.classes, node, login) {
+        if node.auto_routes
+            != crate::route::auto_approved(&self.classes, &self.settings.own_addresses, node, login)
+        {
             return Err(format!("node {id} has other routes than the policy approves"));
         }
         let has = |class, address: IpAddr| {

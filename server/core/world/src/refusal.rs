@@ -104,11 +104,13 @@ pub enum Refusal {
         /// The prefix.
         route: String,
     },
-    /// A route into the mesh itself, or to nowhere.
-    #[error("{route} may not be routed: it overlaps the mesh's own addresses or addresses of no network")]
+    /// A route that nobody may serve.
+    #[error("{route} may not be routed: {why}")]
     NotServable {
         /// The prefix.
         route: String,
+        /// What it would take over.
+        why: &'static str,
     },
     /// No address is left.
     #[error("no address is free for this device")]

@@ -115,7 +115,8 @@ impl World {
 
     fn group(&self, like: &Arc<Node>, owners: Vec<Owner>, many: usize) -> Group {
         let login = self.login_of(like);
-        let auto_routes = crate::route::auto_approved(&self.classes, like, login);
+        let auto_routes =
+            crate::route::auto_approved(&self.classes, &self.settings.own_addresses, like, login);
         let node = Node { auto_routes: auto_routes.clone(), ..(**like).clone() };
         let is_seen = node.lifecycle == Lifecycle::Active;
         Group {

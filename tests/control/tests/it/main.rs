@@ -4,6 +4,7 @@
 use control_tests::{admin, device};
 
 mod api_keys;
+mod attacks;
 mod callers;
 mod durable;
 mod house;

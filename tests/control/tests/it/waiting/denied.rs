@@ -3,7 +3,11 @@
 use api::login;
 use harness::Identity;
 
-use super::{Guest, come_again, person, to_user, told};
+use super::{
+    Guest, come_again,
+    pages::{Browser, api_key, page_of},
+    person, to_user, told,
+};
 use crate::house::{House, PATIENCE};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,5 +58,30 @@ async fn who_is_in_is_not_refused_any_more() {
     assert!(guest.device.register(None).await.machine_authorized);
     let stranger = Guest::come(&house, Identity::random().unwrap(), "other").await;
     assert_eq!(told(&stranger.device.register(None).await), stranger.url);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_has_a_button_that_refuses_and_only_its_own_reader_presses_it() {
+    let house = House::open().await;
+    let guest = Guest::come(&house, Identity::random().unwrap(), "laptop").await;
+    let (path, mut browser) = (page_of(&guest), Browser::new(&house));
+    let (key, _) = api_key(&house).await;
+    let forged = [("csrf", "x"), ("answer", "no")];
+    assert_eq!(browser.send(&path, &browser.own, &forged).await.status(), 401);
+    browser.sign_in_on(&path, &key).await;
+    let csrf = browser.csrf(&path).await;
+    let form = [("csrf", csrf.as_str()), ("answer", "no")];
+    assert_eq!(browser.send(&path, "http://evil.example", &form).await.status(), 403);
+    assert_eq!(browser.send(&path, &browser.own, &forged).await.status(), 403);
+    assert_eq!(house.admin.call(&login::LIST, &[], &()).await.unwrap().logins.len(), 1);
+    let waiting = guest.wait();
+    let done = browser.send(&path, &browser.own, &form).await;
+    assert!(done.status() == 200 && done.body().contains("Refused"), "{}", done.body());
+    let heard = tokio::time::timeout(PATIENCE, waiting).await.expect("it was not told").unwrap();
+    assert!(heard.error.contains("has refused"), "{heard:?}");
+    let late = [("csrf", csrf.as_str()), ("owner", "role:member")];
+    assert_eq!(browser.send(&path, &browser.own, &late).await.status(), 404);
+    assert!(house.world().nodes.is_empty());
     house.close().await;
 }

@@ -63,7 +63,7 @@ impl Browser {
     }
 }
 
-fn page_of(guest: &Guest) -> String {
+pub fn page_of(guest: &Guest) -> String {
     format!("/register/{}", guest.code())
 }
 
