@@ -9,7 +9,7 @@ mod unknown;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-pub use file::{AdminFile, DnsFile, File, ProxiesFile, RelayFile, TlsFile};
+pub use file::{AdminFile, DnsFile, File, KeysFile, ProxiesFile, RelayFile, TlsFile};
 pub use proxies::{Proxies, ProxyHeader};
 pub use reload::{Difference, NotReloaded};
 pub use resolve::{Flags, resolve};

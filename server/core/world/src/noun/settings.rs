@@ -15,6 +15,8 @@ pub struct Settings {
     pub ephemeral_grace: Duration,
     /// How long the key of a person's device is accepted; none for ever.
     pub key_expiry: Option<Duration>,
+    /// Whether keys without a role are made and taken: their devices are a person's.
+    pub allow_untagged: bool,
     /// What holds of DNS until an operator changes anything of it.
     pub dns: DnsSettings,
 }
@@ -26,6 +28,7 @@ impl Default for Settings {
             leaving_grace: Duration::from_secs(10),
             ephemeral_grace: Duration::from_secs(30 * 60),
             key_expiry: Some(Duration::from_secs(180 * 86400)),
+            allow_untagged: false,
             dns: DnsSettings::default(),
         }
     }
