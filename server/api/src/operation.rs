@@ -190,6 +190,7 @@ operations![
     dns::DELETE_RECORD,
     key::LIST,
     key::CREATE,
+    key::PREVIEW,
     key::VERIFY,
     key::REVOKE,
     apikey::LIST,

@@ -11,7 +11,7 @@ mod unknown;
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use acme::AcmeConfig;
-pub use file::{AcmeFile, AdminFile, DnsFile, File, ProxiesFile, RelayFile, TlsFile};
+pub use file::{AcmeFile, AdminFile, DnsFile, File, KeysFile, ProxiesFile, RelayFile, TlsFile};
 pub use proxies::{Proxies, ProxyHeader};
 pub use reload::{Difference, NotReloaded};
 pub use resolve::{Flags, resolve};

@@ -92,6 +92,7 @@ struct Shown {
     domain: String,
     relay: Relay,
     derp_maps: Vec<String>,
+    keys: Keys,
     dns: Dns,
     leaving_grace: String,
     ephemeral_grace: String,
@@ -106,6 +107,11 @@ struct Dns {
     split: BTreeMap<String, Vec<String>>,
     search: Vec<String>,
     records_file: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Keys {
+    allow_untagged: bool,
 }
 
 #[derive(Serialize)]
@@ -193,6 +199,7 @@ impl Shown {
             domain: config.settings.domain.clone(),
             relay: relay.unwrap_or_default(),
             derp_maps: config.derp_maps.into_iter().map(map).collect(),
+            keys: Keys { allow_untagged: config.settings.allow_untagged },
             dns: Dns {
                 magic: dns.magic,
                 override_local: dns.override_local,
@@ -248,6 +255,7 @@ impl Render for Shown {
         };
         fields
             .add("derp_maps", join(&self.derp_maps))
+            .add("keys.allow_untagged", self.keys.allow_untagged)
             .add("dns.magic", self.dns.magic)
             .add("dns.override_local", self.dns.override_local)
             .add("dns.resolvers", join(&self.dns.resolvers))

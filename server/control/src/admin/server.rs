@@ -63,6 +63,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         store: "sqlite".to_owned(),
         monitor: call.doors.monitor,
         counts,
+        allow_untagged_keys: world.settings.allow_untagged,
         policy_set: policy::updated(&call).await?.is_some(),
         warnings,
         relay,

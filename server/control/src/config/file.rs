@@ -36,6 +36,8 @@ pub struct File {
     pub relay: Option<RelayFile>,
     /// Files or URLs of further DERP maps.
     pub derp_maps: Vec<String>,
+    /// Pre-auth keys.
+    pub keys: Option<KeysFile>,
     /// What holds of DNS until it is changed.
     pub dns: Option<DnsFile>,
     /// How long a node stays online after its stream ended.
@@ -90,6 +92,14 @@ pub struct AdminFile {
     pub cors_origins: Vec<String>,
     /// `ADDRESS:PORT` of metrics and health, or `off`.
     pub listen: Option<String>,
+}
+
+/// `keys:`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct KeysFile {
+    /// Off by default: every key has a role.
+    pub allow_untagged: Option<bool>,
 }
 
 /// `dns:`
@@ -160,6 +170,8 @@ const KEYS: &[&str] = &[
     "relay.region_code",
     "relay.region_name",
     "derp_maps",
+    "keys",
+    "keys.allow_untagged",
     "dns",
     "dns.magic",
     "dns.override_local",

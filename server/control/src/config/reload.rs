@@ -69,6 +69,7 @@ impl Config {
             ("admin.plain_http", *admin_in_clear != next.admin_in_clear),
             ("admin.cors_origins", *cors_origins != next.cors_origins),
             ("derp_maps", *derp_maps != next.derp_maps),
+            ("keys.allow_untagged", settings.allow_untagged != next.settings.allow_untagged),
             ("dns", settings.dns != next.settings.dns),
             ("dns.records_file", *records_file != next.records_file),
             ("leaving_grace", settings.leaving_grace != next.settings.leaving_grace),
@@ -137,6 +138,7 @@ mod tests {
             ("", "leaving_grace: 1m\nephemeral_grace: 1h", "leaving_grace ephemeral_grace", ""),
             ("", "dns: {magic: false, records_file: x}", "dns dns.records_file", ""),
             ("", "derp_maps: [a.yaml]", "derp_maps", ""),
+            ("", "keys: {allow_untagged: true}", "keys.allow_untagged", ""),
             (
                 "",
                 "proxies: {addresses: [10.0.0.1], header: forwarded}",

@@ -62,6 +62,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         ephemeral_grace: check.duration("ephemeral_grace", file.ephemeral_grace.as_deref(), 1800),
         key_expiry: check.key_expiry(file.key_expiry.as_deref()),
         own_addresses: own_addresses(listen, &host, relay.as_ref()),
+        allow_untagged: file.keys.as_ref().is_some_and(|keys| keys.allow_untagged == Some(true)),
         dns: Default::default(),
     };
     let cors_origins = check.origins(file.admin.as_ref().map_or(&[], |admin| &admin.cors_origins));

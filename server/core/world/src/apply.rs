@@ -24,8 +24,10 @@ impl Draft {
             E::NodeRegistered { node } => self.join((**node).clone()),
             E::NodeReauthenticated { node, node_key, tags, responsible, auth_key, ephemeral, expiry } => self
                 .come_back(*node, *node_key, *ephemeral, *expiry, |n| {
-                    n.owner = Owner::Tags(tags.clone());
-                    n.responsible = *responsible;
+                    match tags {
+                        Some(tags) => (n.owner, n.responsible) = (Owner::Tags(tags.clone()), *responsible),
+                        None => n.owner = responsible.map_or(n.owner.clone(), Owner::User),
+                    }
                     n.auth_key = Some(*auth_key);
                 }),
             E::NodeReadmitted { node, node_key, owner, responsible, ephemeral, expiry } => {

@@ -176,6 +176,14 @@ pub enum Command {
         ephemeral: Option<bool>,
         allow_no_access: bool,
     },
+    /// Make a pre-auth key whose devices are this person's, where the settings allow it.
+    CreateUntaggedKey {
+        user: UserId,
+        verifier: Verifier,
+        expires: Timestamp,
+        reusable: bool,
+        ephemeral: bool,
+    },
     /// Void a pre-auth key; devices that it let in stay.
     RevokeAuthKey { id: AuthKeyId },
     /// Make a credential of the admin API that may do no more than the one that asks; none asks for itself, and holds

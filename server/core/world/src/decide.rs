@@ -68,6 +68,9 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::DeleteRole { name } => access::delete_role(world, name),
         C::ApplyRoles { roles, prune } => access::apply_roles(world, roles, *prune),
         C::CreateAuthKey { .. } => access::create_auth_key(world, command, ctx),
+        C::CreateUntaggedKey { user, verifier, expires, reusable, ephemeral } => {
+            access::create_untagged_key(world, *user, verifier, *expires, (*reusable, *ephemeral), ctx)
+        }
         C::RevokeAuthKey { id } => access::revoke_auth_key(world, *id, ctx),
         C::CreateApiKey { .. } => access::create_api_key(world, command, ctx),
         C::RevokeApiKey { id, by } => access::revoke_api_key(world, *id, *by, ctx),

@@ -67,11 +67,13 @@ impl<'de> Deserialize<'de> for Prepared {
 pub enum DurableEvent {
     /// A device joined.
     NodeRegistered { node: Box<Node> },
-    /// A known device came back with a key: same id, same addresses.
+    /// A known device came back with a key: same id, same addresses. Without tags it is the device of whoever is
+    /// responsible for the key.
     NodeReauthenticated {
         node: NodeId,
         node_key: NodeKey,
-        tags: NonEmpty<Tag>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tags: Option<NonEmpty<Tag>>,
         responsible: Option<UserId>,
         auth_key: AuthKeyId,
         ephemeral: bool,

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use control::config::{File, KeysFile};
 use harness::{Identity, Server};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -57,7 +58,8 @@ async fn users_and_api_keys() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_and_keys() {
-    let stage = Stage::plain().await;
+    let keys = Some(KeysFile { allow_untagged: Some(true) });
+    let stage = Stage::set(File { keys, ..house::without_relay() }).await;
     stage.ok(&["users", "create", "alice"]);
     let made = stage.ok(&["preauthkeys", "create", "--tags", "tag:member", "--reusable", "--user", "1"]);
     let device = router(&stage, made["key"].as_str().unwrap()).await;
@@ -86,6 +88,11 @@ async fn nodes_and_keys() {
     stage.ok(&["nodes", "delete", "--identifier", "1"]);
     assert!(stage.ok(&["nodes", "list"]).as_array().is_none_or(Vec::is_empty));
     stage.refused(&["nodes", "rename", "x", "--identifier", "1"], "there is no node 1");
+
+    let untagged = stage.ok(&["preauthkeys", "create", "--user", "1"]);
+    router(&stage, untagged["key"].as_str().unwrap()).await;
+    let nodes = stage.ok(&["nodes", "list"]);
+    assert_eq!((list(&nodes).len(), &nodes[0]["user"]["name"]), (1, &"alice".into()));
 
     stage.ok(&["preauthkeys", "expire", "--id", "1"]);
     stage.ok(&["preauthkeys", "delete", "--id", "1"]);

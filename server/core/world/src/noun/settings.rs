@@ -17,6 +17,8 @@ pub struct Settings {
     pub key_expiry: Option<Duration>,
     /// Where clients find this server, as far as it knows; from its start on. No node may take that over.
     pub own_addresses: BTreeSet<IpAddr>,
+    /// Whether keys without a role are made and taken: their devices are a person's.
+    pub allow_untagged: bool,
     /// What holds of DNS until an operator changes anything of it.
     pub dns: DnsSettings,
 }
@@ -29,6 +31,7 @@ impl Default for Settings {
             ephemeral_grace: Duration::from_secs(30 * 60),
             key_expiry: Some(Duration::from_secs(180 * 86400)),
             own_addresses: BTreeSet::new(),
+            allow_untagged: false,
             dns: DnsSettings::default(),
         }
     }
