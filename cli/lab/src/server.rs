@@ -21,6 +21,14 @@ pub const RELAY_PORT: u16 = 443;
 /// How long the server under test lets an ephemeral node be away.
 pub const EPHEMERAL_GRACE: Duration = Duration::from_secs(15);
 const SERVER_PORT: u16 = 8080;
+const CONFIG: &str = "\
+server_url: http://172.30.0.10:8080
+listen: 172.30.0.10:8080
+ephemeral_grace: 15s
+relay:
+  listen: 172.30.0.10:443
+  stun: 172.30.0.10:3478
+";
 const READY_LIMIT: Duration = Duration::from_secs(30);
 const COMMAND_LIMIT: Duration = Duration::from_secs(20);
 
@@ -30,16 +38,28 @@ pub struct Server<'lab> {
     host: &'lab Host,
     binary: PathBuf,
     process: Process,
+    serves: Vec<(Ipv4Addr, u16)>,
 }
 
 impl<'lab> Server<'lab> {
     /// Starts the server on `host` with an empty data folder and waits until it serves clients, relay and operator.
     pub fn start(host: &'lab Host, binary: &Path) -> Result<Self> {
+        let serves = [(SERVER_ADDRESS, SERVER_PORT), (SERVER_ADDRESS, RELAY_PORT)];
+        Self::start_with(host, binary, CONFIG, &serves)
+    }
+
+    /// The same with a configuration of one's own, to which the data folder is added, and TCP ports it serves.
+    pub fn start_with(
+        host: &'lab Host,
+        binary: &Path,
+        config: &str,
+        serves: &[(Ipv4Addr, u16)],
+    ) -> Result<Self> {
         let data = host.dir().join("data");
         fs::create_dir_all(&data)?;
-        fs::write(config_file(host), config(&data))?;
+        fs::write(config_file(host), format!("data_dir: {}\n{config}", data.display()))?;
         let process = launch(host, binary)?;
-        let mut server = Self { host, binary: binary.to_owned(), process };
+        let mut server = Self { host, binary: binary.to_owned(), process, serves: serves.to_vec() };
         server.await_ready()?;
         Ok(server)
     }
@@ -123,10 +143,12 @@ impl<'lab> Server<'lab> {
             if !self.process.runs()? {
                 return Ok(None);
             }
-            let serves = self.host.listens(SERVER_ADDRESS, SERVER_PORT)?
-                && self.host.listens(SERVER_ADDRESS, RELAY_PORT)?
-                && self.try_meshctl(&["node", "list", "--json"])?.ok().map(|_| true)?;
-            Ok(serves.then_some(()))
+            for (address, port) in &self.serves {
+                if !self.host.listens(*address, *port)? {
+                    return Ok(None);
+                }
+            }
+            self.try_meshctl(&["node", "list", "--json"])?.ok().map(|_| Some(()))
         })
         .with_context(|| self.logged().unwrap_or_default())
     }
@@ -134,18 +156,6 @@ impl<'lab> Server<'lab> {
 
 fn launch(host: &Host, binary: &Path) -> Result<Process> {
     host.spawn("server", &[path(binary)?, "server", "run", "--config", path(&config_file(host))?], &[])
-}
-
-fn config(data: &Path) -> String {
-    format!(
-        "server_url: {SERVER_URL}\n\
-         listen: {SERVER_ADDRESS}:{SERVER_PORT}\n\
-         data_dir: {}\n\
-         ephemeral_grace: {}s\n\
-         relay:\n  listen: {SERVER_ADDRESS}:{RELAY_PORT}\n  stun: {SERVER_ADDRESS}:3478\n",
-        data.display(),
-        EPHEMERAL_GRACE.as_secs()
-    )
 }
 
 fn config_file(host: &Host) -> PathBuf {

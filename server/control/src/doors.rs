@@ -15,7 +15,7 @@ use world::{ApiKey, KeyProof};
 
 use crate::{
     calls::Calls,
-    certificate::CertificateFiles,
+    certificate::Certificate,
     config::{Config, NotReloaded},
     fanout::Hub,
     keyring::{Keyring, present},
@@ -58,8 +58,8 @@ pub struct Doors {
     pub pending: Arc<Pending>,
     /// The watched file of extra names.
     pub records: Arc<RecordsFile>,
-    /// The watched certificate, if the server has TLS of its own.
-    pub certificate: Option<Arc<CertificateFiles>>,
+    /// Where the certificate comes from, if the server has TLS of its own.
+    pub certificate: Option<Certificate>,
     /// Names this process among those that share a database.
     pub instance: u64,
     /// The public half of the Noise key.

@@ -10,6 +10,7 @@ use world::dns_dangers;
 use super::{Routes, call::Call, key::unusable, policy, refused::Refused, serve};
 use crate::{
     bootstrap::names,
+    certificate::Certificate,
     store::{AsideRow, Store},
 };
 
@@ -49,7 +50,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
     });
     let mut warnings = call.doors.verdict.warnings(&call.world).await;
     warnings.extend(call.doors.records.trouble());
-    warnings.extend(call.doors.certificate.iter().flat_map(|files| files.warnings()));
+    warnings.extend(call.doors.certificate.iter().flat_map(Certificate::warnings));
     let bootstrap = names(&config, &call.world, &call.doors.hub.site());
     warnings.extend(dns_dangers(&call.world, &call.world.dns, &bootstrap));
     Ok(Status {

@@ -20,6 +20,8 @@ pub struct File {
     pub listen: Option<String>,
     /// TLS of that listener.
     pub tls: Option<TlsFile>,
+    /// Certificates from an authority.
+    pub acme: Option<AcmeFile>,
     /// Who may say where a client is.
     pub proxies: Option<ProxiesFile>,
     /// Folder of keys and database.
@@ -54,6 +56,20 @@ pub struct TlsFile {
     pub cert_file: Option<PathBuf>,
     /// PEM key.
     pub key_file: Option<PathBuf>,
+}
+
+/// `acme:`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AcmeFile {
+    /// URL of the authority's directory.
+    pub directory: Option<String>,
+    /// Whom it writes to.
+    pub email: Option<String>,
+    /// PEM of what signs the directory's own certificate.
+    pub ca_file: Option<PathBuf>,
+    /// `ADDRESS:PORT` of plain HTTP for the authority.
+    pub http_listen: Option<String>,
 }
 
 /// `proxies:`
@@ -130,6 +146,11 @@ const KEYS: &[&str] = &[
     "tls",
     "tls.cert_file",
     "tls.key_file",
+    "acme",
+    "acme.directory",
+    "acme.email",
+    "acme.ca_file",
+    "acme.http_listen",
     "proxies",
     "proxies.addresses",
     "proxies.header",

@@ -35,6 +35,7 @@ impl Config {
             server_url,
             listen,
             tls,
+            acme,
             proxies,
             data_dir,
             socket,
@@ -50,6 +51,7 @@ impl Config {
         let fixed = [
             ("listen", *listen != next.listen),
             ("tls", tls.is_some() != next.tls.is_some()),
+            ("acme", *acme != next.acme),
             ("data_dir", *data_dir != next.data_dir),
             ("socket", *socket != next.socket),
             ("admin.listen", *monitor != next.monitor),
@@ -75,7 +77,7 @@ impl Config {
         ];
         found.applied.extend(differing(applied));
         match (relay, &next.relay) {
-            (Some(before), Some(after)) => found.relay(before, after, tls.is_some()),
+            (Some(before), Some(after)) => found.relay(before, after, self.has_tls()),
             (before, after) => {
                 found.fixed.extend((before.is_some() != after.is_some()).then_some("relay.enabled"))
             }

@@ -10,8 +10,8 @@ use http::Uri;
 use world::Settings;
 
 use super::{
-    Config, DerpMapSource, File, Mistake, MonitorConfig, Proxies, RelayConfig, RelayFile, TlsFiles, dns,
-    parse_duration, proxies,
+    Config, DerpMapSource, File, Mistake, MonitorConfig, Proxies, RelayConfig, RelayFile, TlsFiles, acme,
+    dns, parse_duration, proxies,
 };
 
 /// What the command line may say.
@@ -35,17 +35,25 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
     let listen = check.address("listen", listen);
     let tls = check.tls(file);
     let url = flags.server_url.as_ref().or(file.server_url.as_ref());
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    let has_tls = tls.is_some() || file.acme.is_some();
+    let scheme = if has_tls { "https" } else { "http" };
     let url = url.cloned().unwrap_or_else(|| format!("{scheme}://{listen}"));
     let (server_url, host, url_port) = check.url(&url);
     let is_https = server_url.starts_with("https://");
-    let proxies = check.proxies(file, &server_url, listen, tls.is_some());
+    let proxies = check.proxies(file, &server_url, listen, has_tls);
+    let mut acme =
+        acme::acme(file, (is_https, &host), &mut |key, message, hint| check.mistake(key, message, hint));
     let data_dir =
         flags.data_dir.clone().or_else(|| file.data_dir.clone()).unwrap_or_else(|| "mesh-data".into());
     let relay_file = file.relay.clone().unwrap_or_default();
     let domain = file.domain.as_deref().unwrap_or("mesh.internal");
     let domain = check.domain(domain, &host, relay_file.host.as_deref());
-    let relay = check.relay(&relay_file, listen, tls.is_some(), (is_https, &host, url_port));
+    let relay = check.relay(&relay_file, listen, has_tls, (is_https, &host, url_port));
+    if let (Some(acme), Some(relay)) = (&mut acme, &relay) {
+        let is_another =
+            relay.listen.is_none() && relay.host != host && relay.host.parse::<IpAddr>().is_err();
+        acme.names.extend(is_another.then(|| relay.host.clone()));
+    }
     let monitor = check.monitor(file.admin.as_ref().and_then(|admin| admin.listen.as_deref()), listen);
     let mut settings = Settings {
         domain,
@@ -69,6 +77,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         server_url,
         listen,
         tls,
+        acme,
         proxies,
         cors_origins,
         admin_in_clear: file.admin.as_ref().is_some_and(|admin| admin.plain_http == Some(true)),

@@ -11,7 +11,7 @@ use world::Command;
 
 use crate::{
     admin,
-    certificate::Pair,
+    certificate::{Certificate, CertificateFiles, Pair},
     config::{Config, Mistake, NotReloaded, TlsFiles},
     doors::{Doors, ReloadWish},
     listen::Face,
@@ -85,11 +85,10 @@ impl Reloader {
         let mut applied: Vec<String> = keys.into_iter().map(str::to_owned).collect();
         let mut unusable = Vec::new();
         let mut pair = None;
-        if let Some((watched, files)) = doors.certificate.as_ref().zip(config.tls.clone()) {
+        if let Some((watched, files)) = self.files().zip(config.tls.clone()) {
             match watched.read_aside(&files).await {
                 Ok(read) => {
-                    let other = read.certified().cert != watched.shown().pair().certified().cert;
-                    applied.extend(other.then(|| "tls".to_owned()));
+                    applied.extend((!watched.shows(&read)).then(|| "tls".to_owned()));
                     pair = Some((files, read));
                 }
                 Err(why) => unusable.push(format!("tls: {why}")),
@@ -108,6 +107,10 @@ impl Reloader {
         Ok(Prepared { config, pair, site, applied })
     }
 
+    fn files(&self) -> Option<&Arc<CertificateFiles>> {
+        self.doors.certificate.as_ref().and_then(Certificate::files)
+    }
+
     /// First what may be refused.
     async fn apply(&self, prepared: Prepared) -> Result<(), NotReloaded> {
         let Prepared { config, pair, site, .. } = prepared;
@@ -115,7 +118,7 @@ impl Reloader {
         let command = Command::TakeSettings { settings: Box::new(config.settings.clone()) };
         let taken = doors.writer.submit(command, Origin::system()).await;
         taken.map_err(|e| NotReloaded::Failed(e.to_string()))?;
-        if let Some((watched, (files, pair))) = doors.certificate.as_ref().zip(pair) {
+        if let Some((watched, (files, pair))) = self.files().zip(pair) {
             watched.take(files, pair);
         }
         if let Some(site) = site {
@@ -129,7 +132,7 @@ impl Reloader {
 
 /// What the main listener is to the outside with this configuration.
 pub(super) fn face(doors: &Arc<Doors>, base: &Router, config: &Config) -> Face {
-    let in_clear = config.tls.is_none() && !config.listen.ip().is_loopback();
+    let in_clear = !config.has_tls() && !config.listen.ip().is_loopback();
     if in_clear && config.admin_in_clear {
         tracing::warn!(listen = %config.listen, "THE ADMIN API IS SERVED WITHOUT TLS (admin.plain_http): whoever can listen in on this address reads API keys and uses them");
     } else if in_clear {

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     admin,
     calls::{self, Calls},
+    certificate::Certificate,
     config::{Config, MonitorConfig, Proxies, RelayConfig},
     doors::{Doors, LiveConfig},
     fanout::Hub,
@@ -84,9 +85,6 @@ pub(super) async fn start(config: Config, source: Source) -> Result<Server, Faul
     let records = Arc::new(RecordsFile::default());
     let watch = records::run(records.clone(), live.clone(), hub.clone(), writer.clone(), parts.stop.clone());
     parts.tasks.spawn(watch);
-    if let Some(files) = &certificate.files {
-        parts.tasks.spawn(files.clone().run(parts.stop.clone()));
-    }
     let (reloads, wishes) = tokio::sync::mpsc::channel(RELOADS);
     let (calls, instance) = (Calls::new(hub.clone()), u64::from_le_bytes(first8(&random())));
     let routers =
@@ -103,7 +101,7 @@ pub(super) async fn start(config: Config, source: Source) -> Result<Server, Faul
         pending,
         records,
         calls,
-        certificate: certificate.files.clone(),
+        certificate: certificate.source.clone(),
         instance,
         public_key: noise_key.public_key(),
         started: Timestamp::now(),
@@ -235,7 +233,31 @@ impl Parts {
             self.relay(relay, own, certificates.relay).await?;
         }
         self.local(doors)?;
+        self.certificate(doors).await?;
         Ok((base, face))
+    }
+
+    /// Has it watched or renewed.
+    async fn certificate(&self, doors: &Doors) -> Result<(), Fault> {
+        let acme = match &doors.certificate {
+            None => return Ok(()),
+            Some(Certificate::Files(files)) => {
+                self.tasks.spawn(files.clone().run(self.stop.clone()));
+                return Ok(());
+            }
+            Some(Certificate::Acme(acme)) => acme,
+        };
+        let config = doors.config();
+        if let Some(listen) = config.acme.as_ref().and_then(|acme| acme.http_listen) {
+            let face = Face {
+                router: acme.router(&config.server_url),
+                proxies: config.proxies.clone(),
+                only_proxies: false,
+            };
+            self.tcp(listen, None, Arc::new(ArcSwap::from_pointee(face)), None).await?;
+        }
+        self.tasks.spawn(acme.clone().run(self.stop.clone()));
+        Ok(())
     }
 
     async fn relay(

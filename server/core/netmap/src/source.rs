@@ -92,7 +92,7 @@ fn ranges(world: &World, rule: usize) -> Vec<(IpAddr, IpAddr)> {
         })
         .collect();
     for class in world.nodes.classes().filter(|class| world.classes.is_source(*class, rule)) {
-        found.extend(world.nodes.of_class(class).flat_map(|node| addresses(node)));
+        found.extend(world.nodes.addresses_of(class));
     }
     if fixed.approved_routes {
         found.extend(world.nodes.routers().flat_map(|node| approved_subnets(node)).map(|net| ends(&net)));

@@ -4,6 +4,7 @@
 //! binary (`MESHCTL_BIN`, else the debug build).
 
 mod browser;
+pub mod front;
 mod mesh;
 mod stream;
 

@@ -1,6 +1,6 @@
 //! Echo requests without pause, to see what an outage costs.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -14,12 +14,12 @@ pub struct PingStream {
 
 impl PingStream {
     pub fn start(host: &Host, address: &str) -> Result<Self> {
-        let words = ["ping", "-n", "-i", "0.2", "-W", "2", address];
+        let words = ["ping", "-n", "-D", "-i", "0.2", "-W", "2", address];
         Ok(Self { process: host.spawn(&format!("ping-{address}"), &words, &[])? })
     }
 
-    /// Ends the stream; gives packets sent and packets lost.
-    pub fn finish(mut self) -> Result<(u32, u32)> {
+    /// Ends the stream and sums it up.
+    pub fn finish(mut self) -> Result<Sum> {
         self.process.signal(Signal::SIGINT)?;
         self.process.wait(Duration::from_secs(10))?;
         let log = self.process.logged()?;
@@ -27,13 +27,28 @@ impl PingStream {
     }
 }
 
-/// Packets sent, by the sum `50 packets transmitted, ...`, and lost: every one but the last, which may still be under
-/// way when the stream ends, has to have its line with `icmp_seq=N`.
-fn sum(log: &str) -> Option<(u32, u32)> {
+/// What became of a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// How many packets were sent.
+    pub sent: u32,
+    /// The numbers of those that stayed without an answer.
+    pub lost: Vec<u32>,
+    /// When the packets just before the lost ones were answered, in seconds since 1970.
+    pub last_answers: Vec<String>,
+}
+
+/// By the closing line `50 packets transmitted, ...`: every packet but the last, which may still be under way when the
+/// stream ends, has to have its line with `icmp_seq=N`.
+fn sum(log: &str) -> Option<Sum> {
     let sums = log.lines().rev().find(|line| line.contains(" packets transmitted, "))?;
     let sent = sums.split(' ').next()?.parse::<u32>().ok()?;
-    let answered: BTreeSet<u32> = log.lines().filter_map(sequence).collect();
-    Some((sent, (1..sent).filter(|number| !answered.contains(number)).count().try_into().ok()?))
+    let answered: BTreeMap<u32, &str> =
+        log.lines().filter_map(|line| Some((sequence(line)?, line.split(' ').next()?))).collect();
+    let lost: Vec<u32> = (1..sent).filter(|number| !answered.contains_key(number)).collect();
+    let last_answers =
+        lost.iter().filter_map(|number| answered.get(&(number - 1))).map(|time| (*time).to_owned());
+    Some(Sum { sent, last_answers: last_answers.collect(), lost })
 }
 
 fn sequence(line: &str) -> Option<u32> {
@@ -46,8 +61,9 @@ mod tests {
     use super::*;
 
     fn log(answered: &[u32], sent: u32) -> String {
-        let lines =
-            answered.iter().map(|n| format!("64 bytes from 100.64.0.2: icmp_seq={n} ttl=64 time=0.5 ms\n"));
+        let lines = answered.iter().map(|n| {
+            format!("[179000000{n}.25] 64 bytes from 100.64.0.2: icmp_seq={n} ttl=64 time=0.5 ms\n")
+        });
         let sum = format!(
             "\n--- 100.64.0.2 ping statistics ---\n{sent} packets transmitted, {} received, x\n",
             answered.len()
@@ -55,16 +71,25 @@ mod tests {
         lines.chain([sum]).collect()
     }
 
+    fn lost(log: &str) -> Option<(u32, Vec<u32>)> {
+        sum(log).map(|sum| (sum.sent, sum.lost))
+    }
+
     #[test]
     fn counts_what_was_lost() {
-        assert_eq!(sum(&log(&[1, 2, 3, 4], 4)), Some((4, 0)));
-        assert_eq!(sum(&log(&[1, 2, 3], 4)), Some((4, 0)), "the last one is under way");
-        assert_eq!(sum(&log(&[1, 3, 4], 4)), Some((4, 1)));
-        assert_eq!(sum(&log(&[1], 10)), Some((10, 8)));
-        assert_eq!(sum(&log(&[], 3)), Some((3, 2)));
+        assert_eq!(lost(&log(&[1, 2, 3, 4], 4)), Some((4, vec![])));
+        assert_eq!(lost(&log(&[1, 2, 3], 4)), Some((4, vec![])), "the last one is under way");
+        assert_eq!(lost(&log(&[1, 3, 4], 4)), Some((4, vec![2])));
+        assert_eq!(lost(&log(&[1], 4)), Some((4, vec![2, 3])));
+        assert_eq!(lost(&log(&[], 3)), Some((3, vec![1, 2])));
         let unreachable =
-            "From 100.64.0.1 icmp_seq=1 Destination Host Unreachable\n".to_owned() + &log(&[2], 2);
-        assert_eq!(sum(&unreachable), Some((2, 1)));
-        assert_eq!(sum("ping: unknown host"), None);
+            "[1.5] From 100.64.0.1 icmp_seq=1 Destination Host Unreachable\n".to_owned() + &log(&[2], 2);
+        assert_eq!(lost(&unreachable), Some((2, vec![1])));
+        assert_eq!(lost("ping: unknown host"), None);
+    }
+
+    #[test]
+    fn says_when_the_last_answer_before_a_loss_came() {
+        assert_eq!(sum(&log(&[1, 3, 4], 4)).unwrap().last_answers, ["[1790000001.25]"]);
     }
 }
