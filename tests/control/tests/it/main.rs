@@ -5,6 +5,7 @@ use control_tests::{admin, device};
 
 mod api_keys;
 mod callers;
+mod calls;
 mod durable;
 mod house;
 mod joining;
