@@ -58,7 +58,7 @@ pub async fn enter<I: DeserializeOwned>(
         return Err(Refused::unauthorized());
     }
     let body: &[u8] = if body.is_empty() { b"null" } else { &body };
-    let input = serde_json::from_slice(body).map_err(Refused::bad_request)?;
+    let input = from_body(body)?;
     call.if_match = if_match(&parts.headers)?;
     Ok((call, input))
 }
@@ -147,6 +147,14 @@ async fn credential(doors: &Doors, headers: &HeaderMap) -> Option<Arc<ApiKey>> {
         let _ = doors.writer.submit(Command::UsedApiKey { id }, origin).await;
     }
     Some(key)
+}
+
+/// A refusal names the member that is wrong.
+fn from_body<I: DeserializeOwned>(body: &[u8]) -> Result<I, Refused> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let input = serde_path_to_error::deserialize(&mut json).map_err(Refused::bad_request)?;
+    json.end().map_err(Refused::bad_request)?;
+    Ok(input)
 }
 
 fn from_query<I: DeserializeOwned>(uri: &Uri) -> Result<I, Refused> {

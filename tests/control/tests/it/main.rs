@@ -6,6 +6,7 @@ use control_tests::{admin, device};
 mod api_keys;
 mod attacks;
 mod callers;
+mod calls;
 mod durable;
 mod house;
 mod joining;

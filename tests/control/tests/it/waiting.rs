@@ -3,7 +3,7 @@
 mod attacks;
 pub mod checks;
 mod denied;
-mod pages;
+pub mod pages;
 mod restarts;
 
 use api::{login, node, user};
