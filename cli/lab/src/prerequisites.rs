@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::unistd::geteuid;
+use serde::{Deserialize, Serialize};
 
 use crate::command;
 
@@ -45,8 +46,8 @@ pub fn prerequisites() -> Result<()> {
     Ok(())
 }
 
-/// The official client and its daemon, built by `tests/clients/go/build`.
-#[derive(Clone, Debug)]
+/// The official client and its daemon.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Clients {
     pub tailscale: PathBuf,
     pub tailscaled: PathBuf,
@@ -55,14 +56,41 @@ pub struct Clients {
 impl Clients {
     /// Looks where the build script puts them: `$MESHCTL_CACHE/bin`, else the user's cache folder.
     pub fn find() -> Result<Self> {
-        let bin = cache().context("neither MESHCTL_CACHE nor HOME is set")?.join("bin");
-        let clients = Self { tailscale: bin.join("tailscale"), tailscaled: bin.join("tailscaled") };
-        for program in [&clients.tailscale, &clients.tailscaled] {
+        Self::in_folder(&cache().context("neither MESHCTL_CACHE nor HOME is set")?.join("bin"))
+    }
+
+    /// Those of an older release, where the build script puts them.
+    pub fn find_older() -> Result<Self> {
+        Self::in_folder(&cache().context("neither MESHCTL_CACHE nor HOME is set")?.join("bin/older"))
+    }
+
+    /// The first of: the two named, those on `PATH`, those of the build script.
+    pub fn choose(tailscaled: Option<PathBuf>, tailscale: Option<PathBuf>) -> Result<Self> {
+        let named = tailscaled.is_some() || tailscale.is_some();
+        let tailscaled = tailscaled.or_else(|| on_path("tailscaled"));
+        let tailscale = tailscale.or_else(|| on_path("tailscale"));
+        match (tailscaled, tailscale) {
+            (Some(tailscaled), Some(tailscale)) => Self { tailscale, tailscaled }.checked(),
+            _ if named => {
+                bail!("only one of tailscaled and tailscale is named, and the other is not on PATH")
+            }
+            _ => Self::find(),
+        }
+    }
+
+    fn in_folder(bin: &Path) -> Result<Self> {
+        Self { tailscale: bin.join("tailscale"), tailscaled: bin.join("tailscaled") }.checked()
+    }
+
+    /// Paths that hold on every host.
+    fn checked(self) -> Result<Self> {
+        let whole = |program: PathBuf| {
             if !program.is_file() {
                 bail!("{} is not there; build it with tests/clients/go/build", program.display());
             }
-        }
-        Ok(clients)
+            program.canonicalize().with_context(|| format!("cannot resolve {}", program.display()))
+        };
+        Ok(Self { tailscale: whole(self.tailscale)?, tailscaled: whole(self.tailscaled)? })
     }
 }
 
@@ -93,7 +121,7 @@ fn cache() -> Option<PathBuf> {
     })
 }
 
-fn on_path(program: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }

@@ -20,28 +20,76 @@ pub const SERVER_URL: &str = "http://172.30.0.10:8080";
 pub const RELAY_PORT: u16 = 443;
 /// How long the server under test lets an ephemeral node be away.
 pub const EPHEMERAL_GRACE: Duration = Duration::from_secs(15);
-const SERVER_PORT: u16 = 8080;
+const NAME: &str = "server";
+pub(crate) const SERVER_PORT: u16 = 8080;
+/// Where clients and relay are served, unless a configuration says otherwise.
+const SERVES: [(Ipv4Addr, u16); 2] = [(SERVER_ADDRESS, SERVER_PORT), (SERVER_ADDRESS, RELAY_PORT)];
+const CONFIG: &str = "\
+server_url: http://172.30.0.10:8080
+listen: 172.30.0.10:8080
+ephemeral_grace: 15s
+relay:
+  listen: 172.30.0.10:443
+  stun: 172.30.0.10:3478
+";
 const READY_LIMIT: Duration = Duration::from_secs(30);
 const COMMAND_LIMIT: Duration = Duration::from_secs(20);
 
-/// A running `meshctl server`. Dropping it kills it; its data stay in the host's folder.
+/// A running `meshctl server`. Dropping it kills it, unless it is kept; its data stay in the host's folder.
 #[derive(Debug)]
 pub struct Server<'lab> {
     host: &'lab Host,
     binary: PathBuf,
     process: Process,
+    kept: bool,
+    serves: Vec<(Ipv4Addr, u16)>,
 }
 
 impl<'lab> Server<'lab> {
     /// Starts the server on `host` with an empty data folder and waits until it serves clients, relay and operator.
     pub fn start(host: &'lab Host, binary: &Path) -> Result<Self> {
+        Self::start_with(host, binary, CONFIG, &SERVES)
+    }
+
+    /// The same with a configuration of one's own, to which the data folder is added, and TCP ports it serves.
+    pub fn start_with(
+        host: &'lab Host,
+        binary: &Path,
+        config: &str,
+        serves: &[(Ipv4Addr, u16)],
+    ) -> Result<Self> {
         let data = host.dir().join("data");
         fs::create_dir_all(&data)?;
-        fs::write(config_file(host), config(&data))?;
+        fs::write(config_file(host), format!("data_dir: {}\n{config}", data.display()))?;
         let process = launch(host, binary)?;
-        let mut server = Self { host, binary: binary.to_owned(), process };
+        let (binary, serves) = (binary.to_owned(), serves.to_vec());
+        let mut server = Self { host, binary, process, kept: false, serves };
         server.await_ready()?;
         Ok(server)
+    }
+
+    /// Lets the server outlive this program, also when it is started again.
+    pub fn keep(&mut self) -> Result<()> {
+        self.kept = true;
+        self.process.keep()
+    }
+
+    /// The server that another program started on `host` and kept; one that has died is started anew on its data.
+    pub fn found(host: &'lab Host, binary: &Path) -> Result<Self> {
+        let running = host.process(NAME)?;
+        let alive = running.is_some();
+        let process = running.map_or_else(|| launch(host, binary), Ok)?;
+        let mut server =
+            Self { host, binary: binary.to_owned(), process, kept: true, serves: SERVES.to_vec() };
+        if !alive {
+            server.process.keep()?;
+            server.await_ready()?;
+        }
+        Ok(server)
+    }
+
+    pub fn runs(&mut self) -> Result<bool> {
+        self.process.runs()
     }
 
     /// The operator's command line over the local socket; its failure is the caller's to judge.
@@ -94,7 +142,7 @@ impl<'lab> Server<'lab> {
 
     /// SIGKILL, as in a power cut.
     pub fn kill9(&mut self) -> Result<()> {
-        self.process.kill().map(drop)
+        self.process.kill()
     }
 
     /// SIGTERM, and at most `limit` for an orderly end.
@@ -110,6 +158,9 @@ impl<'lab> Server<'lab> {
     pub fn start_again(&mut self) -> Result<()> {
         self.process.kill()?;
         self.process = launch(self.host, &self.binary)?;
+        if self.kept {
+            self.process.keep()?;
+        }
         self.await_ready()
     }
 
@@ -123,36 +174,26 @@ impl<'lab> Server<'lab> {
             if !self.process.runs()? {
                 return Ok(None);
             }
-            let serves = self.host.listens(SERVER_ADDRESS, SERVER_PORT)?
-                && self.host.listens(SERVER_ADDRESS, RELAY_PORT)?
-                && self.try_meshctl(&["node", "list", "--json"])?.ok().map(|_| true)?;
-            Ok(serves.then_some(()))
+            for (address, port) in &self.serves {
+                if !self.host.listens(*address, *port)? {
+                    return Ok(None);
+                }
+            }
+            self.try_meshctl(&["node", "list", "--json"])?.ok().map(|_| Some(()))
         })
         .with_context(|| self.logged().unwrap_or_default())
     }
 }
 
 fn launch(host: &Host, binary: &Path) -> Result<Process> {
-    host.spawn("server", &[path(binary)?, "server", "run", "--config", path(&config_file(host))?], &[])
-}
-
-fn config(data: &Path) -> String {
-    format!(
-        "server_url: {SERVER_URL}\n\
-         listen: {SERVER_ADDRESS}:{SERVER_PORT}\n\
-         data_dir: {}\n\
-         ephemeral_grace: {}s\n\
-         relay:\n  listen: {SERVER_ADDRESS}:{RELAY_PORT}\n  stun: {SERVER_ADDRESS}:3478\n",
-        data.display(),
-        EPHEMERAL_GRACE.as_secs()
-    )
+    host.spawn(NAME, &[path(binary)?, "server", "run", "--config", path(&config_file(host))?], &[])
 }
 
 fn config_file(host: &Host) -> PathBuf {
     host.dir().join("server.yaml")
 }
 
-fn socket(host: &Host) -> PathBuf {
+pub(crate) fn socket(host: &Host) -> PathBuf {
     host.dir().join("data").join("control.sock")
 }
 

@@ -19,15 +19,17 @@ const QUIET: [(&str, &str); 4] = [
     ("TS_PANIC_IF_HIT_MAIN_CONTROL", "1"),
     ("TS_DISABLE_PORTMAPPER", "1"),
 ];
+const NAME: &str = "tailscaled";
 const COMMAND_LIMIT: Duration = Duration::from_secs(20);
 const UP_LIMIT: Duration = Duration::from_secs(60);
 
-/// A running `tailscaled`. Dropping it kills it; its state stays in the host's folder.
+/// A running `tailscaled`. Dropping it kills it, unless it is kept; its state stays in the host's folder.
 #[derive(Debug)]
 pub struct Tailscaled<'lab> {
     host: &'lab Host,
     clients: Clients,
     daemon: Process,
+    kept: bool,
 }
 
 /// The answer to one `tailscale ping`.
@@ -42,9 +44,42 @@ pub enum Pong {
 impl<'lab> Tailscaled<'lab> {
     /// Starts the daemon and waits until it answers. State of an earlier one on the same host is taken up.
     pub fn start(host: &'lab Host, clients: &Clients) -> Result<Self> {
-        let client = Self { host, clients: clients.clone(), daemon: daemon(host, clients)? };
+        let client = Self { host, clients: clients.clone(), daemon: daemon(host, clients)?, kept: false };
         client.await_answer()?;
         Ok(client)
+    }
+
+    /// Lets the daemon outlive this program, also when it is started again.
+    pub fn keep(&mut self) -> Result<()> {
+        self.kept = true;
+        self.daemon.keep()
+    }
+
+    /// The daemon that another program started on `host` and kept; one that has died is started anew on its state.
+    pub fn found(host: &'lab Host, clients: &Clients) -> Result<Self> {
+        let running = host.process(NAME)?;
+        let alive = running.is_some();
+        let daemon = running.map_or_else(|| daemon(host, clients), Ok)?;
+        let mut client = Self { host, clients: clients.clone(), daemon, kept: true };
+        if !alive {
+            client.daemon.keep()?;
+        }
+        client.await_answer()?;
+        Ok(client)
+    }
+
+    pub fn runs(&mut self) -> Result<bool> {
+        self.daemon.runs()
+    }
+
+    /// Removes what the daemon on `host` left: keys and profile, as when the disk is lost.
+    pub fn forget(host: &Host) -> Result<()> {
+        let state = state_dir(host);
+        if state.exists() {
+            fs::remove_dir_all(state).context("cannot remove the client's state")
+        } else {
+            Ok(())
+        }
     }
 
     pub fn host(&self) -> &'lab Host {
@@ -138,13 +173,16 @@ impl<'lab> Tailscaled<'lab> {
 
     /// SIGKILL to the daemon, as in a power cut. The network interface goes with it.
     pub fn kill(&mut self) -> Result<()> {
-        self.daemon.kill().map(drop)
+        self.daemon.kill()
     }
 
     /// Starts the daemon anew on the state it left.
     pub fn start_again(&mut self) -> Result<()> {
         self.daemon.kill()?;
         self.daemon = daemon(self.host, &self.clients)?;
+        if self.kept {
+            self.daemon.keep()?;
+        }
         self.await_answer()
     }
 
@@ -168,14 +206,15 @@ fn daemon(host: &Host, clients: &Clients) -> Result<Process> {
     let words = [&*program, "--tun=ts0", &state_flag, &socket, &port, "--no-logs-no-support", "--verbose=1"];
     let logs = state.to_string_lossy();
     let env: Vec<(&str, &str)> = QUIET.into_iter().chain([("TS_LOGS_DIR", &*logs)]).collect();
-    host.spawn("tailscaled", &words, &env)
+    host.spawn(NAME, &words, &env)
 }
 
 fn state_dir(host: &Host) -> PathBuf {
     host.dir().join("tailscale")
 }
 
-fn socket(host: &Host) -> PathBuf {
+/// The socket of the daemon on `host`.
+pub(crate) fn socket(host: &Host) -> PathBuf {
     host.dir().join("tailscaled.sock")
 }
 

@@ -1,19 +1,9 @@
-//! The lab: a small internet, a server on it, four clients behind three routers.
-//!
-//! ```text
-//!   srv 172.30.0.10 ──┬── 172.30.0.0/24, "the internet"
-//!                     ├── r1 172.30.0.1 NAT ── 192.168.1.0/24 ── c1 .11, c2 .12
-//!                     ├── r2 172.30.0.2 NAT ── 10.0.0.0/24 ───── c3 .13
-//!                     └── r3 172.30.0.3 NAT ── 192.168.2.0/24 ── c4 .14     (drops all UDP)
-//! ```
-//!
-//! The internet has private addresses on purpose: a client that is given `http://` and a private address dials
-//! that port alone and never tries 443.
+//! The lab: hosts, wired and routed as a plan says.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -25,46 +15,29 @@ use tempfile::TempDir;
 
 use crate::command;
 use crate::host::Host;
+use crate::plan::{HOMES, Place, Plan, SERVER, SWITCHES};
 use crate::prerequisites::prerequisites;
+use crate::server::{RELAY_PORT, SERVER_PORT};
 
 /// Start of the name of every lab's folder; the number of the process that made it follows.
 const FOLDER: &str = "meshctl-lab-";
-const SWITCHES: &str = "switches";
+/// What a story puts in the way of others, on a router; gone again with one word.
+const CUT: &str = "cut";
 
-struct Lan {
-    router: &'static str,
-    wan: &'static str,
-    gateway: &'static str,
-    clients: &'static [(&'static str, &'static str)],
-    udp: bool,
-}
-
-const LANS: [Lan; 3] = [
-    Lan {
-        router: "r1",
-        wan: "172.30.0.1",
-        gateway: "192.168.1.1",
-        clients: &[("c1", "192.168.1.11"), ("c2", "192.168.1.12")],
-        udp: true,
-    },
-    Lan { router: "r2", wan: "172.30.0.2", gateway: "10.0.0.1", clients: &[("c3", "10.0.0.13")], udp: true },
-    Lan {
-        router: "r3",
-        wan: "172.30.0.3",
-        gateway: "192.168.2.1",
-        clients: &[("c4", "192.168.2.14")],
-        udp: false,
-    },
-];
-const SERVER: (&str, &str) = ("srv", "172.30.0.10");
-
-/// The running lab. Dropping it ends all processes on its hosts and leaves nothing behind; when that happens
-/// because a test failed, the ends of all logs go to standard error first.
+/// The running lab. Dropping it ends all processes on its hosts and leaves nothing behind, unless it is kept; when that
+/// happens because a test failed, the ends of all logs go to standard error first.
 #[derive(Debug)]
 pub struct Lab {
     // hosts go before the folder that holds their files
     hosts: BTreeMap<&'static str, Host>,
-    dir: TempDir,
+    plan: Plan,
+    dir: Folder,
+}
+
+#[derive(Debug)]
+enum Folder {
+    Own(TempDir),
+    Kept(PathBuf),
 }
 
 impl Lab {
@@ -73,46 +46,114 @@ impl Lab {
         prerequisites()?;
         sweep(&std::env::temp_dir());
         let dir = tempfile::Builder::new().prefix(&format!("{FOLDER}{}-", std::process::id())).tempdir()?;
-        let lab = Self { hosts: hosts(dir.path())?, dir };
+        let lab = Self { hosts: hosts(HOMES, dir.path(), None)?, plan: HOMES, dir: Folder::Own(dir) };
         lab.wire()?;
         Ok(lab)
     }
 
-    /// One of `srv`, `r1` to `r3`, `c1` to `c4`.
+    /// The same after another plan, in a folder that stays, with hosts that outlive this program and carry `mark`.
+    pub(crate) fn start_kept(plan: Plan, dir: &Path, mark: &str) -> Result<Self> {
+        let lab = Self { hosts: hosts(plan, dir, Some(mark))?, plan, dir: Folder::Kept(dir.to_owned()) };
+        lab.wire()?;
+        Ok(lab)
+    }
+
+    /// A lab that another program has started: its hosts by the numbers of their holders.
+    pub(crate) fn found(plan: Plan, dir: &Path, holders: &BTreeMap<String, u32>) -> Result<Self> {
+        let found = |name: &'static str| {
+            let holder = holders.get(name).with_context(|| format!("host {name} is gone"))?;
+            Ok((name, Host::found(name, dir.join(name), *holder)?))
+        };
+        let hosts = plan.names().into_iter().map(found).collect::<Result<_>>()?;
+        Ok(Self { hosts, plan, dir: Folder::Kept(dir.to_owned()) })
+    }
+
+    /// A host of the plan: `srv`, the routers, the clients.
     pub fn host(&self, name: &str) -> Result<&Host> {
         self.hosts.get(name).with_context(|| format!("the lab has no host {name}"))
     }
 
     /// Folder of the lab, for files that several hosts share.
     pub fn dir(&self) -> &Path {
-        self.dir.path()
+        match &self.dir {
+            Folder::Own(dir) => dir.path(),
+            Folder::Kept(dir) => dir,
+        }
+    }
+
+    /// Where its hosts stand.
+    pub fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    /// Pulls the cable of a home's host out of its switch.
+    pub fn unplug(&self, host: &str) -> Result<()> {
+        self.switches()?.exec(&["ip", "link", "set", &format!("{host}-eth0"), "down"]).map(drop)
+    }
+
+    /// Puts the cable back.
+    pub fn plug(&self, host: &str) -> Result<()> {
+        self.switches()?.exec(&["ip", "link", "set", &format!("{host}-eth0"), "up"]).map(drop)
+    }
+
+    /// Has a router do to forwarded packets what these rules of nft say, before all else. Replaces what was there.
+    pub fn cut(&self, router: &str, rules: &str) -> Result<()> {
+        self.mend(router)?;
+        let table = format!(
+            "table inet {CUT} {{ chain forward {{ type filter hook forward priority -10; policy accept;\n{rules}\n}}\n}}\n"
+        );
+        self.host(router)?.feed(&["nft", "-f", "-"], &table).map(drop)
+    }
+
+    /// Takes back what was cut on a router.
+    pub fn mend(&self, router: &str) -> Result<()> {
+        let clean = format!("table inet {CUT} {{}}\ndelete table inet {CUT}\n");
+        self.host(router)?.feed(&["nft", "-f", "-"], &clean).map(drop)
+    }
+
+    /// The host that sees every frame on every wire.
+    pub fn switches(&self) -> Result<&Host> {
+        self.host(SWITCHES)
+    }
+
+    /// Has the firewall in the cables of fenced hosts keep back what it counts, or let it pass.
+    pub fn fence(&self, shut: bool) -> Result<()> {
+        let fenced = self.plan.lans.iter().flat_map(|lan| lan.hosts).filter(|place| place.fenced);
+        let rules: String = fenced.map(|place| fence(place.name, shut)).collect();
+        let clean = "table netdev fence {}\ndelete table netdev fence\n";
+        self.switches()?.feed(&["nft", "-f", "-"], &format!("{clean}{rules}")).map(drop)
+    }
+
+    /// UDP packets of the fenced host that its firewall has met so far.
+    pub fn fenced_udp(&self) -> Result<u64> {
+        let rules = self.switches()?.exec(&["nft", "list", "table", "netdev", "fence"])?.stdout;
+        counted(&rules).context("the fence counts nothing")
     }
 
     /// UDP packets of `c4` that its firewall has dropped so far.
     pub fn dropped_udp(&self) -> Result<u64> {
         let rules = self.host("r3")?.exec(&["nft", "list", "chain", "inet", "fw", "forward"])?.stdout;
-        let count = rules.split("counter packets ").nth(1).and_then(|rest| rest.split_whitespace().next());
-        count.context("r3 has no counter")?.parse().context("r3 counts in no number")
+        counted(&rules).context("r3 counts nothing")
     }
 
     fn wire(&self) -> Result<()> {
-        let switches = self.host(SWITCHES)?;
+        let switches = self.switches()?;
         add_switch(switches, "internet")?;
         plug(switches, "internet", self.host(SERVER.0)?, "eth0", SERVER.1)?;
-        for lan in &LANS {
+        for lan in self.plan.lans {
             let (router, switch) = (self.host(lan.router)?, format!("lan-{}", lan.router));
             add_switch(switches, &switch)?;
             plug(switches, "internet", router, "wan", lan.wan)?;
             plug(switches, &switch, router, "lan", lan.gateway)?;
             router.exec(&["sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"])?;
             router.feed(&["nft", "-f", "-"], &firewall(lan.udp))?;
-            for (name, address) in lan.clients {
+            for Place { name, address, .. } in lan.hosts {
                 let client = self.host(name)?;
                 plug(switches, &switch, client, "eth0", address)?;
                 client.exec(&["ip", "route", "add", "default", "via", lan.gateway])?;
             }
         }
-        Ok(())
+        self.fence(true)
     }
 
     fn tell_logs(&self) {
@@ -133,11 +174,15 @@ impl Drop for Lab {
 }
 
 /// All hosts, without wires. They start side by side.
-fn hosts(dir: &Path) -> Result<BTreeMap<&'static str, Host>> {
-    let clients = LANS.iter().flat_map(|lan| lan.clients.iter().map(|client| client.0));
-    let names = [SWITCHES, SERVER.0].into_iter().chain(LANS.iter().map(|lan| lan.router)).chain(clients);
+fn hosts(plan: Plan, dir: &Path, mark: Option<&str>) -> Result<BTreeMap<&'static str, Host>> {
+    let start = |name: &'static str| {
+        let mark = mark.map(|mark| format!("{mark}:{name}"));
+        Host::new(name, dir.join(name), mark.as_deref())
+    };
+    let start = &start;
     thread::scope(|scope| {
-        let starting = names.map(|name| (name, scope.spawn(move || Host::new(name, dir.join(name)))));
+        let names = plan.names().into_iter();
+        let starting = names.map(|name| (name, scope.spawn(move || start(name))));
         let starting: Vec<_> = starting.collect();
         let started = starting.into_iter().map(|(name, thread)| {
             let host = thread.join().map_err(|_| anyhow!("starting {name} panicked"))??;
@@ -191,6 +236,26 @@ table inet fw {{
 }}
 "#
     )
+}
+
+/// A firewall in the cable of a host: it sees what the host sends. Without UDP no path but the relay is left.
+fn fence(host: &str, shut: bool) -> String {
+    let verdict = if shut { "drop" } else { "accept" };
+    format!(
+        r#"table netdev fence {{
+  chain {host} {{
+    type filter hook ingress device "{host}-eth0" priority 0; policy accept;
+    meta l4proto udp counter {verdict}
+    tcp flags & (syn|ack) == syn tcp dport != {{ {SERVER_PORT}, {RELAY_PORT} }} {verdict}
+  }}
+}}
+"#
+    )
+}
+
+/// The first counter in a list of rules.
+fn counted(rules: &str) -> Option<u64> {
+    rules.split("counter packets ").nth(1)?.split_whitespace().next()?.parse().ok()
 }
 
 /// Removes the folders of labs whose makers were killed. Their hosts are gone already.

@@ -3,6 +3,7 @@
 mod create;
 mod list;
 mod revoke;
+mod verify;
 
 use clap::Subcommand;
 
@@ -16,6 +17,8 @@ pub enum Verb {
     List(list::Args),
     /// Void a credential at once
     Revoke(revoke::Args),
+    /// Say whether a credential opens anything now
+    Verify(verify::Args),
 }
 
 impl Verb {
@@ -24,6 +27,7 @@ impl Verb {
             Verb::Create(args) => create::run(context, args).await,
             Verb::List(args) => list::run(context, args).await,
             Verb::Revoke(args) => revoke::run(context, args).await,
+            Verb::Verify(args) => verify::run(context, args).await,
         }
     }
 }

@@ -2,7 +2,9 @@
 
 mod create;
 mod list;
+mod preview;
 mod revoke;
+mod verify;
 
 use clap::Subcommand;
 
@@ -12,18 +14,24 @@ use crate::talk::{Answer, Context, Failure};
 pub enum Verb {
     /// Make a key for devices with a role
     Create(create::Args),
+    /// Show what devices with a key could reach, without making one
+    Preview(preview::Args),
     /// Show all keys, without their secrets
     List(list::Args),
     /// Void a key; devices that it let in stay
     Revoke(revoke::Args),
+    /// Say whether a key would let a device in now
+    Verify(verify::Args),
 }
 
 impl Verb {
     pub async fn run(self, context: &Context) -> Result<Answer, Failure> {
         match self {
             Verb::Create(args) => create::run(context, args).await,
+            Verb::Preview(args) => preview::run(context, args).await,
             Verb::List(args) => list::run(context, args).await,
             Verb::Revoke(args) => revoke::run(context, args).await,
+            Verb::Verify(args) => verify::run(context, args).await,
         }
     }
 }

@@ -11,7 +11,9 @@ mod backup;
 mod check;
 mod dns;
 mod event;
+mod inventory;
 mod key;
+mod lab;
 mod node;
 mod policy;
 mod probe;
@@ -87,6 +89,11 @@ enum Noun {
     /// A reset of the server's state: who must know, what is lost, and the reset itself
     #[command(subcommand)]
     Reset(reset::Verb),
+    /// The mesh as an inventory of Ansible
+    Inventory(inventory::Args),
+    /// A mesh in network namespaces of this machine, and stories that prove it
+    #[command(subcommand)]
+    Lab(lab::Verb),
     /// The log of everything that was changed
     #[command(subcommand)]
     Event(event::Verb),
@@ -114,6 +121,8 @@ impl Noun {
             Noun::Backup(verb) => verb.run(context).await,
             Noun::Recover(verb) => verb.run(context).await,
             Noun::Reset(verb) => verb.run(context).await,
+            Noun::Inventory(args) => inventory::run(context, args).await,
+            Noun::Lab(verb) => verb.run(context),
             Noun::Event(verb) => verb.run(context).await,
             Noun::Completion(args) => shell::completion::run(context, args),
             Noun::Man(args) => shell::man::run(context, args),

@@ -2,6 +2,7 @@
 
 mod approve;
 mod delete;
+mod deny;
 mod expire;
 mod list;
 mod move_to;
@@ -27,6 +28,8 @@ pub enum Verb {
     Pending(pending::Args),
     /// Let a device in that waits
     Approve(approve::Args),
+    /// Refuse a device that waits
+    Deny(deny::Args),
     /// Say until when a device's key is accepted: now, some time, or for ever
     Expire(expire::Args),
     /// Forget a device: its id and addresses are gone
@@ -47,6 +50,7 @@ impl Verb {
             Verb::Ping(args) => ping::run(context, args).await,
             Verb::Pending(args) => pending::run(context, args).await,
             Verb::Approve(args) => approve::run(context, args).await,
+            Verb::Deny(args) => deny::run(context, args).await,
             Verb::Expire(args) => expire::run(context, args).await,
             Verb::Delete(args) => delete::run(context, args).await,
             Verb::Rename(args) => rename::run(context, args).await,

@@ -53,6 +53,7 @@ fn every_page_has_its_test() {
             "check.md",
             "dns.md",
             "help.md",
+            "inventory.md",
             "people.md",
             "policy-offline.md",
             "policy.md",
@@ -60,6 +61,7 @@ fn every_page_has_its_test() {
             "server-config.md",
             "two-servers.md",
             "usage.md",
+            "verify.md",
             "where-to.md"
         ]
     );
@@ -68,6 +70,16 @@ fn every_page_has_its_test() {
 #[test]
 fn help() {
     play("help.md");
+}
+
+#[test]
+fn inventory() {
+    play("inventory.md");
+}
+
+#[test]
+fn verify() {
+    play("verify.md");
 }
 
 #[test]

@@ -13,6 +13,8 @@ use crate::operation::{Changed, Method::*, Operation, in_tailnet};
 pub const LIST: Operation<(), Keys> = Operation::read("key", Get, in_tailnet!("/key"));
 /// Makes a key from a role; the only time its secret is told.
 pub const CREATE: Operation<Create, Changed<Created>> = Operation::write("key", Post, in_tailnet!("/key"));
+/// Says what the devices of a key could reach, without making one.
+pub const PREVIEW: Operation<Preview, Previewed> = Operation::read("key", Post, in_tailnet!("/key/preview"));
 /// Says whether a key would let a device in now.
 pub const VERIFY: Operation<Verify, Verdict> = Operation::read("key", Post, in_tailnet!("/key/verify"));
 /// Voids a key; devices that it let in stay.
@@ -26,11 +28,11 @@ pub struct Key {
     pub id: AuthKeyId,
     /// Its text with the secret left out: `mk-auth-3-…`.
     pub masked: String,
-    /// The role it was made from.
+    /// The role it was made from; empty for a key without tags.
     pub role: String,
     /// What its devices are.
     pub tags: Vec<Tag>,
-    /// Login of the person responsible; grants nothing.
+    /// Login of the person responsible, which grants nothing; of a key without tags whose its devices are.
     pub user: Option<String>,
     /// When it was made.
     pub created: Timestamp,
@@ -119,6 +121,34 @@ pub struct Opening {
     pub ports: String,
     /// Protocols with commas between them; `*` for all.
     pub proto: String,
+}
+
+/// Which key to look ahead at: exactly one of the three is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "KeyPreview")]
+pub struct Preview {
+    /// One of this role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// This one, which was made already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<AuthKeyId>,
+    /// One with these tags, whether there is a role for it or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// What the devices of a key could do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyPreviewed")]
+pub struct Previewed {
+    /// What they would be.
+    pub tags: Vec<Tag>,
+    /// Whether the policy in force opens anything to them or from them; without it no key of that kind is made.
+    pub opens_something: bool,
+    /// What the policy in force gives them.
+    pub access: Access,
 }
 
 /// A key to look at.

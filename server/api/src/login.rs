@@ -18,6 +18,10 @@ pub const LIST: Operation<(), Logins> = Operation::read("node", Get, in_tailnet!
 pub const APPROVE: Operation<Approve, Changed<One>> =
     Operation::write("node", Post, in_tailnet!("/login/{code}/approve"));
 
+/// Refuses a device. It is told so, and not waited for until its time is over.
+pub const DENY: Operation<(), Changed<Denied>> =
+    Operation::write("node", Post, in_tailnet!("/login/{code}/deny"));
+
 /// A device that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Login {
@@ -54,6 +58,14 @@ pub struct Login {
 pub struct Logins {
     /// The oldest first.
     pub logins: Vec<Login>,
+}
+
+/// A device that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LoginDenied")]
+pub struct Denied {
+    /// As it waited.
+    pub login: Login,
 }
 
 /// Whose device it is from now on; neither of the two: whose it was under its key before.

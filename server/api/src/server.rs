@@ -74,6 +74,9 @@ pub struct Status {
     pub monitor: Option<SocketAddr>,
     /// What is there.
     pub counts: Counts,
+    /// Whether keys without tags are made and taken, as headscale does it: `keys.allow_untagged`.
+    #[serde(default)]
+    pub allow_untagged_keys: bool,
     /// Whether a policy was ever set; without one everything is denied.
     pub policy_set: bool,
     /// What an operator should know, a sentence each: how a policy that could not be read was replaced, which of the

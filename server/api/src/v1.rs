@@ -7,6 +7,7 @@
 //! Sources: headscale's REST interface of versions 0.26 to 0.30, and the field numbers of its gRPC interface up to 0.29.
 
 pub mod apikey;
+pub mod auth;
 mod lenient;
 pub mod node;
 pub mod policy;
@@ -58,6 +59,11 @@ pub const OPERATIONS: &[Declared] = &[
     user::CREATE.declared(),
     user::RENAME.declared(),
     user::DELETE.declared(),
+    auth::REGISTER.declared(),
+    auth::REGISTER_NODE.declared(),
+    auth::APPROVE.declared(),
+    auth::REJECT.declared(),
+    auth::DEBUG.declared(),
     node::LIST.declared(),
     node::GET.declared(),
     node::DELETE.declared(),
@@ -65,6 +71,7 @@ pub const OPERATIONS: &[Declared] = &[
     node::RENAME.declared(),
     node::TAGS.declared(),
     node::ROUTES.declared(),
+    node::MOVE.declared(),
     node::BACKFILL.declared(),
     preauthkey::LIST.declared(),
     preauthkey::CREATE.declared(),

@@ -1,5 +1,6 @@
 //! What the server is told: a YAML file and flags in, one resolved [`Config`] or every mistake at once out. Pure.
 
+mod acme;
 mod dns;
 mod file;
 mod proxies;
@@ -9,7 +10,8 @@ mod unknown;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-pub use file::{AdminFile, DnsFile, File, ProxiesFile, RelayFile, TlsFile};
+pub use acme::AcmeConfig;
+pub use file::{AcmeFile, AdminFile, DnsFile, File, KeysFile, ProxiesFile, RelayFile, TlsFile};
 pub use proxies::{Proxies, ProxyHeader};
 pub use reload::{Difference, NotReloaded};
 pub use resolve::{Flags, resolve};
@@ -22,8 +24,10 @@ pub struct Config {
     pub server_url: String,
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Certificate and key for that listener; none for plain HTTP.
+    /// Certificate and key for that listener, if they are files.
     pub tls: Option<TlsFiles>,
+    /// Where a certificate comes from that is in no files.
+    pub acme: Option<AcmeConfig>,
     /// Who may stand in front of it.
     pub proxies: Proxies,
     /// Where its files are.
@@ -49,9 +53,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether the main listener has TLS.
+    pub fn has_tls(&self) -> bool {
+        self.tls.is_some() || self.acme.is_some()
+    }
+
     /// Whether only proxies and this host may connect: clients are told https, and the TLS is a proxy's.
     pub fn is_behind_proxies(&self) -> bool {
-        self.tls.is_none() && self.server_url.starts_with("https://")
+        !self.has_tls() && self.server_url.starts_with("https://")
     }
 }
 

@@ -5,16 +5,17 @@ use std::{
     sync::Arc,
 };
 
+use api::Declared;
 use arc_swap::ArcSwap;
 use ident::{ApiKeyId, AuthKeyId, MachineKey};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use wire::DerpMap;
-use world::KeyProof;
+use world::{ApiKey, KeyProof};
 
 use crate::{
     calls::Calls,
-    certificate::CertificateFiles,
+    certificate::Certificate,
     config::{Config, NotReloaded},
     fanout::Hub,
     keyring::{Keyring, present},
@@ -59,8 +60,8 @@ pub struct Doors {
     pub pending: Arc<Pending>,
     /// The watched file of extra names.
     pub records: Arc<RecordsFile>,
-    /// The watched certificate, if the server has TLS of its own.
-    pub certificate: Option<Arc<CertificateFiles>>,
+    /// Where the certificate comes from, if the server has TLS of its own.
+    pub certificate: Option<Certificate>,
     /// Names this process among those that share a database.
     pub instance: u64,
     /// The public half of the Noise key.
@@ -112,22 +113,23 @@ impl Doors {
         Some(KeyProof { id, verifier: self.keyring.verifier(&presented.secret) })
     }
 
-    /// The API key that this text is, if it lets people decide about devices now.
-    pub fn api_key(&self, text: &ident::Secret<String>) -> Option<ApiKeyId> {
+    /// The API key that this text is, if it is good now. What it may do is another question.
+    pub fn api_key(&self, text: &ident::Secret<String>) -> Option<Arc<ApiKey>> {
         let presented = present("api", text)?;
         let verifier = self.keyring.verifier(&presented.secret);
-        let id = ApiKeyId::new(presented.id).ok()?;
-        let key = self.hub.world().api_keys.get(&id)?.clone();
-        (key.verifier.matches(&verifier) && self.may_let_in(id)).then_some(id)
+        let key = self.good_key(ApiKeyId::new(presented.id).ok()?)?;
+        key.verifier.matches(&verifier).then_some(key)
+    }
+
+    /// The API key with this id, while it is neither void nor expired.
+    pub fn good_key(&self, id: ApiKeyId) -> Option<Arc<ApiKey>> {
+        let world = self.hub.world();
+        world.api_keys.get(&id).filter(|key| key.is_good(Timestamp::now())).cloned()
     }
 
     /// Whether whoever holds an API key may let devices in now.
     pub fn may_let_in(&self, id: ApiKeyId) -> bool {
-        let world = self.hub.world();
-        let Some(key) = world.api_keys.get(&id).filter(|key| key.is_good(Timestamp::now())) else {
-            return false;
-        };
-        api::login::APPROVE.declared().scope().is_some_and(|wanted| key.scopes.cover(wanted))
+        self.good_key(id).is_some_and(|key| covers(&key, &api::login::APPROVE.declared()))
     }
 
     /// The DERP map in force.
@@ -154,4 +156,9 @@ impl Doors {
     pub fn failed(&self, ip: IpAddr, kind: &'static str) {
         self.security.failure(ip, kind);
     }
+}
+
+/// Whether the key holds the operation's scope; an operation without one is nobody's.
+pub fn covers(key: &ApiKey, operation: &Declared) -> bool {
+    operation.scope().is_some_and(|wanted| key.scopes.cover(wanted))
 }

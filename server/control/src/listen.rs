@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    certificate::HTTP2,
+    certificate::{HTTP2, was_a_look},
     config::{Proxies, ProxyHeader},
     quota::{Party, Pass, Quota, Rate},
     relay::{Gulp, Relay, Sniffed, sniff},
@@ -146,6 +146,7 @@ impl Listener {
                 Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP2) => {
                     self.http(stream, Version::Two, peer, pass).await;
                 }
+                Ok(Ok(stream)) if was_a_look(stream.get_ref().1.alpn_protocol()) => {}
                 Ok(Ok(stream)) => self.sniffed(stream, peer, pass).await,
                 Ok(Err(e)) => tracing::debug!(%remote, error = %e, "TLS handshake failed"),
                 Err(_) => tracing::debug!(%remote, "TLS handshake took too long"),

@@ -33,20 +33,34 @@ const STYLE: &str = include_str!("../templates/login/style.css");
 const ONLY_OWN: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+/// What the pages remember of those who come, for as long as the process lives.
+#[derive(Debug, Clone)]
+pub struct Lobby {
+    sessions: Arc<Sessions>,
+    /// Codes that one household looks at.
+    looks: Arc<Rate>,
+    /// Keys that one household tries.
+    tries: Arc<Rate>,
+}
+
+impl Lobby {
+    /// Nobody has come yet.
+    pub fn new(doors: &Doors) -> Self {
+        let millis = Duration::from_millis;
+        Self {
+            sessions: Arc::new(Sessions::new(doors.keyring.clone())),
+            looks: Arc::new(Rate::new(millis(200), 100)),
+            tries: Arc::new(Rate::new(millis(2000), 10)),
+        }
+    }
+}
+
 /// The pages. Without `trusted` nobody can sign in: others could read the API key on the way.
-pub fn routes(doors: Arc<Doors>, server_url: &str, trusted: bool) -> Router {
-    let millis = Duration::from_millis;
-    let rooms = Rooms {
-        own: Own::of(server_url),
-        sessions: Sessions::new(doors.keyring.clone()),
-        pages: Pages::default(),
-        looks: Rate::new(millis(200), 100),
-        tries: Rate::new(millis(2000), 10),
-        trusted,
-        doors,
-    };
+pub fn routes(doors: Arc<Doors>, lobby: &Lobby, server_url: &str, trusted: bool) -> Router {
+    let (own, pages) = (Own::of(server_url), Pages::default());
+    let rooms = Rooms { own, lobby: lobby.clone(), pages, trusted, doors };
     Router::new()
-        .route("/register/{code}", get(register::show).post(register::approve))
+        .route("/register/{code}", get(register::show).post(register::answer))
         .route("/ssh/{code}", get(visit::show).post(visit::answer))
         .route("/login", post(sign_in::enter))
         .route("/login/end", post(sign_in::leave))
@@ -60,12 +74,8 @@ pub fn routes(doors: Arc<Doors>, server_url: &str, trusted: bool) -> Router {
 struct Rooms {
     doors: Arc<Doors>,
     own: Own,
-    sessions: Sessions,
+    lobby: Lobby,
     pages: Pages,
-    /// Codes that one household looks at.
-    looks: Rate,
-    /// Keys that one household tries.
-    tries: Rate,
     trusted: bool,
 }
 

@@ -8,7 +8,7 @@ mod shelf;
 mod visit;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -17,6 +17,7 @@ use ident::{MachineKey, NodeKey};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
+use wire::Hostinfo;
 use world::{Command, NewOwner, Refusal, Registration};
 
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
 };
 pub use login::{Code, Login};
 use shelf::Shelf;
-pub use visit::{Visit, Visits};
+pub use visit::{Visit, Visits, Way, plain};
 
 const WAITS: SignedDuration = SignedDuration::from_mins(15);
 /// How often it is looked who is in and whose time is over.
@@ -42,6 +43,14 @@ pub enum NotTaken {
     /// It says more of itself than is kept of a stranger.
     #[error("this device asks for too many tags to wait without an auth key")]
     TooLong,
+    /// Somebody has looked at it.
+    #[error(
+        "an operator of this mesh has refused this device; ask them, then try again in a quarter of an hour"
+    )]
+    Denied,
+    /// Another device waits with that code.
+    #[error("a device waits with this code already")]
+    CodeTaken,
 }
 
 /// All devices that wait.
@@ -89,11 +98,26 @@ impl Pending {
             if let Some(login) = shelf.of_keys(r.machine, r.node_key, &world, now) {
                 return Ok(login);
             }
-            let expires = now.checked_add(WAITS).unwrap_or(Timestamp::MAX);
-            shelf.take(Login::new(r, remote.ip(), now, expires), remote)?
+            if shelf.denies(r.machine, r.node_key, now) {
+                return Err(NotTaken::Denied);
+            }
+            shelf.take(Login::new(r, remote.ip(), now, ends(now)), remote)?
         };
         self.changed.notify_one();
         let _ = self.written.subscribe().wait_for(|written| *written >= number).await;
+        Ok(login)
+    }
+
+    /// A device that nobody has begins to wait, for those who try their tools.
+    pub fn invent(&self, code: Code, hostinfo: Hostinfo, source: IpAddr) -> Result<Arc<Login>, NotTaken> {
+        let now = Timestamp::now();
+        let mut shelf = self.shelf();
+        if shelf.knows(&code) {
+            return Err(NotTaken::CodeTaken);
+        }
+        let login = Login::invented(code, hostinfo, source, now, ends(now)).ok_or(NotTaken::TooMany)?;
+        let (login, _) = shelf.take(login, SocketAddr::new(source, 0))?;
+        self.changed.notify_one();
         Ok(login)
     }
 
@@ -116,10 +140,20 @@ impl Pending {
     /// The command that lets a device in. `code` may be the whole URL that the device showed. Whoever has it carried out
     /// calls [`Pending::look`] then, so that the device hears of it at once.
     pub fn approval(&self, code: &str, owner: NewOwner) -> Result<Command, Refusal> {
+        Ok(Command::ApproveLogin { login: self.login(code)?.registration(), owner })
+    }
+
+    /// The device that is meant by a code or by the whole URL that it showed.
+    pub fn login(&self, code: &str) -> Result<Arc<Login>, Refusal> {
         let missing =
             || Refusal::NotFound { noun: "login", name: wire::plain(code).chars().take(64).collect() };
-        let login = Code::parse(code).and_then(|code| self.find(&code)).ok_or_else(missing)?;
-        Ok(Command::ApproveLogin { login: login.registration(), owner })
+        Code::parse(code).and_then(|code| self.find(&code)).ok_or_else(missing)
+    }
+
+    /// Tells a device that [`Command::DenyLogin`] has refused it, now and until its time is over.
+    pub fn deny(&self, code: &Code) {
+        self.shelf().deny(code);
+        self.changed.notify_one();
     }
 
     /// Looks now who is in.
@@ -170,6 +204,11 @@ impl Pending {
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When the time of a device is over that begins to wait.
+fn ends(now: Timestamp) -> Timestamp {
+    now.checked_add(WAITS).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

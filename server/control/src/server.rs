@@ -1,5 +1,6 @@
 //! Puts the parts together, starts them in order, stops them in order.
 
+mod addresses;
 mod certificates;
 mod files;
 mod open_files;

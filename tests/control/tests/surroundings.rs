@@ -3,6 +3,8 @@
 
 use control_tests::device;
 
+#[path = "surroundings/secure/acme.rs"]
+mod acme;
 #[path = "surroundings/authority.rs"]
 mod authority;
 #[path = "surroundings/bridge.rs"]

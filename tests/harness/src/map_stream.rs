@@ -63,7 +63,7 @@ impl MapStream {
     pub fn decode(&self, packed: &[u8]) -> Result<MapResponse> {
         let unpacked = if self.zstd { Some(unzip(packed)?) } else { None };
         let json = unpacked.as_deref().unwrap_or(packed);
-        let plain = self.dialect != Dialect::Strict || !json.contains(&b'\\');
+        let plain = self.dialect != Dialect::Strict || !holds_escapes(json);
         ensure!(plain, "a message holds an escape");
         self.dialect.decode(json).context("a map message")
     }
@@ -90,6 +90,31 @@ impl MapStream {
     }
 }
 
+/// Whether there is a backslash elsewhere than in the arguments of capabilities, which every client takes as they stand.
+fn holds_escapes(json: &[u8]) -> bool {
+    let (mut depth, mut caps, mut text, mut key) = (0, None, None, &json[..0]);
+    let mut at = 0;
+    while let Some(byte) = json.get(at) {
+        match (byte, text) {
+            (b'\\', _) if caps.is_none_or(|caps| depth <= caps) => return true,
+            (b'\\', _) => at += 1,
+            (b'"', None) => text = Some(at + 1),
+            (b'"', Some(start)) => (key, text) = (json.get(start..at).unwrap_or_default(), None),
+            (b'{' | b'[', None) => {
+                depth += 1;
+                caps = caps.or((key == b"CapMap").then_some(depth));
+            }
+            (b'}' | b']', None) => {
+                depth -= 1;
+                caps = caps.filter(|caps| depth >= *caps);
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    false
+}
+
 /// All frames of the message, one after another.
 fn unzip(packed: &[u8]) -> Result<Vec<u8>> {
     let mut json = Vec::new();
@@ -97,4 +122,28 @@ fn unzip(packed: &[u8]) -> Result<Vec<u8>> {
     decoder.take(LARGEST as u64 + 1).read_to_end(&mut json).context("a zstd message")?;
     ensure!(json.len() <= LARGEST, "a message that unpacks to over {LARGEST} bytes");
     Ok(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds_escapes;
+
+    #[test]
+    fn arguments_of_capabilities_alone_may_hold_escapes() {
+        for right in [
+            r#"{"Name":"a","CapMap":{"x":[{"a":"\"\\"},"\u0041"],"y":[]},"Peers":[{"CapMap":{"z":["\""]}}]}"#,
+            r#"{"CapMap":{},"Name":"CapMap"}"#,
+            "",
+        ] {
+            assert!(!holds_escapes(right.as_bytes()), "{right}");
+        }
+        for wrong in [
+            r#"{"Name":"\""}"#,
+            r#"{"CapMap":{"\"":[]}}"#,
+            r#"{"CapMap":{"x":["\""]},"Name":"\""}"#,
+            r#"{"CapMap":{"x":["}"]},"Peers":[{"Name":"\u0041"}]}"#,
+        ] {
+            assert!(holds_escapes(wrong.as_bytes()), "{wrong}");
+        }
+    }
 }

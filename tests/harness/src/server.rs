@@ -37,6 +37,8 @@ pub struct Server {
     tls: Option<Arc<ClientConfig>>,
     /// Loopback addresses that connections come from in turn, and how many there were.
     sources: Option<(u8, Arc<AtomicUsize>)>,
+    /// The client that a proxy in front of the server would name.
+    client: Option<String>,
     pub key: MachineKey,
     /// Strict unless told otherwise.
     pub dialect: Dialect,
@@ -53,6 +55,7 @@ impl Server {
             port: url.port_u16().unwrap_or(if secure { 443 } else { 80 }),
             tls,
             sources: None,
+            client: None,
             key: MachineKey::from_bytes([1; 32])?,
             dialect: Dialect::default(),
         };
@@ -64,7 +67,13 @@ impl Server {
 
     /// One without TLS whose key is known.
     pub fn at(host: &str, port: u16, key: MachineKey) -> Self {
-        Self { host: host.to_owned(), port, tls: None, sources: None, key, dialect: Dialect::default() }
+        let (tls, sources, client) = (None, None, None);
+        Self { host: host.to_owned(), port, tls, sources, client, key, dialect: Dialect::default() }
+    }
+
+    /// Speaks as a proxy does, for a client at this address.
+    pub fn on_behalf_of(self, client: &str) -> Self {
+        Self { client: Some(client.to_owned()), ..self }
     }
 
     /// Connects from 127.0.0.1, 127.0.0.2 and so on in turn, so that ports do not run out; for a server on 127.0.0.1.
@@ -98,7 +107,11 @@ impl Server {
         const PROTOCOL: &str = "tailscale-control-protocol";
         let (mut sender, connection) = http1::handshake(TokioIo::new(self.dial().await?)).await?;
         tokio::spawn(connection.with_upgrades());
-        let request = Request::post("/ts2021")
+        let mut request = Request::post("/ts2021");
+        if let Some(client) = &self.client {
+            request = request.header("X-Forwarded-For", client);
+        }
+        let request = request
             .header(header::HOST, self.authority())
             .header(header::UPGRADE, PROTOCOL)
             .header(header::CONNECTION, "upgrade")

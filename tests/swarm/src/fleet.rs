@@ -16,7 +16,6 @@ use std::{
 
 use anyhow::{Context, Result};
 use harness::Server;
-use ident::Secret;
 use tokio::{sync::Semaphore, task::JoinSet};
 
 pub use device::Device;
@@ -29,7 +28,7 @@ use crate::{
     listener::{Part, Shared, Witness, witness},
     open_files, say,
     self_test::tamper::Tamper,
-    target::Keys,
+    target::{Keys, Pass},
     topology::{Phase, Topology},
 };
 
@@ -79,21 +78,23 @@ impl Fleet {
         })
     }
 
-    /// A key for each device.
-    pub async fn mint(&self, keys: &Keys) -> Result<Vec<Secret<String>>> {
+    /// A pass for each device.
+    pub async fn mint(&self, keys: &Keys) -> Result<Vec<Pass>> {
         each(&self.devices, AT_ONCE, |device| {
-            let (keys, kind) = (keys.clone(), self.topology.kind(device.number));
-            async move { keys.key(kind, false).await }
+            let (keys, topology) = (keys.clone(), self.topology);
+            async move { keys.pass(topology, topology.kind(device.number), false).await }
         })
         .await
     }
 
-    /// Registers every device with its key, each over a connection of its own.
-    pub async fn register(&self, keys: Vec<Secret<String>>) -> Result<()> {
-        let keys = Arc::new(keys);
+    /// Registers every device with its pass, each over a connection of its own.
+    pub async fn register(&self, passes: Vec<Pass>) -> Result<()> {
+        let passes = Arc::new(passes);
         each(&self.devices, AT_ONCE, |device| {
-            let (server, keys) = (self.server.clone(), keys.clone());
-            async move { device.register(&server, keys.get(device.number).context("a key for each")?).await }
+            let (server, passes) = (self.server.clone(), passes.clone());
+            async move {
+                device.register(&server, passes.get(device.number).context("a pass for each")?, false).await
+            }
         })
         .await?;
         Ok(())
@@ -101,7 +102,8 @@ impl Fleet {
 
     /// From here on changes are due to those devices alone, as far as they see the one that changes.
     pub fn listen_only(&self, counts: impl Fn(usize) -> bool) {
-        let mut listeners = vec![0; self.topology.kinds()];
+        let kinds = (0..self.shared.places()).map(|d| self.topology.kind(d) + 1).max();
+        let mut listeners = vec![0; kinds.unwrap_or_default()];
         for device in (0..self.devices.len()).filter(|d| counts(*d)) {
             listeners[self.topology.kind(device)] += 1;
         }

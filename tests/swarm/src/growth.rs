@@ -75,10 +75,13 @@ impl Found {
     }
 }
 
-/// Where everybody sees everybody, an event costs as much as there are receivers; elsewhere it must not matter how many
-/// others there are.
-fn limit(topology: Topology) -> f64 {
-    if topology == Topology::Mesh { 1.1 } else { 0.1 }
+/// Where everybody sees everybody, an event costs as much as there are receivers, and another policy is asked about every
+/// person; elsewhere it must not matter how many others there are.
+fn limit(topology: Topology, event: Event) -> f64 {
+    match (topology, event) {
+        (Topology::Mesh, _) | (Topology::Own, Event::Policy) => 1.1,
+        _ => 0.1,
+    }
 }
 
 /// Raises the servers, measures and judges.
@@ -88,7 +91,8 @@ pub async fn run(args: &GrowthArgs) -> Result<Growth> {
     nodes.dedup();
     ensure!(nodes.len() > 1, "a slope needs two numbers of nodes");
     ensure!(nodes[0] >= FEWEST, "a slope needs at least {FEWEST} nodes everywhere");
-    ensure!(matches!(topology, Topology::Mesh | Topology::Hub), "growth is known for mesh and hub only");
+    let known = matches!(topology, Topology::Mesh | Topology::Hub | Topology::Own);
+    ensure!(known, "growth is known for mesh, hub and self only");
     topology.check(nodes[0])?;
     let program = program(args.spawn.as_ref())?;
     let mut rungs = Vec::new();
@@ -103,7 +107,7 @@ pub async fn run(args: &GrowthArgs) -> Result<Growth> {
             cpu_ms: Vec::new(),
             series: 0,
             slope: f64::INFINITY,
-            limit: limit(topology),
+            limit: limit(topology, event),
         });
     }
     for series in 1..=SERIES {

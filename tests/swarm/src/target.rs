@@ -38,6 +38,13 @@ pub enum Keys {
     Given(Arc<[Secret<String>]>),
 }
 
+/// What lets one device in.
+pub enum Pass {
+    Key(Secret<String>),
+    /// Somebody who says that the device is this person's.
+    Person(Admin, String),
+}
+
 impl Target {
     /// A fresh server of this program with these settings, with the policy of the topology in force.
     pub async fn spawn(program: &Path, topology: Topology, settings: &str) -> Result<Self> {
@@ -136,6 +143,11 @@ impl Keys {
     }
 
     fn given(text: &str, topology: Topology) -> Result<Self> {
+        let of_people = topology.person(0).is_some();
+        ensure!(
+            !of_people,
+            "keys make tagged devices only; people's devices need a server that swarm starts (--spawn)"
+        );
         let lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
         let keys: Arc<[_]> = lines.map(|l| Secret::new(l.to_owned())).collect();
         let (wanted, single) = (topology.kinds(), topology == Topology::Mesh && keys.len() == 1);
@@ -148,13 +160,14 @@ impl Keys {
         Ok(Self::Given(keys))
     }
 
-    /// The key for a device of this kind. Whether given ones are ephemeral, only the server knows.
-    pub async fn key(&self, kind: usize, ephemeral: bool) -> Result<Secret<String>> {
-        match self {
-            Self::Minted(admin) => admin.mint(kind, ephemeral).await,
-            Self::Given(keys) => {
+    /// What lets a device of this kind in. Whether given ones are ephemeral, only the server knows.
+    pub async fn pass(&self, topology: Topology, kind: usize, ephemeral: bool) -> Result<Pass> {
+        match (self, topology.person(kind)) {
+            (Self::Minted(admin), Some(login)) => Ok(Pass::Person(admin.clone(), login)),
+            (Self::Minted(admin), None) => admin.mint(kind, ephemeral).await.map(Pass::Key),
+            (Self::Given(keys), _) => {
                 let key = keys.get(kind).or(keys.first()).context("a key")?;
-                Ok(Secret::new(key.expose().to_owned()))
+                Ok(Pass::Key(Secret::new(key.expose().to_owned())))
             }
         }
     }
@@ -177,10 +190,15 @@ mod tests {
     #[tokio::test]
     async fn a_key_for_each_kind_or_one_for_a_mesh() {
         let one = Keys::given("\n only \n", Topology::Mesh).unwrap();
-        assert_eq!(one.key(7, true).await.unwrap().expose(), "only");
+        let key = async |keys: &Keys, kind| match keys.pass(Topology::Mesh, kind, true).await.unwrap() {
+            Pass::Key(key) => key.expose().to_owned(),
+            Pass::Person(_, login) => login,
+        };
+        assert_eq!(key(&one, 7).await, "only");
         let hub = Keys::given("a\nb\nc\n", Topology::Hub).unwrap();
-        assert_eq!(hub.key(2, false).await.unwrap().expose(), "c");
+        assert_eq!(key(&hub, 2).await, "c");
         assert!(Keys::given("a\n", Topology::Hub).is_err());
         assert!(Keys::given("", Topology::Mesh).is_err());
+        assert!(Keys::given("a", Topology::Own).is_err_and(|e| e.to_string().contains("--spawn")));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use ipnet::IpNet;
 use serde_json::json;
@@ -11,6 +11,8 @@ use serde_json::json;
 const HUBS: usize = 10;
 /// Routers of the topology that has some, and the kinds of devices that are sent by one of them each.
 const ROUTERS: usize = 100;
+/// Devices of a person, where people have some.
+const DEVICES_EACH: usize = 3;
 /// The network behind every router.
 const BEHIND: &str = "10.0.0.0/8";
 
@@ -35,7 +37,7 @@ pub enum Topology {
 pub enum Phase {
     #[default]
     Whole,
-    /// The first kind is cut off from everybody.
+    /// The first kind is cut off from everybody; people's devices all are.
     FirstKindCutOff,
     /// In a mesh the last port is shut to all; elsewhere the first kind may reach the second as well.
     OneRuleChanged,
@@ -46,7 +48,11 @@ impl Topology {
     pub fn check(self, devices: usize) -> Result<()> {
         match self {
             Self::Own => {
-                bail!("topology self needs devices that belong to people, and keys make tagged ones only")
+                ensure!(
+                    devices > 2 * DEVICES_EACH,
+                    "topology self needs more than {} devices",
+                    2 * DEVICES_EACH
+                )
             }
             Self::Via => {
                 ensure!(devices > 2 * ROUTERS, "topology via needs more than {} devices", 2 * ROUTERS)
@@ -68,6 +74,7 @@ impl Topology {
         }
     }
 
+    /// How many kinds have a tag; where devices belong to people, every person is a kind.
     pub fn kinds(self) -> usize {
         match self {
             Self::Mesh => 10,
@@ -86,6 +93,7 @@ impl Topology {
             Self::Hub => 2,
             Self::Via if device < ROUTERS => device,
             Self::Via => ROUTERS + device % ROUTERS,
+            Self::Own => device / DEVICES_EACH,
             _ => device % self.kinds().max(1),
         }
     }
@@ -106,7 +114,9 @@ impl Topology {
         match self {
             Self::Hub => HUBS,
             Self::Via => ROUTERS,
-            Self::Mesh | Self::Groups | Self::Own => 0,
+            // Of the first two people, one gets to see the other.
+            Self::Own => 2 * DEVICES_EACH,
+            Self::Mesh | Self::Groups => 0,
         }
     }
 
@@ -114,6 +124,11 @@ impl Topology {
     pub fn routes(self, kind: usize) -> Vec<IpNet> {
         let is_router = self == Self::Via && kind < ROUTERS;
         BEHIND.parse().into_iter().filter(|_| is_router).collect()
+    }
+
+    /// Whose a device of this kind is, if it is a person's.
+    pub fn person(self, kind: usize) -> Option<String> {
+        (self == Self::Own).then(|| format!("swarm-{kind}"))
     }
 
     /// Whether devices of the one kind are sent into the network behind those of the other.
@@ -146,12 +161,25 @@ impl Topology {
             (0..self.kinds()).filter_map(|from| self.rule(phase, from)).collect()
         };
         let mut policy = json!({"tagOwners": owners, "acls": acls});
+        if self == Self::Own {
+            policy["acls"] = Self::of_people(phase);
+        }
         if self == Self::Via {
             policy["acls"] = json!([]);
             policy["grants"] = (0..self.kinds()).filter_map(|from| self.grant(phase, from)).collect();
             policy["autoApprovers"] = json!({"routes": {BEHIND: (0..ROUTERS).map(tag).collect::<Vec<_>>()}});
         }
         policy.to_string()
+    }
+
+    fn of_people(phase: Phase) -> serde_json::Value {
+        let rule = |src: &str, dst: &str| json!({"action": "accept", "src": [src], "dst": [dst]});
+        let own = rule("autogroup:member", "autogroup:self:*");
+        match phase {
+            Phase::Whole => json!([own]),
+            Phase::FirstKindCutOff => json!([]),
+            Phase::OneRuleChanged => json!([own, rule("swarm-0@", "swarm-1@:*")]),
+        }
     }
 
     /// Routers come last, so that no other rule moves when one of them gets one.
@@ -171,7 +199,7 @@ impl Topology {
     }
 
     fn reaches(self, phase: Phase, from: usize, to: usize) -> bool {
-        if phase == Phase::FirstKindCutOff && (from == 0 || to == 0) {
+        if phase == Phase::FirstKindCutOff && (from == 0 || to == 0 || self == Self::Own) {
             return false;
         }
         if phase == Phase::OneRuleChanged && (from, to) == (0, 1) {
@@ -179,10 +207,9 @@ impl Topology {
         }
         match self {
             Self::Mesh => true,
-            Self::Groups => from == to,
+            Self::Groups | Self::Own => from == to,
             Self::Hub => from == 2 && to < 2,
             Self::Via => from == to + ROUTERS,
-            Self::Own => false,
         }
     }
 }
@@ -212,6 +239,8 @@ mod tests {
         assert_eq!((seen(Hub, FirstKindCutOff, 0, 200), seen(Hub, FirstKindCutOff, 30, 200)), (0, 9));
         assert_eq!((seen(Hub, OneRuleChanged, 0, 200), seen(Hub, OneRuleChanged, 30, 200)), (199, 10));
         assert_eq!(seen(Mesh, OneRuleChanged, 7, 200), 199);
+        assert_eq!((seen(Own, Whole, 7, 300), seen(Own, FirstKindCutOff, 7, 300)), (2, 0));
+        assert_eq!((seen(Own, OneRuleChanged, 2, 300), seen(Own, OneRuleChanged, 7, 300)), (5, 2));
         assert_eq!((seen(Via, Whole, 3, 500), seen(Via, Whole, 203, 500)), (4, 1));
         assert_eq!((seen(Via, FirstKindCutOff, 0, 500), seen(Via, FirstKindCutOff, 200, 500)), (0, 0));
         assert_eq!((seen(Via, OneRuleChanged, 0, 500), seen(Via, OneRuleChanged, 2, 500)), (5, 4));
@@ -220,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_the_policy_language_lacks_is_refused_by_name() {
-        assert!(Topology::Own.check(1000).unwrap_err().to_string().contains("self"));
+        assert!(Topology::Own.check(6).unwrap_err().to_string().contains("self"));
         assert!(Topology::Hub.check(10).is_err() && Topology::Via.check(200).is_err());
         Topology::Mesh.check(2).unwrap();
     }

@@ -73,7 +73,7 @@ pub const CHECKLISTS: &[Checklist] = &[
             item("STUN expected while the relay is off", &["stun.answers"]),
             item("an API key that the server did not mint", &["apikey.live"]),
             item("commands that no longer exist", &["docs.commands"]),
-            item("a pre-auth key without tags", &["policy.no-legacy-keys"]),
+            item("a pre-auth key without tags", &["policy.no-legacy-keys", "keys.untagged-refused"]),
             item("connection and rate limits on the control host", &["proxy.limits"]),
             item("a copy of a live database", &["docs.commands", "backup.restorable"]),
             item("a reset that takes the Noise key along", &["control.handshake", "backup.restorable"]),

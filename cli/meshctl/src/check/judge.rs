@@ -22,6 +22,7 @@ pub async fn judge(facts: &Facts<'_>, id: &str) -> Verdict {
         "docs.commands" => local::commands(facts),
         "files.non-empty" => local::files(facts),
         "keys.expiring" => online::keys::expiring(facts).await.unwrap_or_else(told),
+        "keys.untagged-refused" => online::keys::untagged(facts).await.unwrap_or_else(told),
         "keys.usable" => online::keys::usable(facts).await.unwrap_or_else(told),
         "nodes.reachable" => online::nodes::reachable(facts).await.unwrap_or_else(told),
         "nodes.registered" => online::nodes::registered(facts).await.unwrap_or_else(told),

@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use api::{
     Changed,
-    key::{Access, CREATE, Create, Created, Opening},
+    key::{CREATE, Create, Created},
 };
 use serde::Serialize;
 
-use crate::talk::{
-    Answer, Check, Context, Deed, Failure, Lifetime, Render, Screen, SecretFile, Table, join, span,
-};
+use super::preview::access;
+use crate::talk::{Answer, Check, Context, Deed, Failure, Lifetime, Render, Screen, SecretFile, join, span};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -105,24 +104,4 @@ impl Render for Made {
         }
         text
     }
-}
-
-fn access(access: &Access, screen: &Screen) -> String {
-    let mut text = String::new();
-    let mut section = |title: &str, openings: &[Opening], none: &str| {
-        if openings.is_empty() {
-            return text.push_str(&format!("\n{none}\n"));
-        }
-        let mut table = Table::new(["  PEER", "PORTS", "PROTOCOL"], "");
-        for o in openings {
-            table.row([format!("  {}", o.peer), o.ports.clone(), o.proto.clone()]);
-        }
-        text.push_str(&format!("\n{title}\n{}", table.render(screen)));
-    };
-    section("Its devices may reach:", &access.may_reach, "Its devices may reach nothing.");
-    section("They may be reached by:", &access.reached_by, "Nothing may reach them.");
-    if !access.approves.is_empty() {
-        text.push_str(&format!("\nRoutes approved when they offer them: {}\n", join(&access.approves)));
-    }
-    text
 }

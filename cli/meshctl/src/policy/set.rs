@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use api::policy::{Edit, SET};
+use policy::{MAX_BYTES, Policy};
 
 use super::ask;
 use crate::talk::{Answer, Check, Context, Done, Failure};
@@ -45,6 +46,10 @@ pub struct Wish {
 pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
     let Wish { message, accept_widening } = args.edit;
     let policy = ask::read(&args.file)?;
+    // A server reads no more than a policy of the longest kind, and so could not say what is wrong.
+    if let (true, Err(errors)) = (policy.len() > MAX_BYTES, Policy::parse(&policy)) {
+        return Err(ask::mistaken(&args.file.display().to_string(), &policy, &errors));
+    }
     let edit = Edit { policy, message, accept_widening, if_match: args.if_match };
     let change = context.write(&SET, &[], &edit, args.check).await?;
     let thing = format!("the policy of {}", args.file.display());

@@ -84,6 +84,7 @@ struct Shown {
     server_url: String,
     listen: String,
     tls: Option<Tls>,
+    acme: Option<Acme>,
     proxies: Proxies,
     data_dir: String,
     socket: String,
@@ -91,6 +92,7 @@ struct Shown {
     domain: String,
     relay: Relay,
     derp_maps: Vec<String>,
+    keys: Keys,
     dns: Dns,
     leaving_grace: String,
     ephemeral_grace: String,
@@ -108,10 +110,24 @@ struct Dns {
 }
 
 #[derive(Serialize)]
+struct Keys {
+    allow_untagged: bool,
+}
+
+#[derive(Serialize)]
 struct Admin {
     plain_http: bool,
     cors_origins: Vec<String>,
     listen: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Acme {
+    names: Vec<String>,
+    directory: String,
+    email: Option<String>,
+    ca_file: Option<String>,
+    http_listen: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -162,6 +178,13 @@ impl Shown {
                 cert_file: t.cert_file.display().to_string(),
                 key_file: t.key_file.display().to_string(),
             }),
+            acme: config.acme.map(|acme| Acme {
+                names: acme.names,
+                directory: acme.directory,
+                email: acme.email,
+                ca_file: acme.ca_file.map(|path| path.display().to_string()),
+                http_listen: acme.http_listen.map(|address| address.to_string()),
+            }),
             proxies: Proxies {
                 addresses: config.proxies.addresses.iter().map(ToString::to_string).collect(),
                 header: config.proxies.header.name(),
@@ -176,6 +199,7 @@ impl Shown {
             domain: config.settings.domain.clone(),
             relay: relay.unwrap_or_default(),
             derp_maps: config.derp_maps.into_iter().map(map).collect(),
+            keys: Keys { allow_untagged: config.settings.allow_untagged },
             dns: Dns {
                 magic: dns.magic,
                 override_local: dns.override_local,
@@ -207,6 +231,8 @@ impl Render for Shown {
             .add("server_url", &self.server_url)
             .add("listen", &self.listen)
             .add("tls", self.tls.as_ref().map_or_else(off, |t| format!("{}, {}", t.cert_file, t.key_file)))
+            .add_if("acme", self.acme.as_ref().map(|a| format!("{} for {}", a.directory, join(&a.names))))
+            .add_if("acme.http_listen", self.acme.as_ref().and_then(|a| a.http_listen.as_ref()))
             .add_if("proxies.addresses", proxies.map(|p| join(&p.addresses)))
             .add_if("proxies.header", proxies.map(|p| p.header))
             .add("data_dir", &self.data_dir)
@@ -229,6 +255,7 @@ impl Render for Shown {
         };
         fields
             .add("derp_maps", join(&self.derp_maps))
+            .add("keys.allow_untagged", self.keys.allow_untagged)
             .add("dns.magic", self.dns.magic)
             .add("dns.override_local", self.dns.override_local)
             .add("dns.resolvers", join(&self.dns.resolvers))

@@ -45,6 +45,10 @@ impl Render for Shown {
             .add("users", s.counts.users)
             .add("roles", s.counts.roles)
             .add("usable keys", s.counts.keys)
+            .add(
+                "untagged keys",
+                if s.allow_untagged_keys { "ALLOWED (keys.allow_untagged)" } else { "refused" },
+            )
             .add("events", s.counts.events)
             .add("policy", policy)
             .add("relay", relay)

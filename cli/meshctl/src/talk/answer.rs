@@ -35,6 +35,11 @@ impl Answer {
         }
         Ok(Self { json: Value::Object(json), text: value.render(context.screen()), exit: Exit::Ok })
     }
+    /// A value in the form of another program, which must not meet members of ours: the same in words and as JSON.
+    pub fn foreign(value: Value) -> Self {
+        let text = format!("{value:#}\n");
+        Self { json: value, text, exit: Exit::Ok }
+    }
     /// Nothing more to say.
     pub fn silent() -> Self {
         Self { json: Value::Null, text: String::new(), exit: Exit::Ok }

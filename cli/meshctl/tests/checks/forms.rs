@@ -23,6 +23,7 @@ fn a_healthy_server_owes_nothing_before_a_change_and_that_is_quickly_said() {
         "server.bind",
         "dns.split-excludes-bootstrap",
         "keys.expiring",
+        "keys.untagged-refused",
         "policy.no-legacy-keys",
         "policy.roles-open-something",
     ] {

@@ -53,6 +53,28 @@ pub(super) fn needed<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
     }
 }
 
+/// A name, or an id as a number or a text; of a number only what an id can be.
+pub(super) fn word<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
+    struct Word;
+    impl Visitor<'_> for Word {
+        type Value = String;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a name, or {ID}")
+        }
+        fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+        fn visit_u64<E: Error>(self, n: u64) -> Result<String, E> {
+            let fits = (1..=MOST).contains(&n);
+            fits.then(|| n.to_string()).ok_or_else(|| E::custom(format_args!("{n} is not {ID}")))
+        }
+        fn visit_i64<E: Error>(self, n: i64) -> Result<String, E> {
+            Err(E::custom(format_args!("{n} is not {ID}")))
+        }
+    }
+    d.deserialize_any(Word)
+}
+
 /// Yes or no, as itself or as a text.
 pub(super) fn flag<'de, D: Deserializer<'de>>(d: D) -> Result<bool, D::Error> {
     struct Flag;

@@ -22,6 +22,8 @@ pub const TAGS: Rpc<Tags, One> = write("SetTags", "node", Post, "/api/v1/node/{n
 /// Lets a device serve exactly these routes.
 pub const ROUTES: Rpc<Routes, One> =
     write("SetApprovedRoutes", "node", Post, "/api/v1/node/{node_id}/approve_routes");
+/// Makes a device a person's own, as tools of before 0.28 ask for it.
+pub const MOVE: Rpc<Move, One> = write("MoveNode", "node", Post, "/api/v1/node/{node_id}/user");
 /// Gives addresses to devices that have none; here all have theirs.
 pub const BACKFILL: Rpc<Backfill, Changes> =
     write("BackfillNodeIPs", "node", Post, "/api/v1/node/backfillips");
@@ -220,6 +222,24 @@ pub struct Routes {
     #[prost(string, repeated, tag = "2")]
     #[serde(default, deserialize_with = "lenient::texts")]
     pub routes: Vec<String>,
+}
+
+/// Whose a device is to be.
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Move {
+    /// Which device.
+    #[prost(uint64, tag = "1")]
+    #[serde(deserialize_with = "lenient::needed")]
+    pub node_id: u64,
+    /// Id of the person, as gRPC says it; 0 where `user` says it.
+    #[prost(uint64, tag = "2")]
+    #[serde(skip)]
+    pub user_id: u64,
+    /// Login or id of the person, as JSON says it.
+    #[prost(string, tag = "1002")]
+    #[serde(default, deserialize_with = "lenient::word")]
+    pub user: String,
 }
 
 /// A question that wants to be meant.

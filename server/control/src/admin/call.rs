@@ -1,6 +1,9 @@
 //! A call that was let in: who, about what, and the way to the World.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use api::{Changed, Declared};
 use ident::{ApiKeyId, NodeId, UserId};
@@ -80,6 +83,10 @@ impl Call {
     /// The API key that the caller brought; none over the local socket.
     pub fn credential(&self) -> Option<ApiKeyId> {
         self.credential
+    }
+    /// Where the caller is; this host over the local socket.
+    pub fn source(&self) -> IpAddr {
+        self.origin.source.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }
     /// Whether the caller would still be let in.
     pub fn is_welcome(&self) -> bool {

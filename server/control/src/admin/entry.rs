@@ -13,17 +13,17 @@ use ident::{ApiKeyId, Secret};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
-use world::Command;
+use world::{ApiKey, Command};
 
 use super::{call::Call, refused::Refused};
 use crate::{
     arrival::{LocalPeer, Proven},
-    doors::Doors,
-    keyring::present,
+    doors::{Doors, covers},
     writer::Origin,
 };
 
-const LONGEST_BODY: usize = 1 << 20;
+/// The longest policy with a backslash before every other character of its JSON, and what goes with it.
+const LONGEST_BODY: usize = 2 * policy::MAX_BYTES + (64 << 10);
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// How far the last use of a credential may lag.
 const USED_EVERY_SECONDS: i64 = 10;
@@ -58,7 +58,7 @@ pub async fn enter<I: DeserializeOwned>(
         return Err(Refused::unauthorized());
     }
     let body: &[u8] = if body.is_empty() { b"null" } else { &body };
-    let input = serde_json::from_slice(body).map_err(Refused::bad_request)?;
+    let input = from_body(body)?;
     call.if_match = if_match(&parts.headers)?;
     Ok((call, input))
 }
@@ -70,26 +70,26 @@ pub async fn admit(
     parts: &Parts,
 ) -> Result<(Origin, Option<ApiKeyId>), Refused> {
     let (origin, credential) = caller(doors, parts).await?;
-    let Some(id) = credential else { return Ok((origin, None)) };
-    doors.limits.key(id).map_err(Refused::too_often)?;
-    if may(doors, id, operation) {
-        return Ok((origin, credential));
+    let Some(key) = credential else { return Ok((origin, None)) };
+    doors.limits.key(key.id).map_err(Refused::too_often)?;
+    if covers(&key, operation) {
+        return Ok((origin, Some(key.id)));
     }
     let refused = Refused::lacks(operation.scope());
-    note(doors, *operation, &refused, origin, credential).await;
+    note(doors, *operation, &refused, origin, Some(key.id)).await;
     Err(refused)
 }
 
-async fn caller(doors: &Doors, parts: &Parts) -> Result<(Origin, Option<ApiKeyId>), Refused> {
+async fn caller(doors: &Doors, parts: &Parts) -> Result<(Origin, Option<Arc<ApiKey>>), Refused> {
     if let Some(peer) = parts.extensions.get::<LocalPeer>() {
         return Ok((Origin { actor: format!("socket:uid={}", peer.uid), source: "local".into() }, None));
     }
     let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().ok_or_else(Refused::unauthorized)?.0;
-    let Some(id) = credential(doors, &parts.headers).await else { return Err(stranger(doors, remote)) };
+    let Some(key) = credential(doors, &parts.headers).await else { return Err(stranger(doors, remote)) };
     if let Some(Proven(proven)) = parts.extensions.get() {
         proven.cancel();
     }
-    Ok((Origin { actor: format!("apikey:{id}"), source: remote.ip().to_string() }, Some(id)))
+    Ok((Origin { actor: format!("apikey:{}", key.id), source: remote.ip().to_string() }, Some(key)))
 }
 
 /// A whole body, if it comes in time and is not too long.
@@ -134,32 +134,27 @@ pub async fn note(
 
 /// Whether the credential opens anything now.
 pub fn is_good(doors: &Doors, id: ApiKeyId) -> bool {
-    let world = doors.hub.world();
-    world.api_keys.get(&id).is_some_and(|key| key.is_good(Timestamp::now()))
+    doors.good_key(id).is_some()
 }
 
-/// Whether the credential holds the operation's scope; an operation without one is nobody's.
-fn may(doors: &Doors, id: ApiKeyId, operation: &Declared) -> bool {
-    let world = doors.hub.world();
-    let held = world.api_keys.get(&id).map(|key| &key.scopes);
-    held.zip(operation.scope()).is_some_and(|(held, wanted)| held.cover(wanted))
-}
-
-async fn credential(doors: &Doors, headers: &HeaderMap) -> Option<ApiKeyId> {
+async fn credential(doors: &Doors, headers: &HeaderMap) -> Option<Arc<ApiKey>> {
     let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
-    let presented = present("api", &Secret::new(text.to_owned()))?;
-    let verifier = doors.keyring.verifier(&presented.secret);
-    let id = ApiKeyId::new(presented.id).ok()?;
-    let key = doors.hub.world().api_keys.get(&id)?.clone();
-    if !key.verifier.matches(&verifier) || !is_good(doors, id) {
-        return None;
-    }
+    let key = doors.api_key(&Secret::new(text.to_owned()))?;
     let stale = |at: Timestamp| Timestamp::now().as_second() - at.as_second() >= USED_EVERY_SECONDS;
     if key.last_used.is_none_or(stale) {
+        let id = key.id;
         let origin = Origin { actor: format!("apikey:{id}"), source: "local".into() };
         let _ = doors.writer.submit(Command::UsedApiKey { id }, origin).await;
     }
-    Some(id)
+    Some(key)
+}
+
+/// A refusal names the member that is wrong.
+fn from_body<I: DeserializeOwned>(body: &[u8]) -> Result<I, Refused> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let input = serde_path_to_error::deserialize(&mut json).map_err(Refused::bad_request)?;
+    json.end().map_err(Refused::bad_request)?;
+    Ok(input)
 }
 
 fn from_query<I: DeserializeOwned>(uri: &Uri) -> Result<I, Refused> {

@@ -3,13 +3,13 @@
 use api::{
     Changed,
     key::{
-        Access, CREATE, Create, Created, Key, Keys, LIST, One, Opening, Plaintext, REVOKE, VERIFY, Verdict,
-        Verify,
+        Access, CREATE, Create, Created, Key, Keys, LIST, One, Opening, PREVIEW, Plaintext, Preview,
+        Previewed, REVOKE, VERIFY, Verdict, Verify,
     },
 };
 use ident::{AuthKeyId, Secret, Tag};
 use jiff::{SignedDuration, Timestamp};
-use world::{Answer, AuthKey, Command, Refusal, World};
+use world::{Answer, AuthKey, Command, NonEmpty, Refusal, World};
 
 use super::{Routes, call::Call, refused::Refused, serve, user};
 use crate::keyring::mint;
@@ -17,6 +17,7 @@ use crate::keyring::mint;
 pub(super) fn add(routes: Routes) -> Routes {
     let routes = serve(routes, &LIST, list);
     let routes = serve(routes, &CREATE, create);
+    let routes = serve(routes, &PREVIEW, preview);
     let routes = serve(routes, &VERIFY, verify);
     serve(routes, &REVOKE, revoke)
 }
@@ -53,6 +54,33 @@ async fn create(call: Call, input: Create) -> Result<Changed<Created>, Refused> 
     let key = outcome.world.auth_keys.get(&id).map(|k| view(&outcome.world, k));
     let secret = Some(Plaintext::new(format!("mk-auth-{id}-{}", secret.expose())));
     Ok(call.answer(outcome.changed, Created { key, secret, access }))
+}
+
+async fn preview(call: Call, input: Preview) -> Result<Previewed, Refused> {
+    let world = &call.world;
+    let tags = match (input.role, input.key, input.tags) {
+        (Some(name), None, None) => {
+            let role = world.roles.get(&name).ok_or(Refusal::NotFound { noun: "role", name })?;
+            role.tags.as_slice().to_vec()
+        }
+        (None, Some(id), None) => {
+            let missing = || Refusal::NotFound { noun: "key", name: id.to_string() };
+            world.auth_keys.get(&id).ok_or_else(missing)?.tags().to_vec()
+        }
+        (None, None, Some(tags)) => tags,
+        _ => return Err(Refused::bad_request("say one of role, key and tags")),
+    };
+    if let Some(tag) = tags.iter().find(|tag| !world.policy.policy.defines_tag(tag)) {
+        return Err(Refusal::UnknownTag { tag: tag.clone() }.into());
+    }
+    let Some(tags) = NonEmpty::new(tags) else {
+        return Err(Refused::bad_request(
+            "without tags a device is a person's, and has that person's rights",
+        ));
+    };
+    let tags = tags.as_slice();
+    let opens_something = !world.classes.compiled().opens(tags).is_nothing();
+    Ok(Previewed { tags: tags.to_vec(), opens_something, access: access(world, tags) })
 }
 
 async fn verify(call: Call, input: Verify) -> Result<Verdict, Refused> {
@@ -113,7 +141,7 @@ fn view(world: &World, key: &AuthKey) -> Key {
         id: key.id,
         masked: format!("mk-auth-{}-…", key.id),
         role: key.role.clone(),
-        tags: key.tags.as_slice().to_vec(),
+        tags: key.tags().to_vec(),
         user: user::login(world, key.user),
         created: key.created,
         expires: key.expires,

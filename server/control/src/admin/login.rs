@@ -2,17 +2,18 @@
 
 use api::{
     Changed,
-    login::{APPROVE, Approve, LIST, Login, Logins},
+    login::{APPROVE, Approve, DENY, Denied, LIST, Login, Logins},
     node::One,
 };
-use world::{Answer, NewOwner, World};
+use world::{Answer, Command, NewOwner, World};
 
 use super::{Routes, call::Call, node, refused::Refused, serve};
 use crate::{doors::Doors, pending};
 
 pub(super) fn add(routes: Routes) -> Routes {
     let routes = serve(routes, &LIST, list);
-    serve(routes, &APPROVE, approve)
+    let routes = serve(routes, &APPROVE, approve);
+    serve(routes, &DENY, deny)
 }
 
 async fn list(call: Call, (): ()) -> Result<Logins, Refused> {
@@ -34,6 +35,15 @@ async fn approve(call: Call, input: Approve) -> Result<Changed<One>, Refused> {
     call.doors.pending.look();
     let Answer::Node(id) = outcome.answer else { return Err(Refused::fault(&"no node in the answer")) };
     node::changed(&call, id, outcome)
+}
+
+async fn deny(call: Call, (): ()) -> Result<Changed<Denied>, Refused> {
+    let login = call.doors.pending.login(&call.name)?;
+    let outcome = call.carry_out(Command::DenyLogin { login: login.registration() }).await?;
+    if !call.is_check() {
+        call.doors.pending.deny(&login.code);
+    }
+    Ok(call.answer(outcome.changed, Denied { login: view(&call.doors, &call.world, &login) }))
 }
 
 fn view(doors: &Doors, world: &World, login: &pending::Login) -> Login {

@@ -15,6 +15,7 @@ use world::{Command, dns_dangers};
 use super::{Routes, call::Call, key::unusable, policy, refused::Refused, serve};
 use crate::{
     bootstrap::names,
+    certificate::Certificate,
     store::{AsideRow, Store},
 };
 
@@ -96,7 +97,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
     });
     let mut warnings = call.doors.verdict.warnings(&call.world).await;
     warnings.extend(call.doors.records.trouble());
-    warnings.extend(call.doors.certificate.iter().flat_map(|files| files.warnings()));
+    warnings.extend(call.doors.certificate.iter().flat_map(Certificate::warnings));
     let bootstrap = names(&config, &call.world, &call.doors.hub.site());
     warnings.extend(dns_dangers(&call.world, &call.world.dns, &bootstrap));
     Ok(Status {
@@ -109,6 +110,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         store: "sqlite".to_owned(),
         monitor: call.doors.monitor,
         counts,
+        allow_untagged_keys: world.settings.allow_untagged,
         policy_set: policy::updated(&call).await?.is_some(),
         warnings,
         relay,

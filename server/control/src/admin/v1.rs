@@ -3,6 +3,7 @@
 //! One handler per call in the file of its noun takes both forms; [`rest`] and [`grpc`] read and write them.
 
 mod apikey;
+mod auth;
 mod grpc;
 mod input;
 mod node;
@@ -32,7 +33,7 @@ use unfit::Unfit;
 
 /// Every call. Requests bring a [`crate::arrival::LocalPeer`] or a credential.
 pub fn routes(doors: Arc<Doors>) -> Router {
-    let nouns = [server::add, user::add, node::add, preauthkey::add, apikey::add, policy::add];
+    let nouns = [server::add, user::add, node::add, auth::add, preauthkey::add, apikey::add, policy::add];
     let routes: Routes = nouns.into_iter().fold(Router::new(), |routes, add| add(routes));
     routes
         .route("/api/v1/{*rest}", any(rest::no_such_call))

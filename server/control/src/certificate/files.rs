@@ -53,6 +53,11 @@ impl CertificateFiles {
         self.shown.clone()
     }
 
+    /// Whether the listener shows this one already.
+    pub fn shows(&self, pair: &Pair) -> bool {
+        self.shown.pair().is_some_and(|shown| shown.certified().cert == pair.certified().cert)
+    }
+
     /// What an operator should know, a sentence each.
     pub fn warnings(&self) -> Vec<String> {
         let trouble = self.state().trouble.clone();
@@ -63,7 +68,7 @@ impl CertificateFiles {
     pub fn read(&self, files: &TlsFiles) -> Result<Pair, String> {
         let pair = read(files, self.check).map_err(|e| e.to_string())?;
         let now = Timestamp::now();
-        if !pair.is_good_at(now) && self.shown.pair().is_good_at(now) {
+        if !pair.is_good_at(now) && self.shown.pair().is_some_and(|shown| shown.is_good_at(now)) {
             return Err(format!("{}: {}", files.cert_file.display(), when(&pair)));
         }
         Ok(pair)
@@ -114,7 +119,7 @@ impl CertificateFiles {
         if state.files != *files {
             return;
         }
-        let is_new = self.shown.pair().certified().cert != pair.certified().cert;
+        let is_new = !self.shows(&pair);
         let expires = pair.expires().map(|at| at.to_string());
         self.shown.exchange(pair);
         let was_in_trouble = state.trouble.take().is_some();
@@ -136,7 +141,7 @@ impl CertificateFiles {
 
     /// What is to be said of the time that is left.
     fn age(&self, now: Timestamp) -> Option<String> {
-        let pair = self.shown.pair();
+        let pair = self.shown.pair()?;
         let (begins, expires) = (pair.begins()?, pair.expires()?);
         let is_short = expires.duration_since(begins) <= WARN_BEFORE * 2;
         let soon = if is_short { expires.duration_since(begins) / 6 } else { WARN_BEFORE };

@@ -13,7 +13,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
     sign::CertifiedKey,
 };
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use zeroize::Zeroizing;
 
 use crate::config::TlsFiles;
@@ -92,6 +92,14 @@ impl Pair {
         })
     }
 
+    /// Both from one text.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, TlsError> {
+        let wrong = |e: pem::Error| TlsError::Unusable(rustls::Error::General(e.to_string()));
+        let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+        let key = PrivateKeyDer::from_pem_slice(pem).map_err(wrong)?;
+        Ok(Self::new(chain, key)?)
+    }
+
     /// Of a chain, leaf first, and the leaf's key.
     pub fn new(
         chain: Vec<CertificateDer<'static>>,
@@ -105,6 +113,18 @@ impl Pair {
     /// What rustls shows.
     pub fn certified(&self) -> Arc<CertifiedKey> {
         self.certified.clone()
+    }
+
+    /// Whether the leaf is for all of these names.
+    pub fn names(&self, names: &[String]) -> bool {
+        let Some(leaf) = self.certified.cert.first() else { return false };
+        let Ok((_, leaf)) = X509Certificate::from_der(leaf) else { return false };
+        let Ok(Some(alternatives)) = leaf.subject_alternative_name() else { return false };
+        let has = |name: &String| {
+            let general = &alternatives.value.general_names;
+            general.iter().any(|g| matches!(g, GeneralName::DNSName(dns) if dns.eq_ignore_ascii_case(name)))
+        };
+        names.iter().all(has)
     }
 
     /// When the leaf begins to be good, where that can be read.

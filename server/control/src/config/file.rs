@@ -20,6 +20,8 @@ pub struct File {
     pub listen: Option<String>,
     /// TLS of that listener.
     pub tls: Option<TlsFile>,
+    /// Certificates from an authority.
+    pub acme: Option<AcmeFile>,
     /// Who may say where a client is.
     pub proxies: Option<ProxiesFile>,
     /// Folder of keys and database.
@@ -34,6 +36,8 @@ pub struct File {
     pub relay: Option<RelayFile>,
     /// Files or URLs of further DERP maps.
     pub derp_maps: Vec<String>,
+    /// Pre-auth keys.
+    pub keys: Option<KeysFile>,
     /// What holds of DNS until it is changed.
     pub dns: Option<DnsFile>,
     /// How long a node stays online after its stream ended.
@@ -52,6 +56,20 @@ pub struct TlsFile {
     pub cert_file: Option<PathBuf>,
     /// PEM key.
     pub key_file: Option<PathBuf>,
+}
+
+/// `acme:`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AcmeFile {
+    /// URL of the authority's directory.
+    pub directory: Option<String>,
+    /// Whom it writes to.
+    pub email: Option<String>,
+    /// PEM of what signs the directory's own certificate.
+    pub ca_file: Option<PathBuf>,
+    /// `ADDRESS:PORT` of plain HTTP for the authority.
+    pub http_listen: Option<String>,
 }
 
 /// `proxies:`
@@ -74,6 +92,14 @@ pub struct AdminFile {
     pub cors_origins: Vec<String>,
     /// `ADDRESS:PORT` of metrics and health, or `off`.
     pub listen: Option<String>,
+}
+
+/// `keys:`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct KeysFile {
+    /// Off by default: every key has a role.
+    pub allow_untagged: Option<bool>,
 }
 
 /// `dns:`
@@ -120,6 +146,11 @@ const KEYS: &[&str] = &[
     "tls",
     "tls.cert_file",
     "tls.key_file",
+    "acme",
+    "acme.directory",
+    "acme.email",
+    "acme.ca_file",
+    "acme.http_listen",
     "proxies",
     "proxies.addresses",
     "proxies.header",
@@ -139,6 +170,8 @@ const KEYS: &[&str] = &[
     "relay.region_code",
     "relay.region_name",
     "derp_maps",
+    "keys",
+    "keys.allow_untagged",
     "dns",
     "dns.magic",
     "dns.override_local",

@@ -35,6 +35,7 @@ impl Config {
             server_url,
             listen,
             tls,
+            acme,
             proxies,
             data_dir,
             socket,
@@ -51,6 +52,7 @@ impl Config {
         let fixed = [
             ("listen", *listen != next.listen),
             ("tls", tls.is_some() != next.tls.is_some()),
+            ("acme", *acme != next.acme),
             ("data_dir", *data_dir != next.data_dir),
             ("socket", *socket != next.socket),
             ("admin.listen", *monitor != next.monitor),
@@ -67,6 +69,7 @@ impl Config {
             ("admin.plain_http", *admin_in_clear != next.admin_in_clear),
             ("admin.cors_origins", *cors_origins != next.cors_origins),
             ("derp_maps", *derp_maps != next.derp_maps),
+            ("keys.allow_untagged", settings.allow_untagged != next.settings.allow_untagged),
             ("dns", settings.dns != next.settings.dns),
             ("dns.records_file", *records_file != next.records_file),
             ("leaving_grace", settings.leaving_grace != next.settings.leaving_grace),
@@ -75,7 +78,7 @@ impl Config {
         ];
         found.applied.extend(differing(applied));
         match (relay, &next.relay) {
-            (Some(before), Some(after)) => found.relay(before, after, tls.is_some()),
+            (Some(before), Some(after)) => found.relay(before, after, self.has_tls()),
             (before, after) => {
                 found.fixed.extend((before.is_some() != after.is_some()).then_some("relay.enabled"))
             }
@@ -135,6 +138,7 @@ mod tests {
             ("", "leaving_grace: 1m\nephemeral_grace: 1h", "leaving_grace ephemeral_grace", ""),
             ("", "dns: {magic: false, records_file: x}", "dns dns.records_file", ""),
             ("", "derp_maps: [a.yaml]", "derp_maps", ""),
+            ("", "keys: {allow_untagged: true}", "keys.allow_untagged", ""),
             (
                 "",
                 "proxies: {addresses: [10.0.0.1], header: forwarded}",

@@ -1,6 +1,7 @@
 //! File and flags to a [`Config`]; flags win. All mistakes are returned at once.
 
 use std::{
+    collections::BTreeSet,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
@@ -10,8 +11,8 @@ use http::Uri;
 use world::Settings;
 
 use super::{
-    Config, DerpMapSource, File, Mistake, MonitorConfig, Proxies, RelayConfig, RelayFile, TlsFiles, dns,
-    parse_duration, proxies,
+    Config, DerpMapSource, File, Mistake, MonitorConfig, Proxies, RelayConfig, RelayFile, TlsFiles, acme,
+    dns, parse_duration, proxies,
 };
 
 /// What the command line may say.
@@ -35,23 +36,33 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
     let listen = check.address("listen", listen);
     let tls = check.tls(file);
     let url = flags.server_url.as_ref().or(file.server_url.as_ref());
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    let has_tls = tls.is_some() || file.acme.is_some();
+    let scheme = if has_tls { "https" } else { "http" };
     let url = url.cloned().unwrap_or_else(|| format!("{scheme}://{listen}"));
     let (server_url, host, url_port) = check.url(&url);
     let is_https = server_url.starts_with("https://");
-    let proxies = check.proxies(file, &server_url, listen, tls.is_some());
+    let proxies = check.proxies(file, &server_url, listen, has_tls);
+    let mut acme =
+        acme::acme(file, (is_https, &host), &mut |key, message, hint| check.mistake(key, message, hint));
     let data_dir =
         flags.data_dir.clone().or_else(|| file.data_dir.clone()).unwrap_or_else(|| "mesh-data".into());
     let relay_file = file.relay.clone().unwrap_or_default();
     let domain = file.domain.as_deref().unwrap_or("mesh.internal");
     let domain = check.domain(domain, &host, relay_file.host.as_deref());
-    let relay = check.relay(&relay_file, listen, tls.is_some(), (is_https, &host, url_port));
+    let relay = check.relay(&relay_file, listen, has_tls, (is_https, &host, url_port));
+    if let (Some(acme), Some(relay)) = (&mut acme, &relay) {
+        let is_another =
+            relay.listen.is_none() && relay.host != host && relay.host.parse::<IpAddr>().is_err();
+        acme.names.extend(is_another.then(|| relay.host.clone()));
+    }
     let monitor = check.monitor(file.admin.as_ref().and_then(|admin| admin.listen.as_deref()), listen);
     let mut settings = Settings {
         domain,
         leaving_grace: check.duration("leaving_grace", file.leaving_grace.as_deref(), 10),
         ephemeral_grace: check.duration("ephemeral_grace", file.ephemeral_grace.as_deref(), 1800),
         key_expiry: check.key_expiry(file.key_expiry.as_deref()),
+        own_addresses: own_addresses(listen, &host, relay.as_ref()),
+        allow_untagged: file.keys.as_ref().is_some_and(|keys| keys.allow_untagged == Some(true)),
         dns: Default::default(),
     };
     let cors_origins = check.origins(file.admin.as_ref().map_or(&[], |admin| &admin.cors_origins));
@@ -68,6 +79,7 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         server_url,
         listen,
         tls,
+        acme,
         proxies,
         cors_origins,
         admin_in_clear: file.admin.as_ref().is_some_and(|admin| admin.plain_http == Some(true)),
@@ -80,6 +92,15 @@ pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
         file: flags.config_path.clone(),
         settings,
     })
+}
+
+/// Those that the configuration names; of names, only a start finds out.
+fn own_addresses(listen: SocketAddr, host: &str, relay: Option<&RelayConfig>) -> BTreeSet<IpAddr> {
+    let literal = |text: &str| text.trim_matches(['[', ']']).parse().ok();
+    let listens = [Some(listen.ip()), relay.and_then(|relay| Some(relay.listen?.ip()))];
+    let named = [literal(host), relay.and_then(|relay| literal(&relay.host))];
+    let all = listens.into_iter().chain(named).flatten();
+    all.map(|address: IpAddr| address.to_canonical()).filter(|address| !address.is_unspecified()).collect()
 }
 
 struct Check {

@@ -253,7 +253,7 @@ async fn who_is_kicked_deleted_logged_out_or_has_another_key_is_cut() {
     let again = || DurableEvent::NodeReauthenticated {
         node: id(4),
         node_key: format!("nodekey:{:064x}", 99).parse().unwrap(),
-        tags: NonEmpty::new(vec!["tag:lone".parse().unwrap()]).unwrap(),
+        tags: NonEmpty::new(vec!["tag:lone".parse().unwrap()]),
         responsible: None,
         auth_key: ident::AuthKeyId::FIRST,
         ephemeral: false,

@@ -17,7 +17,7 @@ use axum::{
     extract::ConnectInfo,
     response::{IntoResponse, Response},
 };
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, header::RETRY_AFTER};
 use hyper::{
     body::{Frame, Incoming, SizeHint},
     service::service_fn,
@@ -134,7 +134,7 @@ impl Desk {
         let client = proxied::client(&face.proxies, self.peer.remote, request.headers());
         let Some(pass) = self.entrance.admit(Party::at(client)) else {
             let words = "too many connections that prove nothing; come back later\n";
-            return (StatusCode::TOO_MANY_REQUESTS, words).into_response();
+            return (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "5")], words).into_response();
         };
         let (proven, within) = (CancellationToken::new(), self.entrance.proven_within);
         let mut overdue = Box::pin(overdue(proven.clone(), pass, within));

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use world::NewOwner;
+use world::{Command, NewOwner};
 
 use super::{Rooms, session::Session};
 use crate::{
@@ -26,10 +26,7 @@ pub(super) async fn show(
     headers: HeaderMap,
     Path(code): Path<String>,
 ) -> Response {
-    let session = rooms.signed_in(&headers);
-    if let (Some(_), Some(Extension(Proven(proven)))) = (&session, &proven) {
-        proven.cancel();
-    }
+    let session = rooms.visitor(&headers, proven);
     match rooms.login(remote, &code) {
         Ok(login) => rooms.device(StatusCode::OK, &login, session.as_ref(), ""),
         Err(answer) => *answer,
@@ -40,10 +37,13 @@ pub(super) async fn show(
 #[derive(Deserialize)]
 pub(super) struct Press {
     csrf: String,
+    #[serde(default)]
     owner: String,
+    #[serde(default)]
+    answer: String,
 }
 
-pub(super) async fn approve(
+pub(super) async fn answer(
     State(rooms): State<Arc<Rooms>>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
@@ -58,6 +58,9 @@ pub(super) async fn approve(
         Ok(login) => login,
         Err(answer) => return *answer,
     };
+    if press.answer == "no" {
+        return rooms.deny(remote, &session, &login).await;
+    }
     let again = |status, trouble: &str| rooms.device(status, &login, Some(&session), trouble);
     let Some(owner) = owner(&press.owner) else {
         return again(StatusCode::UNPROCESSABLE_ENTITY, "Say whose device it is.");
@@ -67,9 +70,7 @@ pub(super) async fn approve(
         Ok(command) => command,
         Err(refusal) => return again(StatusCode::UNPROCESSABLE_ENTITY, &refusal.to_string()),
     };
-    let actor = format!("apikey:{}", session.credential);
-    let origin = Origin { actor, source: remote.ip().to_canonical().to_string() };
-    match doors.writer.submit(command, origin).await {
+    match doors.writer.submit(command, origin(remote, &session)).await {
         Ok(_) => {
             doors.pending.look();
             Redirect::to(&format!("/register/{}", login.code)).into_response()
@@ -88,6 +89,11 @@ pub(super) async fn approve(
     }
 }
 
+fn origin(remote: SocketAddr, session: &Session) -> Origin {
+    let actor = format!("apikey:{}", session.credential);
+    Origin { actor, source: remote.ip().to_canonical().to_string() }
+}
+
 /// `same`, `user:ID`, `role:NAME`.
 fn owner(text: &str) -> Option<NewOwner> {
     match text.split_once(':') {
@@ -99,10 +105,37 @@ fn owner(text: &str) -> Option<NewOwner> {
 }
 
 impl Rooms {
+    /// Refuses the device, which is told so.
+    async fn deny(&self, remote: SocketAddr, session: &Session, login: &Login) -> Response {
+        let command = Command::DenyLogin { login: login.registration() };
+        let again = |status, trouble: &str| self.device(status, login, Some(session), trouble);
+        match self.doors.writer.submit(command, origin(remote, session)).await {
+            Ok(_) => {
+                self.doors.pending.deny(&login.code);
+                let text = "The device is told so, and not waited for any more. You may close this page.";
+                self.pages.message(StatusCode::OK, "Refused", text)
+            }
+            Err(Failed::Refused(refusal)) => again(StatusCode::UNPROCESSABLE_ENTITY, &refusal.to_string()),
+            Err(e @ (Failed::Fault(_) | Failed::Unsure(_) | Failed::Busy)) => {
+                tracing::error!(error = %e, "a device could not be refused");
+                again(StatusCode::SERVICE_UNAVAILABLE, "The server could not store this. Try again.")
+            }
+        }
+    }
+
     /// The session of these headers, while its API key opens anything.
     pub(super) fn signed_in(&self, headers: &HeaderMap) -> Option<Session> {
-        let session = self.sessions.of(headers, self.own.secure)?;
+        let session = self.lobby.sessions.of(headers, self.own.secure)?;
         (self.trusted && self.doors.may_let_in(session.credential)).then_some(session)
+    }
+
+    /// The same of who looks at a page. The connection of somebody who is signed in is no stranger's any more.
+    pub(super) fn visitor(&self, headers: &HeaderMap, proven: Option<Extension<Proven>>) -> Option<Session> {
+        let session = self.signed_in(headers)?;
+        if let Some(Extension(Proven(proven))) = proven {
+            proven.cancel();
+        }
+        Some(session)
     }
 
     /// Who sent a form of a page that was made for the same session; everybody else is told to go.
@@ -137,7 +170,7 @@ impl Rooms {
 
     /// Who looks at many pages is slowed down.
     pub(super) fn looked(&self, remote: SocketAddr) -> Result<(), Box<Response>> {
-        if self.looks.admits(Party::at(remote)).is_err() {
+        if self.lobby.looks.admits(Party::at(remote)).is_err() {
             self.doors.failed(remote.ip(), "too_many_pages");
             let text = "Too many pages in a short time. Come back in a minute.";
             let slow = self.pages.message(StatusCode::TOO_MANY_REQUESTS, "Slow down", text);

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    Form,
+    Extension, Form,
     extract::{ConnectInfo, Path, State},
     response::Response,
 };
@@ -14,6 +14,7 @@ use world::{Command, Node, World};
 
 use super::{Rooms, session::Session};
 use crate::{
+    arrival::Proven,
     pending::{Code, Visit},
     writer::{Failed, Origin},
 };
@@ -21,10 +22,11 @@ use crate::{
 pub(super) async fn show(
     State(rooms): State<Arc<Rooms>>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    proven: Option<Extension<Proven>>,
     headers: HeaderMap,
     Path(code): Path<String>,
 ) -> Response {
-    let session = rooms.signed_in(&headers);
+    let session = rooms.visitor(&headers, proven);
     match rooms.visit(remote, &code) {
         Ok(visit) => rooms.visit_page(StatusCode::OK, &visit, session.as_ref(), ""),
         Err(answer) => *answer,

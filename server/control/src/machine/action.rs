@@ -13,7 +13,10 @@ use wire::SshAction;
 use world::Lifecycle;
 
 use super::{Machines, Refused};
-use crate::{pending::Code, ts2021::Caller};
+use crate::{
+    pending::{Code, plain},
+    ts2021::Caller,
+};
 
 const DENIED: &str = "This login was not confirmed.\n";
 const TOO_MANY: &str = "Too many logins wait to be confirmed. Try again in some minutes.\n";
@@ -44,9 +47,9 @@ pub(super) async fn action(
         doors.failed(caller.remote.ip(), "not_your_node");
         return Err(Refused::not_yours());
     };
-    if !world.confirms_logins(&from, &to) {
+    let Some(period) = world.confirmed_for(&from, &to) else {
         return Ok(Json(SshAction::reject(UNKNOWN)));
-    }
+    };
     let visits = &doors.pending.visits;
     if let Some(code) = asked.wait {
         // Meanwhile the World goes on; what it says now is of no interest then.
@@ -61,7 +64,10 @@ pub(super) async fn action(
         let through = confirmed && still();
         return Ok(Json(if through { SshAction::accept() } else { SshAction::reject(DENIED) }));
     }
-    let Some(visit) = visits.begin(from.id, to.id, &asked.local_user) else {
+    if visits.is_confirmed(&(from.id, from.node_key, to.id, plain(&asked.local_user)), period) {
+        return Ok(Json(SshAction::accept()));
+    }
+    let Some(visit) = visits.begin((from.id, from.node_key), to.id, &asked.local_user) else {
         return Ok(Json(SshAction::reject(TOO_MANY)));
     };
     let next = format!("https://unused/machine/ssh/action/{}/to/{}?wait={}", from.id, to.id, visit.code);

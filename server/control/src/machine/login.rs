@@ -7,7 +7,7 @@ use world::Registration;
 use super::register::accepted;
 use crate::{
     doors::Doors,
-    pending::{Code, Waiting},
+    pending::{Code, NotTaken, Waiting},
     ts2021::Caller,
 };
 
@@ -42,6 +42,10 @@ pub(super) async fn begun(doors: &Doors, caller: Caller, registration: &Registra
         Ok(login) => {
             doors.metrics.registered("waits");
             RegisterResponse::visit(&doors.login_url(&login.code))
+        }
+        Err(why @ NotTaken::Denied) => {
+            doors.metrics.registered("denied");
+            RegisterResponse::error(&why.to_string())
         }
         Err(why) => {
             doors.failed(caller.remote.ip(), "login_not_taken");

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use jiff::Timestamp;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
@@ -27,6 +28,7 @@ impl Collector for Figures {
         self.process(&mut encoder)?;
         self.mesh(&mut encoder)?;
         self.connections(&mut encoder)?;
+        self.certificate(&mut encoder)?;
         self.relay(&mut encoder)
     }
 }
@@ -68,6 +70,24 @@ impl Figures {
             ([("kind", "relay")], relay as f64),
         ];
         gauges(to, "connections", "Connections that proved nothing yet, map streams, relay clients", kinds)
+    }
+
+    fn certificate(&self, to: &mut DescriptorEncoder) -> fmt::Result {
+        let shown = self.doors.certificate.as_ref().and_then(|certificate| certificate.shown().pair());
+        let Some(pair) = shown else { return Ok(()) };
+        let second = |at: Timestamp| at.as_second() as f64;
+        let (begins, expires) = (pair.begins().map(second), pair.expires().map(second));
+        if let Some(begins) = begins {
+            let help = "When the certificate that is shown began to be good, in Unix time";
+            gauge(to, "certificate_begins_seconds", help, begins)?;
+        }
+        match expires {
+            Some(expires) => {
+                let help = "When the certificate that is shown stops being good, in Unix time";
+                gauge(to, "certificate_expires_seconds", help, expires)
+            }
+            None => Ok(()),
+        }
     }
 
     fn relay(&self, to: &mut DescriptorEncoder) -> fmt::Result {

@@ -11,9 +11,12 @@ use world::Registration;
 use crate::keyring::random;
 
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-const LENGTH: usize = 26;
+/// As long as headscale's, whose tools look at that.
+const LENGTH: usize = 24;
+/// What those tools write before a code.
+const BEFORE: &str = "hskey-authreq-";
 
-/// What a login is called: 130 random bits. Whoever knows it may look at the device and let it in if they may that at
+/// What a login is called: 120 random bits. Whoever knows it may look at the device and let it in if they may that at
 /// all; it is no credential.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Code(String);
@@ -25,12 +28,14 @@ impl Code {
         Self(bytes.expose().iter().take(LENGTH).map(letter).collect())
     }
 
-    /// The code alone, or a page's URL that ends in it; none for what no code looks like.
+    /// The code alone, as headscale's tools write it, or a page's URL that ends in it; none for what no code looks like.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_end_matches('/');
-        let code = text.rsplit('/').next()?.to_ascii_lowercase();
-        let fits = code.len() == LENGTH && code.bytes().all(|b| LETTERS.contains(&b));
-        fits.then_some(Self(code))
+        let last = text.rsplit('/').next()?.to_ascii_lowercase();
+        let code = last.strip_prefix(BEFORE).unwrap_or(&last);
+        let fits =
+            code.len() == LENGTH && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        fits.then(|| Self(code.to_owned()))
     }
 }
 
@@ -65,6 +70,9 @@ pub struct Login {
     pub asked: Timestamp,
     /// How long it is waited for.
     pub expires: Timestamp,
+    /// Whether somebody has refused it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub denied: bool,
 }
 
 impl Login {
@@ -81,7 +89,32 @@ impl Login {
             source: source.to_canonical(),
             asked,
             expires,
+            denied: false,
         }
+    }
+
+    /// A device that nobody has, for those who try their tools: its keys open nothing, for nobody has their other half.
+    pub(super) fn invented(
+        code: Code,
+        hostinfo: Hostinfo,
+        source: IpAddr,
+        asked: Timestamp,
+        expires: Timestamp,
+    ) -> Option<Self> {
+        Some(Self {
+            code,
+            machine: MachineKey::from_bytes(*random().expose()).ok()?,
+            node_key: NodeKey::from_bytes(*random().expose()).ok()?,
+            old_node_key: None,
+            hostinfo: Arc::new(hostinfo),
+            ephemeral: false,
+            expiry: None,
+            capver: 0,
+            source,
+            asked,
+            expires,
+            denied: false,
+        })
     }
 
     /// The registration that is let in.
@@ -123,7 +156,17 @@ mod tests {
             assert_eq!(Code::parse(&text), Some(code.clone()));
         }
         assert_eq!(Code::parse(&code.to_string().to_uppercase()), Some(code.clone()));
-        for text in ["", "/", "short", &format!("{code}x"), &"o".repeat(LENGTH), &"é".repeat(13)] {
+        assert_eq!(Code::parse(&format!("hskey-authreq-{code}")), Some(code.clone()));
+        assert_eq!(Code::parse(&format!("hskey-authreq-{}", "Ab_-".repeat(6))).unwrap().0, "ab_-".repeat(6));
+        for text in [
+            "",
+            "/",
+            "short",
+            &format!("{code}x"),
+            &"ö".repeat(12),
+            &".".repeat(24),
+            "hskey-authreq-0123456789",
+        ] {
             assert_eq!(Code::parse(text), None, "{text}");
         }
     }

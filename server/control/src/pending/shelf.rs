@@ -83,13 +83,27 @@ impl Shelf {
     /// A login that somebody may still let in, or has let in.
     pub fn find(&self, code: &Code, world: &World, now: Timestamp) -> Option<Arc<Login>> {
         let entry = self.by_code.get(code)?;
-        let of_use = entry.login.expires > now && (!entry.admitted || is_in(world, &entry.login));
-        of_use.then(|| entry.login.clone())
+        let login = &entry.login;
+        let of_use = login.expires > now && !login.denied && (!entry.admitted || is_in(world, login));
+        of_use.then(|| login.clone())
+    }
+
+    /// Whether there is any login with this code.
+    pub fn knows(&self, code: &Code) -> bool {
+        self.by_code.contains_key(code)
+    }
+
+    /// Whether somebody has refused a device with these keys, not long ago.
+    pub fn denies(&self, machine: MachineKey, key: NodeKey, now: Timestamp) -> bool {
+        let code = self.by_machine.get(&machine).and_then(|keys| keys.get(&key));
+        let login = code.and_then(|code| self.by_code.get(code)).map(|entry| &entry.login);
+        login.is_some_and(|login| login.denied && login.expires > now)
     }
 
     /// Those that wait, the oldest first.
     pub fn waiting(&self, world: &World, now: Timestamp) -> Vec<Arc<Login>> {
-        let entries = self.by_code.values().filter(|e| !e.admitted && e.login.expires > now);
+        let entries =
+            self.by_code.values().filter(|e| !e.admitted && !e.login.denied && e.login.expires > now);
         let mut logins: Vec<_> = entries.map(|e| e.login.clone()).filter(|l| !is_in(world, l)).collect();
         logins.sort_by(|a, b| (a.asked, &a.code).cmp(&(b.asked, &b.code)));
         logins
@@ -123,10 +137,23 @@ impl Shelf {
             return None;
         }
         std::mem::take(&mut entry.waiting).cancel();
-        if entry.admitted {
+        if entry.admitted || entry.login.denied {
             entry.waiting.cancel();
         }
         Some((entry.login.clone(), entry.waiting.clone()))
+    }
+
+    /// Somebody has refused the device. It keeps its place, so that it is refused until its time is over.
+    pub fn deny(&mut self, code: &Code) {
+        let Some(entry) = self.by_code.get_mut(code) else { return };
+        let login = Arc::new(Login { denied: true, ..(*entry.login).clone() });
+        if let Ok(body) = serde_json::to_string(&*login) {
+            let (code, expires) = (code.to_string(), login.expires.as_second());
+            self.unwritten.kept.push(PendingRow { code, expires, body });
+            self.unwritten.number += 1;
+        }
+        entry.login = login;
+        entry.waiting.cancel();
     }
 
     /// Tells those whose device is in, and forgets what is over.

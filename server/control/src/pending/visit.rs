@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use ident::NodeId;
+use ident::{NodeId, NodeKey};
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
@@ -21,6 +21,10 @@ const MOST: usize = 1024;
 const MOST_TO: usize = 32;
 const MOST_BETWEEN: usize = 4;
 
+/// The longest time that a policy may call a confirmation good.
+const LONGEST_PERIOD: Duration = Duration::from_secs(168 * 3600);
+const MOST_REMEMBERED: usize = 8192;
+
 /// Somebody who wants to log in.
 #[derive(Debug)]
 pub struct Visit {
@@ -28,6 +32,8 @@ pub struct Visit {
     pub code: Code,
     /// The node that they come from.
     pub from: NodeId,
+    /// Its key then.
+    key: NodeKey,
     /// The node that they log in to, which asks.
     pub to: NodeId,
     /// The user of that node.
@@ -36,22 +42,26 @@ pub struct Visit {
     answer: watch::Sender<Option<bool>>,
 }
 
-/// All who wait.
+/// A way that a person has confirmed: from a node with this key, to a node, as a user.
+pub type Way = (NodeId, NodeKey, NodeId, String);
+
+/// All who wait, and what was confirmed a while ago.
 #[derive(Debug)]
 pub struct Visits {
     waits: Duration,
     by_code: Mutex<HashMap<Code, Arc<Visit>>>,
+    confirmed: Mutex<HashMap<Way, Instant>>,
 }
 
 impl Default for Visits {
     fn default() -> Self {
-        Self { waits: WAITS, by_code: Mutex::default() }
+        Self { waits: WAITS, by_code: Mutex::default(), confirmed: Mutex::default() }
     }
 }
 
 impl Visits {
     /// A login begins. None when too many wait.
-    pub fn begin(&self, from: NodeId, to: NodeId, user: &str) -> Option<Arc<Visit>> {
+    pub fn begin(&self, (from, key): (NodeId, NodeKey), to: NodeId, user: &str) -> Option<Arc<Visit>> {
         let mut visits = self.lock();
         let now = Instant::now();
         visits.retain(|_, visit| visit.until > now);
@@ -60,9 +70,10 @@ impl Visits {
         if visits.len() >= MOST || to_it.count() >= MOST_TO || between >= MOST_BETWEEN {
             return None;
         }
-        let user = wire::plain(user).chars().take(64).collect();
+        let user = plain(user);
         let answer = watch::Sender::new(None);
-        let visit = Arc::new(Visit { code: Code::mint(), from, to, user, until: now + self.waits, answer });
+        let visit =
+            Arc::new(Visit { code: Code::mint(), from, key, to, user, until: now + self.waits, answer });
         visits.insert(visit.code.clone(), visit.clone());
         Some(visit)
     }
@@ -85,8 +96,29 @@ impl Visits {
         self.lock().remove(code).is_some() && confirmed
     }
 
-    /// The answer to one that waits.
+    /// Whether this way was confirmed no longer ago than that.
+    pub fn is_confirmed(&self, way: &Way, within: Duration) -> bool {
+        self.remembered().get(way).is_some_and(|at| at.elapsed() < within)
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, HashMap<Way, Instant>> {
+        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer to one that waits. It holds for its way until it is answered anew; of too many such ways all are
+    /// forgotten, and people are asked again.
     pub fn decide(&self, visit: &Visit, confirmed: bool) {
+        let way = (visit.from, visit.key, visit.to, visit.user.clone());
+        let mut remembered = self.remembered();
+        remembered.retain(|_, at| at.elapsed() < LONGEST_PERIOD);
+        if remembered.len() >= MOST_REMEMBERED {
+            remembered.clear();
+        }
+        match confirmed {
+            true => remembered.insert(way, Instant::now()),
+            false => remembered.remove(&way),
+        };
+        drop(remembered);
         visit.answer.send_replace(Some(confirmed));
     }
 
@@ -95,27 +127,36 @@ impl Visits {
     }
 }
 
+/// The user of a login as it is shown and compared.
+pub fn plain(user: &str) -> String {
+    wire::plain(user).chars().take(64).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const A: NodeId = NodeId::FIRST;
 
+    fn of(id: NodeId) -> (NodeId, NodeKey) {
+        (id, NodeKey::from_bytes([7; 32]).unwrap())
+    }
+
     #[tokio::test]
     async fn a_login_is_let_through_once_and_to_those_who_asked() {
         let (visits, b) = (Visits::default(), A.next());
-        let visit = visits.begin(A, b, "root").unwrap();
+        let visit = visits.begin(of(A), b, "root").unwrap();
         assert!(!visits.answer(&visit.code, b, A).await && !visits.answer(&Code::mint(), A, b).await);
         visits.decide(&visits.find(&visit.code).unwrap(), true);
         assert!(visits.find(&visit.code).is_none(), "it is answered once");
         assert!(visits.answer(&visit.code, A, b).await);
         assert!(!visits.answer(&visit.code, A, b).await, "and heard once");
 
-        let denied = visits.begin(A, b, "root").unwrap();
+        let denied = visits.begin(of(A), b, "root").unwrap();
         visits.decide(&denied, false);
         assert!(!visits.answer(&denied.code, A, b).await);
         let visits = Visits { waits: Duration::from_millis(50), ..Visits::default() };
-        let silent = visits.begin(A, b, "root").unwrap();
+        let silent = visits.begin(of(A), b, "root").unwrap();
         assert!(!visits.answer(&silent.code, A, b).await, "silence is no yes");
     }
 
@@ -123,11 +164,11 @@ mod tests {
     async fn one_node_cannot_take_all_places() {
         let (visits, b) = (Visits { waits: Duration::from_millis(400), ..Visits::default() }, A.next());
         for _ in 0..MOST_BETWEEN {
-            visits.begin(A, b, "root").unwrap();
+            visits.begin(of(A), b, "root").unwrap();
         }
-        assert!(visits.begin(A, b, "root").is_none());
-        assert!(visits.begin(b, A, "root").is_some());
+        assert!(visits.begin(of(A), b, "root").is_none());
+        assert!(visits.begin(of(b), A, "root").is_some());
         tokio::time::sleep(Duration::from_millis(500)).await;
-        assert!(visits.begin(A, b, "root").is_some());
+        assert!(visits.begin(of(A), b, "root").is_some());
     }
 }

@@ -18,7 +18,8 @@ use crate::quota::Party;
 
 const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 const WRITE_DEADLINE: Duration = Duration::from_secs(2);
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// Clients give up after 120 s of silence; proxies often after 60 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(45);
 const KEEP_ALIVE_JITTER_MS: u16 = 5000;
 
 /// Why a connection ended.
@@ -119,10 +120,9 @@ async fn listen<IO: AsyncRead>(seat: &Seat, mut reader: FrameReader<IO>) -> Resu
     }
 }
 
-/// Writes what waits, and a sign of life each minute.
+/// Writes what waits, and a sign of life within each minute.
 async fn talk(outbox: &Outbox, mut io: impl AsyncWrite + Unpin) -> Result<Infallible, Ended> {
-    let jitter_ms = u16::from_be_bytes(random()?) % KEEP_ALIVE_JITTER_MS;
-    let period = KEEP_ALIVE + Duration::from_millis(jitter_ms.into());
+    let period = silence(u16::from_be_bytes(random()?));
     let mut keep_alive = Instant::now() + period;
     let mut batch = Vec::new();
     loop {
@@ -161,10 +161,22 @@ fn random<const N: usize>() -> Result<[u8; N], Ended> {
     Ok(bytes)
 }
 
+/// The longest of a connection.
+fn silence(mixed: u16) -> Duration {
+    KEEP_ALIVE + Duration::from_millis((mixed % KEEP_ALIVE_JITTER_MS).into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use tokio::io::AsyncReadExt;
+
+    #[test]
+    fn no_proxy_hears_nothing_for_a_minute() {
+        let longest = (0..=u16::MAX).map(silence).max().unwrap();
+        assert!(longest < Duration::from_secs(50), "{longest:?}");
+        assert_ne!(silence(1), silence(2), "and not all speak at once");
+    }
 
     #[tokio::test]
     async fn who_takes_nothing_is_given_up_after_two_seconds() {

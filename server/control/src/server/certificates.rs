@@ -6,7 +6,7 @@ use rustls::ServerConfig;
 
 use super::{Fault, files};
 use crate::{
-    certificate::{CertificateFiles, Pair, Shown, TlsError, server_config},
+    certificate::{Acme, Certificate, CertificateFiles, Pair, Shown, TlsError, server_config},
     config::Config,
     relay::certificate,
 };
@@ -16,27 +16,34 @@ pub(super) struct Certificates {
     pub(super) main: Option<Arc<ServerConfig>>,
     pub(super) relay: Option<Arc<ServerConfig>>,
     pub(super) relay_cert_name: Option<String>,
-    /// To be watched.
-    pub(super) files: Option<Arc<CertificateFiles>>,
+    /// Where the main one comes from.
+    pub(super) source: Option<Certificate>,
 }
 
 impl Certificates {
     pub(super) fn load(config: &Config) -> Result<Self, Fault> {
-        if let Some(tls) = &config.tls {
-            files::key(&tls.key_file)?;
-        }
-        let files = config.tls.clone().map(|tls| CertificateFiles::open(tls, key_is_safe)).transpose()?;
-        let main = files.as_ref().map(|files| server_config(files.shown()));
+        let source = source(config)?;
+        let by_tls = config.acme.as_ref().is_some_and(|acme| acme.http_listen.is_none());
+        let main = source.as_ref().map(|source| server_config(source.shown(), by_tls));
         if main.is_some() || config.relay.as_ref().is_none_or(|relay| relay.listen.is_none()) {
-            return Ok(Self { relay: main.clone(), main, relay_cert_name: None, files });
+            return Ok(Self { relay: main.clone(), main, relay_cert_name: None, source });
         }
         let hosts: Vec<String> = config.relay.iter().map(|r| r.host.clone()).collect();
         files::key(&config.data_dir.join(certificate::KEY_FILE))?;
         let own = certificate::load_or_create(&config.data_dir, &hosts)?;
         let relay_cert_name = Some(own.cert_name());
         let pair = Pair::new(vec![own.cert_der], own.key_der).map_err(TlsError::from)?;
-        Ok(Self { main, relay: Some(server_config(Shown::new(pair))), relay_cert_name, files })
+        Ok(Self { main, relay: Some(server_config(Shown::new(pair), false)), relay_cert_name, source })
     }
+}
+
+fn source(config: &Config) -> Result<Option<Certificate>, Fault> {
+    if let Some(acme) = config.acme.clone() {
+        return Ok(Some(Certificate::Acme(Acme::open(acme, &config.data_dir)?)));
+    }
+    let Some(tls) = config.tls.clone() else { return Ok(None) };
+    files::key(&tls.key_file)?;
+    Ok(Some(Certificate::Files(CertificateFiles::open(tls, key_is_safe)?)))
 }
 
 fn key_is_safe(path: &Path) -> Result<(), String> {

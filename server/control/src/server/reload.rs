@@ -11,11 +11,12 @@ use world::Command;
 
 use crate::{
     admin,
-    certificate::Pair,
+    certificate::{Certificate, CertificateFiles, Pair},
     config::{Config, Mistake, NotReloaded, TlsFiles},
     doors::{Doors, ReloadWish},
     listen::Face,
-    login, site,
+    login::{self, Lobby},
+    site,
     writer::Origin,
 };
 
@@ -30,6 +31,8 @@ pub(super) struct Reloader {
     pub(super) face: Arc<ArcSwap<Face>>,
     /// What it always answers.
     pub(super) base: Router,
+    /// What its pages remember.
+    pub(super) lobby: Lobby,
     pub(super) relay_cert_name: Option<String>,
 }
 
@@ -67,8 +70,11 @@ impl Reloader {
     async fn reload(self: Arc<Self>, check: bool) -> Result<Vec<String>, NotReloaded> {
         let this = self.clone();
         let read = tokio::task::spawn_blocking(move || (this.source)()).await;
-        let config = read.map_err(|e| NotReloaded::Failed(e.to_string()))?.map_err(NotReloaded::Mistakes)?;
-        let difference = self.doors.config().difference(&config);
+        let mut config =
+            read.map_err(|e| NotReloaded::Failed(e.to_string()))?.map_err(NotReloaded::Mistakes)?;
+        let before = self.doors.config();
+        config.settings.own_addresses.clone_from(&before.settings.own_addresses);
+        let difference = before.difference(&config);
         if !difference.fixed.is_empty() {
             return Err(NotReloaded::Fixed(difference.fixed));
         }
@@ -85,11 +91,10 @@ impl Reloader {
         let mut applied: Vec<String> = keys.into_iter().map(str::to_owned).collect();
         let mut unusable = Vec::new();
         let mut pair = None;
-        if let Some((watched, files)) = doors.certificate.as_ref().zip(config.tls.clone()) {
+        if let Some((watched, files)) = self.files().zip(config.tls.clone()) {
             match watched.read_aside(&files).await {
                 Ok(read) => {
-                    let other = read.certified().cert != watched.shown().pair().certified().cert;
-                    applied.extend(other.then(|| "tls".to_owned()));
+                    applied.extend((!watched.shows(&read)).then(|| "tls".to_owned()));
                     pair = Some((files, read));
                 }
                 Err(why) => unusable.push(format!("tls: {why}")),
@@ -108,6 +113,10 @@ impl Reloader {
         Ok(Prepared { config, pair, site, applied })
     }
 
+    fn files(&self) -> Option<&Arc<CertificateFiles>> {
+        self.doors.certificate.as_ref().and_then(Certificate::files)
+    }
+
     /// First what may be refused.
     async fn apply(&self, prepared: Prepared) -> Result<(), NotReloaded> {
         let Prepared { config, pair, site, .. } = prepared;
@@ -115,21 +124,21 @@ impl Reloader {
         let command = Command::TakeSettings { settings: Box::new(config.settings.clone()) };
         let taken = doors.writer.submit(command, Origin::system()).await;
         taken.map_err(|e| NotReloaded::Failed(e.to_string()))?;
-        if let Some((watched, (files, pair))) = doors.certificate.as_ref().zip(pair) {
+        if let Some((watched, (files, pair))) = self.files().zip(pair) {
             watched.take(files, pair);
         }
         if let Some(site) = site {
             doors.hub.set_site(Arc::new(site));
         }
-        self.face.store(Arc::new(face(doors, &self.base, &config)));
+        self.face.store(Arc::new(face(doors, &self.lobby, &self.base, &config)));
         doors.set_config(config);
         Ok(())
     }
 }
 
 /// What the main listener is to the outside with this configuration.
-pub(super) fn face(doors: &Arc<Doors>, base: &Router, config: &Config) -> Face {
-    let in_clear = config.tls.is_none() && !config.listen.ip().is_loopback();
+pub(super) fn face(doors: &Arc<Doors>, lobby: &Lobby, base: &Router, config: &Config) -> Face {
+    let in_clear = !config.has_tls() && !config.listen.ip().is_loopback();
     if in_clear && config.admin_in_clear {
         tracing::warn!(listen = %config.listen, "THE ADMIN API IS SERVED WITHOUT TLS (admin.plain_http): whoever can listen in on this address reads API keys and uses them");
     } else if in_clear {
@@ -139,7 +148,8 @@ pub(super) fn face(doors: &Arc<Doors>, base: &Router, config: &Config) -> Face {
         true => admin::closed(),
         false => admin::routes(doors.clone(), &config.cors_origins),
     };
-    let pages = login::routes(doors.clone(), &config.server_url, !in_clear || config.admin_in_clear);
+    let trusted = !in_clear || config.admin_in_clear;
+    let pages = login::routes(doors.clone(), lobby, &config.server_url, trusted);
     Face {
         router: base.clone().merge(admin).merge(pages),
         proxies: config.proxies.clone(),

@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use world::Command;
 
 use super::{
-    Fault, Ready, Server,
+    Fault, Ready, Server, addresses,
     certificates::Certificates,
     files, open_files,
     reload::{Reloader, Source, face},
@@ -26,11 +26,13 @@ use crate::{
     admin,
     backup::lockfile::{self, LockFile},
     calls::{self, Calls},
+    certificate::Certificate,
     config::{Config, MonitorConfig, Proxies, RelayConfig},
     doors::{Doors, LiveConfig},
     fanout::Hub,
     keyring::{Keyring, first_start, random},
     listen::{self, Face, Listener},
+    login::Lobby,
     machine, monitor,
     pending::Pending,
     quota::Quota,
@@ -54,13 +56,15 @@ const RELOADS: usize = 4;
 /// Connections to the listener of metrics and health.
 const SCRAPERS: usize = 64;
 
-pub(super) async fn start(config: Config, source: Source) -> Result<Server, Fault> {
+pub(super) async fn start(mut config: Config, source: Source) -> Result<Server, Fault> {
     let open_files = open_files::raise();
     make_folder(&config.data_dir)?;
     let lock = LockFile::take(&config.data_dir)
         .map_err(Fault::io(config.data_dir.join(lockfile::NAME).display().to_string()))?;
     let lock = lock.ok_or_else(|| Fault::Locked { folder: config.data_dir.clone() })?;
     let (store, keyring) = open_store(&config.data_dir)?;
+    let named = addresses::found(&config).await;
+    config.settings.own_addresses.extend(named);
     let Loaded { world, were_online, policy } = store.load(config.settings.clone())?;
     let verdict = Arc::new(Verdict::new(&world, policy));
     world.check_invariants().unwrap_or_else(|law| tracing::error!(law, "the database breaks a law"));
@@ -85,9 +89,6 @@ pub(super) async fn start(config: Config, source: Source) -> Result<Server, Faul
     let records = Arc::new(RecordsFile::default());
     let watch = records::run(records.clone(), live.clone(), hub.clone(), writer.clone(), parts.stop.clone());
     parts.tasks.spawn(watch);
-    if let Some(files) = &certificate.files {
-        parts.tasks.spawn(files.clone().run(parts.stop.clone()));
-    }
     let (reloads, wishes) = tokio::sync::mpsc::channel(RELOADS);
     let (calls, instance) = (Calls::new(hub.clone()), u64::from_le_bytes(first8(&random())));
     let routers =
@@ -105,7 +106,7 @@ pub(super) async fn start(config: Config, source: Source) -> Result<Server, Faul
         pending,
         records,
         calls,
-        certificate: certificate.files.clone(),
+        certificate: certificate.source.clone(),
         instance,
         public_key: noise_key.public_key(),
         started: Timestamp::now(),
@@ -119,8 +120,9 @@ pub(super) async fn start(config: Config, source: Source) -> Result<Server, Faul
         relay,
     });
     let relay_cert_name = certificate.relay_cert_name.clone();
-    let (base, face) = parts.listen(&doors, noise_key, certificate).await?;
-    let reloader = Reloader { doors: doors.clone(), source, face, base, relay_cert_name };
+    let lobby = Lobby::new(&doors);
+    let (base, face) = parts.listen(&doors, &lobby, noise_key, certificate).await?;
+    let reloader = Reloader { doors: doors.clone(), source, face, base, lobby, relay_cert_name };
     parts.tasks.spawn(reloader.run(wishes, parts.stop.clone()));
     parts.monitor(&doors, monitor);
     Ok(parts.server(doors, running, lock))
@@ -219,6 +221,7 @@ impl Parts {
     async fn listen(
         &self,
         doors: &Arc<Doors>,
+        lobby: &Lobby,
         key: PrivateKey,
         certificates: Certificates,
     ) -> Result<(Router, Arc<ArcSwap<Face>>), Fault> {
@@ -230,14 +233,38 @@ impl Parts {
         if let (Some(relay), true) = (&relay, shared) {
             base = base.merge(relay::routes(relay.clone(), BTreeMap::new()));
         }
-        let face = Arc::new(ArcSwap::from_pointee(face(doors, &base, &config)));
+        let face = Arc::new(ArcSwap::from_pointee(face(doors, lobby, &base, &config)));
         let fast = relay.clone().filter(|_| shared);
         self.tcp(config.listen, certificates.main, face.clone(), fast).await?;
         if let (Some(relay), Some(own)) = (relay, config.relay.as_ref()) {
             self.relay(relay, own, certificates.relay).await?;
         }
         self.local(doors)?;
+        self.certificate(doors).await?;
         Ok((base, face))
+    }
+
+    /// Has it watched or renewed.
+    async fn certificate(&self, doors: &Doors) -> Result<(), Fault> {
+        let acme = match &doors.certificate {
+            None => return Ok(()),
+            Some(Certificate::Files(files)) => {
+                self.tasks.spawn(files.clone().run(self.stop.clone()));
+                return Ok(());
+            }
+            Some(Certificate::Acme(acme)) => acme,
+        };
+        let config = doors.config();
+        if let Some(listen) = config.acme.as_ref().and_then(|acme| acme.http_listen) {
+            let face = Face {
+                router: acme.router(&config.server_url),
+                proxies: config.proxies.clone(),
+                only_proxies: false,
+            };
+            self.tcp(listen, None, Arc::new(ArcSwap::from_pointee(face)), None).await?;
+        }
+        self.tasks.spawn(acme.clone().run(self.stop.clone()));
+        Ok(())
     }
 
     async fn relay(

@@ -44,7 +44,7 @@ impl Touched {
             | E::NodeDeleted { node } => {
                 self.nodes.insert(*node);
             }
-            E::LoginConfirmed { .. } => {}
+            E::LoginConfirmed { .. } | E::LoginDenied { .. } => {}
             E::UserCreated { user } => {
                 self.users.insert(user.id);
             }

@@ -48,7 +48,9 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = IdError;
             fn from_str(s: &str) -> Result<Self, IdError> {
-                Self::new(s.parse().map_err(|_| IdError)?)
+                // Numbers in Rust may begin with a plus sign.
+                let digits = s.bytes().all(|b| b.is_ascii_digit());
+                digits.then(|| s.parse().ok()).flatten().ok_or(IdError).and_then(Self::new)
             }
         }
         impl fmt::Display for $name {
@@ -76,7 +78,9 @@ mod tests {
 
     #[test]
     fn ids_stay_in_the_range_that_json_keeps_exact() {
-        for bad in ["0", "-1", "", "9007199254740992", "18446744073709551616", "1.0", "null"] {
+        for bad in
+            ["0", "-1", "", "9007199254740992", "18446744073709551616", "1.0", "null", "+1", " 1", "1_0"]
+        {
             assert_eq!(bad.parse::<NodeId>(), Err(IdError), "{bad}");
         }
         assert_eq!("9007199254740991".parse::<NodeId>().unwrap().get(), MAX);

@@ -42,7 +42,7 @@ pub(crate) fn part(
         rules.extend(to_others.rule(sources(rule).to_vec()));
     }
     if !to_own.is_nothing() {
-        rules.extend(to_own.rule(own_sources(world, node)));
+        rules.extend(to_own.rule(own_sources(world, node, rule)));
     }
     (!rules.is_empty()).then_some((key, Some(rules)))
 }

@@ -12,6 +12,7 @@ use crate::{
     Span,
     filter::{Filters, opens_to_own, part},
     peer::{route_view, sees},
+    source::own_sources,
 };
 
 /// Where what a viewer's class is told of each router costs more looks than this, whoever sees one is concerned.
@@ -24,6 +25,8 @@ pub(crate) struct Compared {
     sources: Vec<OnceLock<bool>>,
     /// Classes whose signature is another.
     classes: OnceLock<BTreeSet<ClassId>>,
+    /// Whether some class reaches other devices of its people.
+    own: OnceLock<bool>,
 }
 
 impl Compared {
@@ -31,7 +34,11 @@ impl Compared {
     pub(crate) fn new(old: &World, new: &World) -> Self {
         let is_other = old.classes.epoch() != new.classes.epoch();
         let rules = new.classes.compiled().rules().iter().filter(|_| is_other);
-        Self { sources: rules.map(|_| OnceLock::new()).collect(), classes: OnceLock::new() }
+        Self {
+            sources: rules.map(|_| OnceLock::new()).collect(),
+            classes: OnceLock::new(),
+            own: OnceLock::new(),
+        }
     }
 }
 
@@ -79,10 +86,34 @@ impl Span {
 
     /// Whether another policy means something else for viewers who kept their class.
     pub(crate) fn rules_otherwise(&self, class: ClassId) -> bool {
-        self.old.classes.sees_own(class) != self.new.classes.sees_own(class)
+        let has_own = [&self.old, &self.new].map(|world| world.classes.has_own(class));
+        has_own[0] != has_own[1]
+            || (has_own[0] && self.own_otherwise())
             || self.flipped(Some(class), Some(class)).next().is_some()
             || self.routers_otherwise(class)
             || !self.other_parts(class, class).is_empty()
+    }
+
+    /// Whether nodes that have this class after, and had that one before, reach what they reached of their person's devices.
+    pub(crate) fn reaches_own_alike(&self, before: ClassId, after: ClassId) -> bool {
+        let (old, new) = (&self.old.classes, &self.new.classes);
+        match (old.signature(before), new.signature(after)) {
+            (Some(was), Some(is)) => new.compiled().reaches_own_alike(was, is),
+            _ => false,
+        }
+    }
+
+    /// Whether by another policy, which asks devices for other postures, some of them reach other devices of their person.
+    fn own_otherwise(&self) -> bool {
+        *self
+            .compared
+            .own
+            .get_or_init(|| self.old.nodes.classes().any(|class| !self.reaches_own_alike(class, class)))
+    }
+
+    /// Whether by another policy other devices of the viewer's person than before are sources of the rule.
+    fn has_other_own_sources(&self, was: &Node, now: &Node, rule: usize) -> bool {
+        self.own_otherwise() && own_sources(&self.old, was, rule) != own_sources(&self.new, now, rule)
     }
 
     /// The parts of the viewer's filter that another policy changes; none for those that have nothing any more.
@@ -94,10 +125,10 @@ impl Span {
     ) -> Filters {
         let (Some(before), Some(after)) = (was.class, now.class) else { return Filters::new() };
         let mut other = self.other_parts(before, after);
-        if self.moves_own(now.id) {
-            let all = self.new.classes.rules_to(after).into_iter();
-            other.extend(all.filter(|rule| opens_to_own(&self.new, now, *rule)));
-        }
+        let moves = self.moves_own(now.id);
+        let own =
+            self.new.classes.rules_to(after).into_iter().filter(|rule| opens_to_own(&self.new, now, *rule));
+        other.extend(own.filter(|rule| moves || self.has_other_own_sources(was, now, *rule)));
         let mut parts = Filters::new();
         for rule in other {
             let names = [&self.old, &self.new].map(|world| world.classes.compiled().rules().get(rule));
@@ -155,7 +186,7 @@ impl Span {
     fn routers_otherwise(&self, class: ClassId) -> bool {
         let nodes = &self.new.nodes;
         let is_told =
-            |world: &World, node: &Node| sees(world, Some(class), node) || world.classes.sees_own(class);
+            |world: &World, node: &Node| sees(world, Some(class), node) || world.classes.has_own(class);
         let view = |world: &World, node: &Node| is_told(world, node).then(|| route_view(world, node, class));
         let is_cheap = nodes.classes().count() * nodes.routers().count() <= MOST_LOOKS;
         nodes.routers().filter_map(|now| self.old.nodes.get(now.id).zip(Some(now))).any(|(was, now)| {

@@ -41,12 +41,13 @@ impl Origin {
     }
 }
 
-/// The addresses of all devices of the node's person, itself among them, spelled in the same way; none for a tagged node.
-pub(crate) fn own_sources(world: &World, node: &Node) -> Vec<String> {
+/// The addresses of the devices of the node's person that are the rule's sources, spelled in the same way; none for a
+/// tagged node.
+pub(crate) fn own_sources(world: &World, node: &Node, rule: usize) -> Vec<String> {
     let owner = node.owner.user();
-    let devices =
-        owner.into_iter().flat_map(|owner| world.nodes.owned_by(owner)).filter(|n| n.class.is_some());
-    spelled(devices.flat_map(|n| addresses(n)).collect())
+    let devices = owner.into_iter().flat_map(|owner| world.nodes.owned_by(owner));
+    let sources = devices.filter(|n| n.class.is_some_and(|class| world.classes.is_own_source(class, rule)));
+    spelled(sources.flat_map(|n| addresses(n)).collect())
 }
 
 fn spelled(ranges: Vec<(IpAddr, IpAddr)>) -> Vec<String> {
@@ -92,7 +93,7 @@ fn ranges(world: &World, rule: usize) -> Vec<(IpAddr, IpAddr)> {
         })
         .collect();
     for class in world.nodes.classes().filter(|class| world.classes.is_source(*class, rule)) {
-        found.extend(world.nodes.of_class(class).flat_map(|node| addresses(node)));
+        found.extend(world.nodes.addresses_of(class));
     }
     if fixed.approved_routes {
         found.extend(world.nodes.routers().flat_map(|node| approved_subnets(node)).map(|net| ends(&net)));

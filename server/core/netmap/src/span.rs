@@ -108,7 +108,7 @@ impl Span {
         let mut own = BTreeSet::from([viewer]);
         let anew = self.regroups(viewer) || self.owner(&self.old, viewer) != self.owner(&self.new, viewer);
         for world in [&self.old, &self.new] {
-            let Some(owner) = self.owner(world, viewer).filter(|_| sees_own(world, viewer)) else { continue };
+            let Some(owner) = self.owner(world, viewer).filter(|_| has_own(world, viewer)) else { continue };
             if anew {
                 own.extend(world.nodes.owned_by(owner).map(|n| n.id));
             } else if self.owners.contains(&owner) {
@@ -127,7 +127,7 @@ impl Span {
     pub(crate) fn concerns_own(&self, viewer: NodeId) -> bool {
         let touches = |world: &World| {
             let owner = self.owner(world, viewer).filter(|owner| self.owners.contains(owner));
-            owner.is_some() && sees_own(world, viewer)
+            owner.is_some() && has_own(world, viewer)
         };
         !self.owners.is_empty() && (touches(&self.old) || touches(&self.new))
     }
@@ -136,13 +136,18 @@ impl Span {
         world.nodes.get(node).and_then(|n| n.owner.user())
     }
 
-    /// People who have another device than before, or one less, or one with another address.
+    /// People who have another device than before, or one less, or one with another address, or one that became what some
+    /// rule asks for. Those whom another policy makes movers are not among them.
     fn movers(&self) -> BTreeSet<UserId> {
         let what = |world: &World, id: NodeId| {
             let node = world.nodes.get(id).filter(|n| n.class.is_some())?;
             Some((node.owner.user(), node.v4, node.v6))
         };
-        let moved = |id: &&NodeId| what(&self.old, **id) != what(&self.new, **id);
+        let turned = |id: NodeId| match self.classes_of(id) {
+            (Some(before), Some(after)) => !self.reaches_own_alike(before, after),
+            _ => false,
+        };
+        let moved = |id: &&NodeId| what(&self.old, **id) != what(&self.new, **id) || turned(**id);
         let owners = |id: &NodeId| [self.owner(&self.old, *id), self.owner(&self.new, *id)];
         self.touched.iter().filter(moved).flat_map(owners).flatten().collect()
     }
@@ -172,8 +177,8 @@ impl Span {
     }
 }
 
-/// Whether the node sees the other devices of its person.
-fn sees_own(world: &World, node: NodeId) -> bool {
+/// Whether the node may see other devices of its person.
+fn has_own(world: &World, node: NodeId) -> bool {
     let class = world.nodes.get(node).and_then(|n| n.class);
-    class.is_some_and(|class| world.classes.sees_own(class))
+    class.is_some_and(|class| world.classes.has_own(class))
 }

@@ -60,7 +60,7 @@ proptest! {
             let compiled = world.classes.compiled();
             let is_own = |n: &world::Node| {
                 let owner = viewer.owner.user();
-                owner.is_some() && owner == n.owner.user() && compiled.sees_own(&signature(viewer))
+                owner.is_some() && owner == n.owner.user() && compiled.sees_own(&signature(viewer), &signature(n))
             };
             let right = world.nodes.iter().filter(|n| {
                 both_in(n) && (is_own(n) || compiled.sees(&signature(viewer), &signature(n)))

@@ -187,10 +187,6 @@ pub(crate) fn mistake(message: String, hint: &str) -> Mistake {
     Mistake { message, hint: Some(hint.to_owned()) }
 }
 
-pub(crate) fn not_yet(what: &str) -> Mistake {
-    mistake(format!("{what:?} is not supported yet"), "leave it out; nothing of the policy is ever ignored")
-}
-
 /// `did you mean X?` for the nearest of the right names, if one is near. Looks at 1,000 names of at most 64 bytes.
 pub(crate) fn nearest<'a>(wrong: &str, right: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let wrong = Some(wrong.to_lowercase()).filter(|wrong| wrong.len() <= 64)?;

@@ -71,9 +71,8 @@ impl Compiled {
         }
         let addresses = s.addresses().map(IpNet::from);
         let mut draft = self.draft(who, s.tags, &addresses, s.routes.iter().copied());
-        if s.tags.is_empty() && owner.is_some() {
-            self.index.own.add_to(&mut draft.own);
-            and(&mut draft.own, &draft.source);
+        if let Some(owner) = owner.as_deref().filter(|_| s.tags.is_empty() && !self.index.own.is_empty()) {
+            self.add_own(owner, &mut draft);
         }
         draft.finish()
     }
@@ -89,9 +88,21 @@ impl Compiled {
         a.connects(b)
     }
 
-    /// Whether devices of one person, which all have such a signature, see each other by `autogroup:self`.
-    pub fn sees_own(&self, sig: &Signature) -> bool {
+    /// Whether two devices of one person see each other by `autogroup:self`.
+    pub fn sees_own(&self, a: &Signature, b: &Signature) -> bool {
+        a.own_sources().zip(b.own()).any(|(from, to)| from & to != 0)
+            || b.own_sources().zip(a.own()).any(|(from, to)| from & to != 0)
+    }
+
+    /// Whether some rule speaks of the person's own devices, whatever they are like.
+    pub fn has_own(&self, sig: &Signature) -> bool {
         sig.own().iter().any(|word| *word != 0)
+    }
+
+    /// Whether by the same rules, counted by their numbers, both reach devices of their person. One of the two may be of
+    /// another policy.
+    pub fn reaches_own_alike(&self, a: &Signature, b: &Signature) -> bool {
+        a.own_sources().eq(b.own_sources())
     }
 
     /// The rules: `acls`, `grants` of ports, `grants` to applications; each in the order of the policy.
@@ -111,7 +122,12 @@ impl Compiled {
         has(sig.destination(), rule)
     }
 
-    /// Whether the rule opens the node to the devices of its own person.
+    /// Whether the rule lets the node reach the devices of its own person.
+    pub fn is_own_source(&self, sig: &Signature, rule: usize) -> bool {
+        has(sig.own(), rule) && has(sig.source(), rule)
+    }
+
+    /// Whether the rule opens the node to devices of its own person, if there are any like those it asks for.
     pub fn is_own_destination(&self, sig: &Signature, rule: usize) -> bool {
         has(sig.own(), rule)
     }
@@ -150,10 +166,28 @@ impl Compiled {
         draft
     }
 
+    /// Rules that open a person's devices to those of them that the rule asks for. Which these are does not matter here:
+    /// a device needs no posture to be reached.
+    fn add_own(&self, owner: &str, draft: &mut Draft) {
+        let mut named = draft.source.clone();
+        for index in self.index.behind(None) {
+            let marks = index.of_person(owner).chain([&index.everyone]);
+            marks.for_each(|marks| marks.source.add_to(&mut named));
+        }
+        self.index.own.add_to(&mut draft.own);
+        and(&mut draft.own, &named);
+    }
+
     fn add_routes(&self, tags: &[Tag], routes: impl IntoIterator<Item = IpNet>, draft: &mut Draft) {
-        let mut carried_entries = vec![0; draft.entries.len()];
         for carried in self.index.carried_by(tags) {
             carried.rules.add_to(&mut draft.carried);
+        }
+        let mut routes = routes.into_iter().peekable();
+        if routes.peek().is_none() {
+            return;
+        }
+        let mut carried_entries = vec![0; draft.entries.len()];
+        for carried in self.index.carried_by(tags) {
             carried.entries.add_to(&mut carried_entries);
         }
         let (mut rules, mut entries) = (vec![0; words(self.rules.len())], vec![0; draft.entries.len()]);

@@ -34,6 +34,7 @@ pub use compiled::{
 };
 pub use destination::{Destination, Target, internet};
 pub use error::{PolicyError, PolicyErrors};
+pub use likeness::Standing;
 pub use policy::{MAX_BYTES, MAX_DEPTH, MAX_RULES, Policy, Relaying};
 pub use port::PortRange;
 pub use posture::Traits;

@@ -8,7 +8,25 @@ use crate::{
     policy::{Attribute, Ssh},
 };
 
+/// All that a policy can ask of a person: whether it names them, their groups, their domain.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Standing<'p> {
+    named: Option<String>,
+    groups: &'p [String],
+    domain: Option<String>,
+}
+
 impl Compiled {
+    /// What the policy can know of a person. Of two people's nodes with the same traits and no routes, outside of
+    /// [`Self::singled_out`], it makes the same where the standings are equal.
+    pub fn standing(&self, login: &str) -> Standing<'_> {
+        let login = login.to_lowercase();
+        let domain = login.split_once('@').map(|(_, domain)| domain.to_owned());
+        let groups = self.index.groups_of(&login);
+        let is_named = self.index.names(&login) || self.claims.names(&login);
+        Standing { named: is_named.then_some(login), groups, domain }
+    }
+
     /// Networks within the mesh that the policy names, but for those that hold all nodes. Of two nodes outside of them that
     /// have the same owner, the same traits and no routes, the policy makes the same.
     pub fn singled_out(&self) -> Vec<IpNet> {
@@ -38,6 +56,7 @@ impl Compiled {
 impl Ssh {
     fn opens_alike(&self, other: &Self) -> bool {
         self.checks == other.checks
+            && self.period_seconds == other.period_seconds
             && self.sources == other.sources
             && self.destinations == other.destinations
             && self.users == other.users
@@ -58,6 +77,24 @@ mod tests {
 
     fn compiled(text: &str) -> Compiled {
         Compiled::compile(&Policy::parse(text).unwrap())
+    }
+
+    #[test]
+    fn people_whom_a_policy_cannot_tell_apart_have_one_standing() {
+        let policy = compiled(
+            r#"{
+            "groups": {"group:a": ["ann@x.org", "bo@x.org"], "group:b": ["bo@x.org"]},
+            "postures": {"posture:p": ["node:os == 'linux'"]},
+            "nodeAttrs": [{"target": ["cy@x.org"], "attr": ["a"]}],
+            "acls": [{"action": "accept", "src": ["dan@x.org"], "srcPosture": ["posture:p"], "dst": ["*:*"]}],
+        }"#,
+        );
+        let alike = |a: &str, b: &str| policy.standing(a) == policy.standing(b);
+        assert!(alike("eve@x.org", "FAY@x.org") && alike("ann@x.org", "Ann@X.org") && alike("gil", "hal"));
+        for (a, b) in [("ann@x.org", "bo@x.org"), ("ann@x.org", "eve@x.org"), ("eve@x.org", "eve@y.org")] {
+            assert!(!alike(a, b), "{a} {b}");
+        }
+        assert!(!alike("cy@x.org", "eve@x.org") && !alike("dan@x.org", "eve@x.org"));
     }
 
     #[test]

@@ -102,6 +102,8 @@ pub(crate) struct Ssh {
     /// Line and column, both from 1.
     pub(crate) place: (u32, u32),
     pub(crate) checks: bool,
+    /// How long one confirmation is good for; zero when each login is confirmed by itself.
+    pub(crate) period_seconds: u64,
     pub(crate) sources: Vec<Alias>,
     pub(crate) destinations: Vec<Alias>,
     pub(crate) users: Vec<SshUser>,

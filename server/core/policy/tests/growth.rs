@@ -50,7 +50,7 @@ fn slope(shape: Shape) -> f64 {
 
 #[test]
 fn classes_grow_with_nodes_at_most_in_proportion() {
-    for shape in [Shape::AllowAll, Shape::Roles, Shape::Subnets] {
+    for shape in fleet::SHAPES {
         let found = slope(shape);
         assert!(found <= STEEPEST, "{}: cost grows with the nodes to the power of {found:.2}", shape.name());
         assert!(found > 0.3, "{}: {found:.2} is no growth; is anything measured?", shape.name());

@@ -36,7 +36,7 @@ proptest! {
         let (compiled, signatures) = compiled(&world);
         for (a, b) in pairs(&world) {
             let right = world.reaches(a, b) || world.reaches(b, a);
-            let is_own = world.nodes[a].is_of_same_person(&world.nodes[b]) && compiled.sees_own(&signatures[a]);
+            let is_own = world.nodes[a].is_of_same_person(&world.nodes[b]) && compiled.sees_own(&signatures[a], &signatures[b]);
             prop_assert_eq!(is_own || compiled.sees(&signatures[a], &signatures[b]), right, "{}: {} {}", world.text(), a, b);
         }
     }
@@ -76,7 +76,7 @@ proptest! {
                 let (a, b) = (&signatures[viewer], &signatures[router]);
                 let by = compiled.routers(a, route);
                 let by: Vec<_> = by.iter().map(|tag| tag.as_str()).collect();
-                let own = world.nodes[viewer].is_of_same_person(&world.nodes[router]) && compiled.sees_own(a);
+                let own = world.nodes[viewer].is_of_same_person(&world.nodes[router]) && compiled.sees_own(a, b);
                 let found = (own || compiled.sees(a, b)) && compiled.route_visible(a, route, b)
                     && (by.is_empty() || has_some_of(&world.nodes[router], &by));
                 prop_assert_eq!(found, right, "{}: {} {} {}", world.text(), viewer, router, route);

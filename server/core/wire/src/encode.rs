@@ -1,5 +1,5 @@
 //! The one JSON dialect that every client reads: raw UTF-8 and not a single backslash, since the strictest client
-//! borrows its strings from the buffer and fails on any escape.
+//! borrows its strings from the buffer and fails on any escape. Arguments of capabilities alone are JSON as it comes.
 
 use std::io;
 

@@ -3,13 +3,21 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, Serializer, ser::Error};
+use serde_json::{Value, value::to_raw_value};
 
 use crate::field::absent;
 
 /// Capabilities and their arguments; an empty list for a mere flag.
 pub type CapMap = BTreeMap<String, Vec<Value>>;
+
+/// Each argument as plain JSON: clients pass it on as it stands, so that there backslashes hurt nobody.
+pub(crate) fn verbatim<S: Serializer>(caps: &CapMap, serializer: S) -> Result<S::Ok, S::Error> {
+    let raw = |value: &Value| to_raw_value(value).map_err(S::Error::custom);
+    let each =
+        caps.iter().map(|(name, values)| Ok((name, values.iter().map(raw).collect::<Result<Vec<_>, _>>()?)));
+    serializer.collect_map(each.collect::<Result<Vec<_>, S::Error>>()?)
+}
 
 /// One rule: sources and either ports that they may reach, or capabilities that they have here, never both.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +63,6 @@ impl PortRange {
 #[serde(default, rename_all = "PascalCase")]
 pub struct CapGrant {
     pub dsts: Vec<IpNet>,
-    #[serde(skip_serializing_if = "absent")]
+    #[serde(serialize_with = "verbatim", skip_serializing_if = "absent")]
     pub cap_map: CapMap,
 }

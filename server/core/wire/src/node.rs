@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     CapMap, CapVer, Hostinfo,
     field::{absent, key, time},
+    filter::verbatim,
 };
 
 /// One node, always told whole.
@@ -64,7 +65,7 @@ pub struct Node {
     pub online: Option<bool>,
     #[serde(default)]
     pub machine_authorized: bool,
-    #[serde(default, skip_serializing_if = "absent")]
+    #[serde(default, serialize_with = "verbatim", skip_serializing_if = "absent")]
     pub cap_map: CapMap,
     /// The key of this peer is past its expiry.
     #[serde(default, skip_serializing_if = "absent")]

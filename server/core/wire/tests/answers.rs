@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use ident::{MachineKey, NodeId, NodeKey, UserId};
+use serde_json::json;
 use wire::{
-    Addresses, CapVer, DerpMap, DerpNode, DerpRegion, DnsConfig, FilterRule, Hostinfo, Location, Login,
-    MapResponse, NetPortRange, Node, PeerChange, PingRequest, PortRange, RegisterResponse, ServerKeys,
-    Service, User, UserProfile, encode, plain,
+    Addresses, CapGrant, CapMap, CapVer, DerpMap, DerpNode, DerpRegion, DnsConfig, FilterRule, Hostinfo,
+    Location, Login, MapResponse, NetPortRange, Node, PeerChange, PingRequest, PortRange, RegisterResponse,
+    ServerKeys, Service, User, UserProfile, encode, plain,
 };
 
 fn text<T: serde::Serialize>(value: &T) -> String {
@@ -127,6 +128,20 @@ mod sample {
             is_jailed: false,
         }
     }
+}
+
+#[test]
+fn arguments_of_capabilities_are_told_as_they_stand() {
+    let arguments = json!({"command": "echo \"hi\"", "path": "C:\\x", "none": null});
+    let caps: CapMap = BTreeMap::from([("example.com/cap/run".into(), vec![arguments.clone()])]);
+    let grant = CapGrant { dsts: vec![], cap_map: caps.clone() };
+    let rule = FilterRule { cap_grant: vec![grant], ..FilterRule::default() };
+    let told = r#"{"example.com/cap/run":[{"command":"echo \"hi\"","none":null,"path":"C:\\x"}]}"#;
+    assert_eq!(text(&rule), format!(r#"{{"SrcIPs":[],"CapGrant":[{{"Dsts":[],"CapMap":{told}}}]}}"#));
+    let node = Node { cap_map: caps, ..sample::node() };
+    assert!(text(&node).contains(&format!(r#""CapMap":{told}"#)));
+    let read: Node = serde_json::from_str(&text(&node)).unwrap();
+    assert_eq!(read.cap_map["example.com/cap/run"], [arguments]);
 }
 
 #[test]

@@ -24,8 +24,10 @@ impl Draft {
             E::NodeRegistered { node } => self.join((**node).clone()),
             E::NodeReauthenticated { node, node_key, tags, responsible, auth_key, ephemeral, expiry } => self
                 .come_back(*node, *node_key, *ephemeral, *expiry, |n| {
-                    n.owner = Owner::Tags(tags.clone());
-                    n.responsible = *responsible;
+                    match tags {
+                        Some(tags) => (n.owner, n.responsible) = (Owner::Tags(tags.clone()), *responsible),
+                        None => n.owner = responsible.map_or(n.owner.clone(), Owner::User),
+                    }
                     n.auth_key = Some(*auth_key);
                 }),
             E::NodeReadmitted { node, node_key, owner, responsible, ephemeral, expiry } => {
@@ -60,7 +62,7 @@ impl Draft {
                 self.change(*node, Fields::WHOLE, |n| n.approved_routes.clone_from(routes));
             }
             // For the log alone: a login is not of the tailnet's state.
-            E::LoginConfirmed { .. } => {}
+            E::LoginConfirmed { .. } | E::LoginDenied { .. } => {}
             E::NodeDeleted { node } => self.leave(*node),
             E::UserCreated { user } => {
                 self.world.next.user = self.world.next.user.max(user.id.next());
@@ -248,7 +250,12 @@ impl Draft {
     fn classify(&mut self, node: &mut Node) {
         let login = node.owner.user().and_then(|u| self.world.users.get(&u)).map(|u| u.login.clone());
         let seen = node.lifecycle == Lifecycle::Active;
-        node.auto_routes = crate::route::auto_approved(&self.world.classes, node, login.as_deref());
+        node.auto_routes = crate::route::auto_approved(
+            &self.world.classes,
+            &self.world.settings.own_addresses,
+            node,
+            login.as_deref(),
+        );
         node.badge = self.world.classes.badge_of(node, login.as_deref());
         let signature = seen.then(|| self.world.classes.signature_of(node, login.as_deref()));
         node.class = signature.map(|signature| self.world.classes.class_of(signature));

@@ -88,9 +88,20 @@ impl Classes {
         };
         (0..self.source_revs.len()).filter(opens).collect()
     }
-    /// Whether a node of this class sees the other devices of its person, whatever their classes.
-    pub fn sees_own(&self, class: ClassId) -> bool {
-        self.signature(class).is_some_and(|signature| self.compiled.sees_own(signature))
+    /// Whether two nodes of these classes see each other if they are one person's; symmetric.
+    pub fn sees_own(&self, a: ClassId, b: ClassId) -> bool {
+        match (self.signature(a), self.signature(b)) {
+            (Some(a), Some(b)) => self.compiled.sees_own(a, b),
+            _ => false,
+        }
+    }
+    /// Whether a node of this class may see other devices of its person, whatever their classes.
+    pub fn has_own(&self, class: ClassId) -> bool {
+        self.signature(class).is_some_and(|signature| self.compiled.has_own(signature))
+    }
+    /// Whether the rule lets nodes of this class reach the other devices of their person.
+    pub fn is_own_source(&self, class: ClassId, rule: usize) -> bool {
+        self.signature(class).is_some_and(|signature| self.compiled.is_own_source(signature, rule))
     }
 
     pub(crate) fn badge_of(&self, node: &Node, login: Option<&str>) -> Badge {

@@ -115,6 +115,8 @@ pub enum Command {
     Register(Registration),
     /// Somebody who may has looked at a device that waits, and lets it in.
     ApproveLogin { login: Registration, owner: NewOwner },
+    /// Somebody who may has looked at a device that waits, and refuses it.
+    DenyLogin { login: Registration },
     /// A device leaves.
     Logout { machine: MachineKey, node_key: NodeKey },
     /// A device says what has changed about it.
@@ -173,6 +175,14 @@ pub enum Command {
         reusable: Option<bool>,
         ephemeral: Option<bool>,
         allow_no_access: bool,
+    },
+    /// Make a pre-auth key whose devices are this person's, where the settings allow it.
+    CreateUntaggedKey {
+        user: UserId,
+        verifier: Verifier,
+        expires: Timestamp,
+        reusable: bool,
+        ephemeral: bool,
     },
     /// Void a pre-auth key; devices that it let in stay.
     RevokeAuthKey { id: AuthKeyId },

@@ -42,6 +42,7 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
     match command {
         C::Register(registration) => register::register(world, registration, ctx),
         C::ApproveLogin { login, owner } => approve::approve(world, login, owner, ctx),
+        C::DenyLogin { login } => approve::deny(world, login),
         C::Logout { machine, node_key } => register::logout(world, *machine, *node_key),
         C::Report(report) => report::report(world, report),
         C::StreamOpened { node, instance, epoch } => presence::opened(world, *node, *instance, *epoch),
@@ -67,6 +68,9 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::DeleteRole { name } => access::delete_role(world, name),
         C::ApplyRoles { roles, prune } => access::apply_roles(world, roles, *prune),
         C::CreateAuthKey { .. } => access::create_auth_key(world, command, ctx),
+        C::CreateUntaggedKey { user, verifier, expires, reusable, ephemeral } => {
+            access::create_untagged_key(world, *user, verifier, *expires, (*reusable, *ephemeral), ctx)
+        }
         C::RevokeAuthKey { id } => access::revoke_auth_key(world, *id, ctx),
         C::CreateApiKey { .. } => access::create_api_key(world, command, ctx),
         C::RevokeApiKey { id, by } => access::revoke_api_key(world, *id, *by, ctx),
@@ -93,6 +97,10 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
 fn take_settings(world: &World, settings: &Settings) -> Result<Decision, Refusal> {
     if settings.domain != world.settings.domain {
         return Err(Refusal::OutOfRange { what: "domain", rule: "the one that the server started with" });
+    }
+    if settings.own_addresses != world.settings.own_addresses {
+        let rule = "those that the server started with";
+        return Err(Refusal::OutOfRange { what: "addresses of the server", rule });
     }
     if *settings == *world.settings {
         return Ok(Decision::nothing(Answer::Done));

@@ -7,7 +7,7 @@ use crate::DurableEvent;
 pub struct Description {
     /// The event's stable name.
     pub kind: &'static str,
-    /// What it is about: `node:5`, `user:1`, `key:3`, `apikey:2`, `role:server`, `policy`, `dns`, `dns:NAME`,
+    /// What it is about: `node:5`, `machine:mkey:…`, `user:1`, `key:3`, `apikey:2`, `role:server`, `policy`, `dns`, `dns:NAME`,
     /// `call:node`.
     pub subject: String,
 }
@@ -28,6 +28,7 @@ impl DurableEvent {
             E::NodeMoved { node, .. } => ("node_moved", format!("node:{node}")),
             E::NodeRoutesApproved { node, .. } => ("node_routes_approved", format!("node:{node}")),
             E::LoginConfirmed { to, .. } => ("login_confirmed", format!("node:{to}")),
+            E::LoginDenied { machine, .. } => ("login_denied", format!("machine:{machine}")),
             E::NodeDeleted { node } => ("node_deleted", format!("node:{node}")),
             E::UserCreated { user } => ("user_created", format!("user:{}", user.id)),
             E::UserRenamed { user, .. } => ("user_renamed", format!("user:{user}")),

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use ident::{ApiKeyId, AuthKeyId, DiscoKey, NodeId, NodeKey, Tag, UserId};
+use ident::{ApiKeyId, AuthKeyId, DiscoKey, MachineKey, NodeId, NodeKey, Tag, UserId};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use policy::{Compiled, Policy};
@@ -67,11 +67,13 @@ impl<'de> Deserialize<'de> for Prepared {
 pub enum DurableEvent {
     /// A device joined.
     NodeRegistered { node: Box<Node> },
-    /// A known device came back with a key: same id, same addresses.
+    /// A known device came back with a key: same id, same addresses. Without tags it is the device of whoever is
+    /// responsible for the key.
     NodeReauthenticated {
         node: NodeId,
         node_key: NodeKey,
-        tags: NonEmpty<Tag>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tags: Option<NonEmpty<Tag>>,
         responsible: Option<UserId>,
         auth_key: AuthKeyId,
         ephemeral: bool,
@@ -103,6 +105,8 @@ pub enum DurableEvent {
     NodeRoutesApproved { node: NodeId, routes: BTreeSet<IpNet> },
     /// A login by SSH was let through, or was not.
     LoginConfirmed { from: NodeId, to: NodeId, user: String, allowed: bool },
+    /// A device that waited was refused.
+    LoginDenied { machine: MachineKey, node_key: NodeKey, hostname: String },
     /// A node is forgotten.
     NodeDeleted { node: NodeId },
 

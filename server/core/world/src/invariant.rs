@@ -1,6 +1,6 @@
 //! What holds after every apply.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use crate::{Lifecycle, Node, World};
 
@@ -52,6 +52,10 @@ impl World {
         {
             return Err("a node is filed that is not there".to_owned());
         }
+        let runs = self.nodes.classes().flat_map(|class| self.nodes.addresses_of(class));
+        if runs.map(|run| length(&run)).sum::<u128>() != 2 * filed as u128 {
+            return Err("an address is filed that no node of its class has".to_owned());
+        }
         let by_tags = self.via_primaries.iter().map(|((prefix, _), id)| (prefix, id));
         for (prefix, id) in self.primaries.iter().chain(by_tags) {
             let able = self.nodes.get(*id).is_some_and(|n| n.subnet_routes().any(|r| r == *prefix));
@@ -73,10 +77,19 @@ impl World {
         if node.badge != self.classes.badge_of(node, login) {
             return Err(format!("node {id} has another badge than the policy gives it"));
         }
-        if node.auto_routes != crate::route::auto_approved(&self.classes, node, login) {
+        if node.auto_routes
+            != crate::route::auto_approved(&self.classes, &self.settings.own_addresses, node, login)
+        {
             return Err(format!("node {id} has other routes than the policy approves"));
         }
-        let of_class = |class| self.nodes.of_class(class).any(|n| n.id == id);
+        let has = |class, address: IpAddr| {
+            self.nodes.addresses_of(class).any(|(first, last)| first <= address && address <= last)
+        };
+        let of_class = |class| {
+            self.nodes.of_class(class).any(|n| n.id == id)
+                && has(class, node.v4.into())
+                && has(class, node.v6.into())
+        };
         let filed = [
             node.class.is_none_or(of_class),
             self.nodes.like(&node.owner).any(|like| like == id) == is_seen,
@@ -87,6 +100,14 @@ impl World {
             return Err(format!("node {id} is not filed under what it is: {filed:?}"));
         }
         Ok(())
+    }
+}
+
+fn length((first, last): &(IpAddr, IpAddr)) -> u128 {
+    match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => u128::from(u32::from(*last) - u32::from(*first)) + 1,
+        (IpAddr::V6(first), IpAddr::V6(last)) => u128::from(*last) - u128::from(*first) + 1,
+        _ => 0,
     }
 }
 

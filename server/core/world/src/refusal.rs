@@ -61,6 +61,9 @@ pub enum Refusal {
         /// The role.
         role: String,
     },
+    /// Every key has a role, unless the configuration says otherwise.
+    #[error("a key without tags is not made here")]
+    UntaggedKey,
     /// Wider than the role allows.
     #[error("{what} is wider than role {role} allows")]
     WiderThanRole {
@@ -104,11 +107,13 @@ pub enum Refusal {
         /// The prefix.
         route: String,
     },
-    /// A route into the mesh itself, or to nowhere.
-    #[error("{route} may not be routed: it overlaps the mesh's own addresses or addresses of no network")]
+    /// A route that nobody may serve.
+    #[error("{route} may not be routed: {why}")]
     NotServable {
         /// The prefix.
         route: String,
+        /// What it would take over.
+        why: &'static str,
     },
     /// No address is left.
     #[error("no address is free for this device")]
@@ -150,6 +155,7 @@ impl Refusal {
             Refusal::TagsNotPermitted(_) => "tags_not_permitted",
             Refusal::UnknownTag { .. } => "unknown_tag",
             Refusal::OpensNothing { .. } => "opens_nothing",
+            Refusal::UntaggedKey => "untagged_key",
             Refusal::WiderThanRole { .. } => "wider_than_role",
             Refusal::WiderThanCaller { .. } => "wider_than_caller",
             Refusal::LastAdmin => "last_admin",
@@ -193,6 +199,7 @@ impl Refusal {
             Refusal::OpensNothing { .. } => {
                 "add a rule for its tags to the policy, or pass --allow-no-access".into()
             }
+            Refusal::UntaggedKey => "make one with the tags of a role: `meshctl role list`".into(),
             Refusal::WiderThanRole { role, .. } => format!("`meshctl role show {role}` shows its limits"),
             Refusal::WiderThanCaller { .. } => {
                 "leave those scopes out, or make the key with a credential that holds them".into()

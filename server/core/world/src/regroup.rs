@@ -1,6 +1,9 @@
 //! Another policy comes into force: every node finds its class, where nodes that are alike are looked at together.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ident::NodeId;
 use ipnet::IpNet;
@@ -12,8 +15,8 @@ use crate::{Change, ClassId, Draft, Fields, Lifecycle, Node, Owner, Prepared, Wo
 struct Group {
     /// One of them, as it was.
     like: Arc<Node>,
-    /// All nodes of this owner but for those that are looked at alone; none is the one node.
-    owner: Option<Owner>,
+    /// All nodes of these owners but for those that are looked at alone; none is the one node.
+    owners: Vec<Owner>,
     many: usize,
     /// None for nodes that take no part.
     signature: Option<Signature>,
@@ -22,8 +25,8 @@ struct Group {
 }
 
 impl Draft {
-    /// The cost follows the owners that there are, the nodes that either policy singles out, and the nodes that become
-    /// something else.
+    /// The cost follows the sets of tags and the kinds of people that there are (of whom a policy can ask different things),
+    /// the nodes that either policy singles out, and the nodes that become something else. A person costs a look.
     pub(crate) fn put_in_force(&mut self, policy: &Prepared) {
         let before = self.world.policy.compiled.clone();
         self.world.classes = self.world.classes.next(policy.compiled.clone());
@@ -31,7 +34,7 @@ impl Draft {
         self.world.forget_routers();
         self.changes.push(Change::Policy);
         let alone = self.world.looked_at_alone(&before);
-        let mut groups = self.world.groups(&alone);
+        let mut groups = self.world.groups(&before, &alone);
         groups.sort_by_key(|group| std::cmp::Reverse(group.many));
         for group in &groups {
             if let Some((id, signature)) = group.like.class.zip(group.signature.as_ref()) {
@@ -50,10 +53,11 @@ impl Draft {
         if like.class == class && !is_other {
             return;
         }
-        let members: Vec<NodeId> = match &group.owner {
-            None => vec![like.id],
-            Some(owner) => self.world.nodes.like(owner).filter(|id| !alone.contains(id)).collect(),
-        };
+        let theirs = group.owners.iter().flat_map(|owner| self.world.nodes.like(owner));
+        let mut members: Vec<NodeId> = theirs.filter(|id| !alone.contains(id)).collect();
+        if group.owners.is_empty() {
+            members.push(like.id);
+        }
         for id in members {
             self.settle_node(id, group, class, is_other);
         }
@@ -88,28 +92,38 @@ impl World {
         alone
     }
 
-    fn groups(&self, alone: &BTreeSet<NodeId>) -> Vec<Group> {
-        let mut groups = Vec::new();
+    fn groups(&self, before: &Compiled, alone: &BTreeSet<NodeId>) -> Vec<Group> {
+        let mut alike: BTreeMap<_, (&Arc<Node>, Vec<Owner>, usize)> = BTreeMap::new();
         for (owner, members) in self.nodes.owners() {
             let like = members.iter().find(|id| !alone.contains(id)).and_then(|id| self.nodes.get(*id));
-            groups.extend(like.map(|like| self.group(like, Some(owner.clone()), members.len())));
+            let Some(like) = like else { continue };
+            let login = self.login_of(like);
+            let people =
+                [before, self.classes.compiled()].map(|policy| login.map(|login| policy.standing(login)));
+            let (_, owners, many) =
+                alike.entry((owner.tags(), people)).or_insert_with(|| (like, Vec::new(), 0));
+            owners.push(owner.clone());
+            *many += members.len();
         }
+        let mut groups: Vec<_> =
+            alike.into_values().map(|(like, owners, many)| self.group(like, owners, many)).collect();
         let absent = self.nodes.absent().filter(|node| !alone.contains(&node.id));
         let single = alone.iter().filter_map(|id| self.nodes.get(*id)).chain(absent);
-        groups.extend(single.map(|node| self.group(node, None, 1)));
+        groups.extend(single.map(|node| self.group(node, Vec::new(), 1)));
         groups
     }
 
-    fn group(&self, like: &Arc<Node>, owner: Option<Owner>, many: usize) -> Group {
+    fn group(&self, like: &Arc<Node>, owners: Vec<Owner>, many: usize) -> Group {
         let login = self.login_of(like);
-        let auto_routes = crate::route::auto_approved(&self.classes, like, login);
+        let auto_routes =
+            crate::route::auto_approved(&self.classes, &self.settings.own_addresses, like, login);
         let node = Node { auto_routes: auto_routes.clone(), ..(**like).clone() };
         let is_seen = node.lifecycle == Lifecycle::Active;
         Group {
             signature: is_seen.then(|| self.classes.signature_of(&node, login)),
             badge: self.classes.badge_of(&node, login),
             like: like.clone(),
-            owner,
+            owners,
             many,
             auto_routes,
         }

@@ -1,11 +1,14 @@
 //! The nodes and the ways to find one. Maps are persistent: a copy shares what it does not change.
 
+mod runs;
+
 use std::{net::IpAddr, sync::Arc};
 
 use ident::{MachineKey, NodeId, NodeKey, UserId};
 use imbl::{OrdMap, OrdSet};
 use ipnet::IpNet;
 
+use self::runs::Runs;
 use crate::{ClassId, Lifecycle, Node, Owner};
 
 /// Which node of a machine: one per person, and one tagged.
@@ -22,6 +25,13 @@ impl Members {
     }
 }
 
+/// The nodes of a class.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Company {
+    members: OrdSet<NodeId>,
+    addresses: Arc<Runs>,
+}
+
 /// All nodes of a tailnet, by id, node key, machine and owner, address, name and class.
 #[derive(Debug, Clone, Default)]
 pub struct Roster {
@@ -31,7 +41,7 @@ pub struct Roster {
     by_owner: OrdMap<UserId, OrdSet<NodeId>>,
     by_address: OrdMap<IpAddr, NodeId>,
     by_name: OrdMap<String, NodeId>,
-    by_class: OrdMap<ClassId, OrdSet<NodeId>>,
+    by_class: OrdMap<ClassId, Company>,
     /// Nodes that take part, by whom they belong to.
     by_whole_owner: OrdMap<Owner, OrdSet<NodeId>>,
     absent: OrdSet<NodeId>,
@@ -65,11 +75,16 @@ impl Roster {
     }
     /// The nodes of a class in order of their ids.
     pub fn of_class(&self, class: ClassId) -> impl Iterator<Item = &Arc<Node>> {
-        self.by_class.get(&class).into_iter().flatten().filter_map(|id| self.get(*id))
+        let company = self.by_class.get(&class).into_iter();
+        company.flat_map(|company| &company.members).filter_map(|id| self.get(*id))
+    }
+    /// The addresses of a class as runs of first and last, IPv4 first, ascending; those next to each other are one.
+    pub fn addresses_of(&self, class: ClassId) -> impl Iterator<Item = (IpAddr, IpAddr)> {
+        self.by_class.get(&class).into_iter().flat_map(|company| company.addresses.iter())
     }
     /// Who is of a class, as it is.
     pub fn members(&self, class: ClassId) -> Members {
-        Members(self.by_class.get(&class).cloned().unwrap_or_default())
+        Members(self.by_class.get(&class).map(|company| company.members.clone()).unwrap_or_default())
     }
     /// Nodes that advertise routes, approved or not, in order of their ids.
     pub fn routers(&self) -> impl Iterator<Item = &Arc<Node>> {
@@ -160,7 +175,9 @@ impl Roster {
 
     fn add_to_sets(&mut self, node: &Node) {
         if let Some(class) = node.class {
-            self.by_class.entry(class).or_default().insert(node.id);
+            let company = self.by_class.entry(class).or_default();
+            company.members.insert(node.id);
+            Arc::make_mut(&mut company.addresses).add(node);
         }
         if node.lifecycle == Lifecycle::Active {
             self.by_whole_owner.entry(node.owner.clone()).or_default().insert(node.id);
@@ -174,7 +191,7 @@ impl Roster {
 
     fn drop_from_sets(&mut self, node: &Node) {
         if let Some(class) = node.class {
-            drop_from(&mut self.by_class, &class, node.id);
+            self.drop_from_class(class, node);
         }
         if node.lifecycle == Lifecycle::Active {
             drop_from(&mut self.by_whole_owner, &node.owner, node.id);
@@ -183,6 +200,16 @@ impl Roster {
         }
         if is_router(node) {
             self.routers.remove(&node.id);
+        }
+    }
+
+    /// A class that nobody has goes.
+    fn drop_from_class(&mut self, class: ClassId, node: &Node) {
+        let Some(company) = self.by_class.get_mut(&class) else { return };
+        company.members.remove(&node.id);
+        Arc::make_mut(&mut company.addresses).remove(node);
+        if company.members.is_empty() {
+            self.by_class.remove(&class);
         }
     }
 }
@@ -210,4 +237,5 @@ fn same_names(a: &Node, b: &Node) -> bool {
 
 fn same_sets(a: &Node, b: &Node) -> bool {
     (a.class, a.lifecycle, is_router(a), &a.owner) == (b.class, b.lifecycle, is_router(b), &b.owner)
+        && (a.v4, a.v6) == (b.v4, b.v6)
 }

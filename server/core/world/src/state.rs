@@ -1,6 +1,6 @@
 //! The World: one tailnet at one moment, cheap to copy, never changed in place by readers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ident::{ApiKeyId, AuthKeyId, MachineKey, NodeId, NodeKey, Tag, UserId};
 use imbl::{OrdMap, OrdSet};
@@ -112,21 +112,27 @@ impl World {
     }
     /// Whether the two belong to one person whose devices see each other.
     pub fn sees_own(&self, a: &Node, b: &Node) -> bool {
-        let (Some(owner), Some(class)) = (a.owner.user(), a.class) else { return false };
-        a.id != b.id && b.class.is_some() && b.owner.user() == Some(owner) && self.classes.sees_own(class)
+        let (Some(owner), Some((ca, cb))) = (a.owner.user(), a.class.zip(b.class)) else { return false };
+        a.id != b.id && b.owner.user() == Some(owner) && self.classes.sees_own(ca, cb)
     }
     /// Whether a rule lets `from` log in to `to` by SSH once a person has confirmed it.
     pub fn confirms_logins(&self, from: &Node, to: &Node) -> bool {
+        self.confirmed_for(from, to).is_some()
+    }
+    /// For how long that confirmation is good: the shortest time that such a rule says. None when there is no rule.
+    pub fn confirmed_for(&self, from: &Node, to: &Node) -> Option<Duration> {
         if !(from.accepted() && to.accepted()) {
-            return false;
+            return None;
         }
         let compiled = self.classes.compiled();
         let own = from.owner.user().is_some() && from.owner.user() == to.owner.user();
         let confirms = |rule: usize| {
-            let Some(login) = compiled.login(rule).filter(|login| login.checks()) else { return false };
-            from.badge.logs_in(rule) && (to.badge.is_logged_in_to(rule) || (own && login.opens_own()))
+            let login = compiled.login(rule).filter(|login| login.checks())?;
+            let opens =
+                from.badge.logs_in(rule) && (to.badge.is_logged_in_to(rule) || (own && login.opens_own()));
+            opens.then(|| Duration::from_secs(login.period_seconds()))
         };
-        compiled.login_order().any(confirms)
+        compiled.login_order().filter_map(confirms).min()
     }
     /// The node's name with the tailnet's domain and a trailing dot.
     pub fn fqdn(&self, node: &Node) -> String {

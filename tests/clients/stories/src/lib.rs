@@ -4,9 +4,9 @@
 //! binary (`MESHCTL_BIN`, else the debug build).
 
 mod browser;
+pub mod front;
 mod mesh;
-mod stream;
 
 pub use browser::Browser;
+pub use lab::PingStream;
 pub use mesh::{Mesh, POLICY, ROLES, sorted};
-pub use stream::PingStream;

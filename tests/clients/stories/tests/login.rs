@@ -1,9 +1,14 @@
 //! Tailscale SSH between official clients, as the policy says.
 #![cfg(test)]
 
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    thread,
+    time::Duration,
+};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use client_stories::{Browser, Mesh};
 use lab::{Clients, Lab, until};
 
@@ -124,4 +129,83 @@ fn a_right_that_is_taken_away_is_gone() {
     mesh.server.set_policy(&format!("{head}}}")).unwrap();
     principals(0).unwrap();
     assert!(!login(&mesh, "c1", "root", "c3").unwrap().0);
+}
+
+#[test]
+fn a_session_is_recorded_or_does_not_begin() {
+    let lab = Lab::start().unwrap();
+    let mut mesh = Mesh::start(&lab).unwrap();
+    mesh.server
+        .set_policy(
+            r#"{
+                "tagOwners": {"tag:member": [], "tag:worker": [], "tag:guest": []},
+                "acls": [
+                    {"action": "accept", "src": ["tag:member"], "dst": ["tag:worker:22"]},
+                    {"action": "accept", "src": ["tag:worker"], "dst": ["tag:guest:80"]},
+                ],
+                "ssh": [{
+                    "action": "accept", "src": ["tag:member"], "dst": ["tag:worker"], "users": ["root"],
+                    "recorder": ["tag:guest"], "enforceRecorder": true,
+                }],
+            }"#,
+        )
+        .unwrap();
+    mesh.join("guest", &["c2"]).unwrap();
+    mesh.join("worker", &["c3"]).unwrap();
+    mesh.join("member", &["c1"]).unwrap();
+    mesh.client("c3").unwrap().tailscale(&["set", "--ssh"], SHORT).unwrap().ok().unwrap();
+    mesh.await_peers("c3", &["c1", "c2"]).unwrap();
+
+    let said = |wanted: &str| {
+        until(SHORT, wanted, || {
+            let (_, said) = login(&mesh, "c1", "root", "c3")?;
+            Ok(said.contains(wanted).then_some(said))
+        })
+        .unwrap()
+    };
+    let refused = said("this session must be recorded, and no recorder answers");
+    assert!(!refused.contains("in as"), "{refused}");
+
+    let recorder = lab.host("c2").unwrap().in_network(|| TcpListener::bind("0.0.0.0:80")).unwrap().unwrap();
+    let recording = thread::spawn(move || record(&recorder));
+    assert!(said("in as root on c3").contains("in as root on c3"));
+    let cast = recording.join().unwrap().unwrap();
+    let (head, shown) = cast.split_once('\n').unwrap();
+    assert!(head.contains("\"version\":2") && head.contains("root"), "{head}");
+    assert!(shown.contains("in as root on c3"), "{shown}");
+}
+
+/// What a recorder of the first kind is sent, whole, of the first session that is announced; whoever asks for the second
+/// kind is hung up on.
+fn record(recorder: &TcpListener) -> Result<String> {
+    for line in recorder.incoming() {
+        let mut line = line?;
+        line.set_read_timeout(Some(SHORT))?;
+        let mut reader = BufReader::new(line.try_clone()?);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head)? > 0 {}
+        if head.starts_with("POST /record ") {
+            line.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+            let cast = chunks(&mut reader)?;
+            line.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")?;
+            return Ok(cast);
+        }
+    }
+    bail!("nobody came")
+}
+
+/// A body of chunks, each behind its length in hexadecimal.
+fn chunks(reader: &mut BufReader<TcpStream>) -> Result<String> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let length = usize::from_str_radix(line.trim(), 16).with_context(|| format!("a length: {line:?}"))?;
+        let mut chunk = vec![0; length + 2];
+        reader.read_exact(&mut chunk)?;
+        body.extend(chunk.get(..length).unwrap_or_default());
+        if length == 0 {
+            return Ok(String::from_utf8(body)?);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use control::config::{File, KeysFile};
 use harness::{Identity, Server};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -57,7 +58,8 @@ async fn users_and_api_keys() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_and_keys() {
-    let stage = Stage::plain().await;
+    let keys = Some(KeysFile { allow_untagged: Some(true) });
+    let stage = Stage::set(File { keys, ..house::without_relay() }).await;
     stage.ok(&["users", "create", "alice"]);
     let made = stage.ok(&["preauthkeys", "create", "--tags", "tag:member", "--reusable", "--user", "1"]);
     let device = router(&stage, made["key"].as_str().unwrap()).await;
@@ -87,6 +89,11 @@ async fn nodes_and_keys() {
     assert!(stage.ok(&["nodes", "list"]).as_array().is_none_or(Vec::is_empty));
     stage.refused(&["nodes", "rename", "x", "--identifier", "1"], "there is no node 1");
 
+    let untagged = stage.ok(&["preauthkeys", "create", "--user", "1"]);
+    router(&stage, untagged["key"].as_str().unwrap()).await;
+    let nodes = stage.ok(&["nodes", "list"]);
+    assert_eq!((list(&nodes).len(), &nodes[0]["user"]["name"]), (1, &"alice".into()));
+
     stage.ok(&["preauthkeys", "expire", "--id", "1"]);
     stage.ok(&["preauthkeys", "delete", "--id", "1"]);
     stage.refused(&["preauthkeys", "expire", "--id", "9"], "there is no key 9");
@@ -102,6 +109,26 @@ async fn a_key_without_tags_is_refused_in_words_that_help() {
         "roles: island (tag:island); member (tag:member)",
     );
     stage.refused(&["preauthkeys", "create", "--tags", "tag:island"], "could reach nothing");
+    stage.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_that_wait() {
+    let stage = Stage::plain().await;
+    stage.ok(&["users", "create", "alice"]);
+    let code = |letter: &str| format!("hskey-authreq-{}", letter.repeat(24));
+    for (letter, name) in [("A", "one"), ("b", "two"), ("7", "three")] {
+        let words = ["debug", "create-node", "--user", "alice", "--name", name, "--key", &code(letter)];
+        assert_eq!(stage.ok(&words)["name"], name);
+    }
+    let node = stage.ok(&["auth", "register", "--user", "alice", "--auth-id", &code("A")]);
+    assert_eq!((&node["given_name"], &node["user"]["name"]), (&"one".into(), &"alice".into()));
+    let node = stage.ok(&["nodes", "register", "--user", "alice", "--key", &code("b")]);
+    assert_eq!(node["given_name"], "two");
+    stage.refused(&["auth", "approve", "--auth-id", &code("7")], "nobody said whose device this is");
+    stage.ok(&["auth", "reject", "--auth-id", &code("7")]);
+    stage.refused(&["auth", "register", "--user", "alice", "--auth-id", &code("7")], "there is no login");
+    assert_eq!(list(&stage.ok(&["nodes", "list"])).len(), 2);
     stage.house.close().await;
 }
 

@@ -3,6 +3,7 @@
 mod aside;
 mod disk;
 mod kills;
+mod unwritten;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 

@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use api::{key, policy, role};
 use control::{
     Fault, Server,
-    config::{AdminFile, Config, DnsFile, File, Flags, RelayFile, resolve},
+    config::{AdminFile, Config, DnsFile, File, Flags, KeysFile, RelayFile, resolve},
 };
 use harness::Identity;
 use serde_json::json;
@@ -44,6 +44,8 @@ pub struct Setup {
     pub cors_origin: Option<&'static str>,
     /// Where metrics are served, if they are.
     pub monitor: Option<SocketAddr>,
+    /// Whether keys without tags are made and taken.
+    pub allow_untagged: bool,
 }
 
 impl Default for Setup {
@@ -56,6 +58,7 @@ impl Default for Setup {
             records_file: None,
             cors_origin: None,
             monitor: None,
+            allow_untagged: false,
         }
     }
 }
@@ -99,7 +102,13 @@ impl House {
 
     /// Stops it and starts it again on the same folder and port.
     pub async fn restart(self) -> Self {
-        let Self { server, admin, address, folder, setup, .. } = self;
+        let setup = self.setup;
+        self.restart_with(setup).await
+    }
+
+    /// The same with other settings.
+    pub async fn restart_with(self, setup: Setup) -> Self {
+        let Self { server, admin, address, folder, .. } = self;
         server.stop().await;
         let server = Server::start(config(folder.path(), address, setup)).await.unwrap();
         Self { server, at: find(address).await, admin, address, folder, setup }
@@ -180,6 +189,7 @@ pub fn config(folder: &Path, address: SocketAddr, setup: Setup) -> Config {
     };
     let file = File {
         admin: Some(admin),
+        keys: Some(KeysFile { allow_untagged: Some(setup.allow_untagged) }),
         dns: setup
             .records_file
             .map(|name| DnsFile { records_file: Some(folder.join(name)), ..DnsFile::default() }),

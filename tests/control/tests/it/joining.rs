@@ -4,6 +4,7 @@ mod key_table;
 
 use std::collections::BTreeSet;
 
+use api::key::{self, Preview};
 use harness::{Client, Identity};
 use tokio::task::JoinSet;
 
@@ -212,5 +213,34 @@ async fn tags_beyond_those_of_the_key_are_refused() {
     lite.hostinfo.as_mut().unwrap().request_tags = vec!["tag:island".into()];
     device.client.lite_update(&lite).await.unwrap();
     assert_eq!(device.myself().await.tags, ["tag:member"], "a report gives no tags");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_key_would_open_is_told_before_it_is_made() {
+    let house = House::open().await;
+    let ask = async |preview: Preview| house.admin.call(&key::PREVIEW, &[], &preview).await;
+    let tags = |names: &[&str]| Some(names.iter().map(|name| name.parse().unwrap()).collect::<Vec<_>>());
+    let of_role = ask(Preview { role: Some("member".into()), ..Preview::default() }).await.unwrap();
+    assert!(of_role.opens_something && of_role.access.may_reach[0].peer == "tag:member");
+    let created = house.admin.call(&key::CREATE, &[], &reusable()).await.unwrap().outcome;
+    assert_eq!(created.access, of_role.access, "what is told of a key that is made");
+    let made = Some(created.key.unwrap().id);
+    assert_eq!(ask(Preview { key: made, ..Preview::default() }).await.unwrap(), of_role);
+    let both = tags(&["tag:member", "tag:island", "tag:member"]);
+    assert_eq!(ask(Preview { tags: both.clone(), ..Preview::default() }).await.unwrap().tags.len(), 2);
+    let island = ask(Preview { tags: tags(&["tag:island"]), ..Preview::default() }).await.unwrap();
+    assert!(!island.opens_something && island.access.may_reach.is_empty());
+    for (preview, code) in [
+        (Preview::default(), "bad_request"),
+        (Preview { role: Some("member".into()), key: made, tags: None }, "bad_request"),
+        (Preview { tags: tags(&[]), ..Preview::default() }, "bad_request"),
+        (Preview { tags: tags(&["tag:unknown"]), ..Preview::default() }, "unknown_tag"),
+        (Preview { role: Some("nobody".into()), ..Preview::default() }, "not_found"),
+        (Preview { key: Some(99.try_into().unwrap()), ..Preview::default() }, "not_found"),
+    ] {
+        assert_eq!(ask(preview.clone()).await.unwrap_err().code, code, "{preview:?}");
+    }
+    assert_eq!(house.world().auth_keys.len(), 1, "to ask makes none");
     house.close().await;
 }

@@ -4,7 +4,9 @@
 use control_tests::{admin, device};
 
 mod api_keys;
+mod attacks;
 mod callers;
+mod calls;
 mod durable;
 mod house;
 mod joining;

@@ -12,6 +12,7 @@ use crate::{
     device::Device,
     house::binary::Binary,
     house::{free_address, furnish},
+    waiting::{pages::Browser, told},
 };
 
 /// Texts that must be nowhere: secrets as they are carried, and the bytes of keys in hex.
@@ -94,6 +95,7 @@ async fn use_them(server: &Binary, address: std::net::SocketAddr, canaries: &mut
         said += if answer.contains("there is no role") { "" } else { &answer };
     }
     said += &refused(admin, address, canaries, &api_key).await;
+    sign_in(server, address, canaries, &api_key).await;
     for (operation, path) in [
         (&node::LIST.declared(), "nodes"),
         (&key::LIST.declared(), "keys"),
@@ -139,6 +141,23 @@ async fn refused(
     }
     assert!(said.contains("meshctl_auth_failures_total"), "{said}");
     said
+}
+
+/// Somebody signs in on the page of a device that waits.
+async fn sign_in(server: &Binary, address: std::net::SocketAddr, canaries: &mut Canaries, api_key: &str) {
+    let device = Device::connect(&server.at, Identity::random().unwrap(), "guest").await;
+    let url = told(&device.register(None).await);
+    let page = &url[url.find("/register/").unwrap()..];
+    let mut browser = Browser::at(address);
+    assert_eq!(browser.sign_in_on(page, api_key).await.status(), 303);
+    let csrf = browser.csrf(page).await;
+    let form = [("csrf", csrf.as_str()), ("owner", "role:nobody")];
+    assert_eq!(browser.send(page, &browser.own, &form).await.status(), 422);
+    assert_eq!(browser.send(page, "http://evil.example", &form).await.status(), 403);
+    let session = browser.cookie().unwrap().split_once('=').unwrap().1.to_owned();
+    assert_eq!(session.len(), 43);
+    canaries.0.push(("a session".into(), session));
+    canaries.0.push(("what the forms of a session carry".into(), csrf));
 }
 
 /// The key where it does not belong: requests that cannot be read.

@@ -6,6 +6,7 @@ mod keys;
 mod page;
 mod people;
 mod policies;
+mod waiting;
 
 use http::StatusCode;
 use serde_json::Value;

@@ -1,8 +1,9 @@
 //! Devices that come without a key: the page they are told, whoever lets them in, and who they are then.
 
 mod attacks;
-mod checks;
-mod pages;
+pub mod checks;
+mod denied;
+pub mod pages;
 mod restarts;
 
 use api::{login, node, user};
@@ -77,7 +78,7 @@ pub async fn person(house: &House, login: &str) -> UserId {
 }
 
 /// Comes with the next key of the same machine, as after an expiry or a forced login.
-async fn come_again(house: &House, guest: &Guest) -> Guest {
+pub async fn come_again(house: &House, guest: &Guest) -> Guest {
     let me = guest.device.me.rotated().unwrap();
     let device = Device::connect(&house.at, me, &guest.device.hostname).await;
     let mut request = device.me.register_request(None, &device.hostname);

@@ -4,7 +4,7 @@ use std::fs;
 
 use api::{DEFAULT_TAILNET, apikey, node};
 use bytes::Bytes;
-use control::config::{File, RelayFile, TlsFile};
+use control::config::{AdminFile, File, RelayFile, TlsFile};
 use derp::Frame;
 use harness::{Identity, Server};
 use http::{Request, StatusCode, header};
@@ -18,6 +18,7 @@ use crate::{
     house::{House, config, free_address, join, start},
     relayed::{Way, enter, key_pair},
 };
+use control_tests::admin::Admin;
 
 const NODES: &str = node::LIST.path();
 
@@ -169,4 +170,24 @@ async fn certificate_files_that_cannot_be_used_are_named_and_the_next_start_work
         assert!(!text.contains("Os {") && text.lines().count() == 1, "{what}: {text}");
     }
     start(config(&data, &file)).await.unwrap().stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn since_when_and_until_when_the_certificate_is_good_is_a_metric() {
+    let (authority, folder, at) = (Authority::new(), tempfile::tempdir().unwrap(), free_address());
+    let admin = Some(AdminFile { listen: Some(at.to_string()), ..AdminFile::default() });
+    let tls = authority.files(folder.path(), "mesh", "localhost");
+    let house = House::open_in(folder, File { admin, ..with(tls) }).await;
+    let (status, text) = Admin::remote(at, None).raw("GET", "/metrics", String::new()).await.unwrap();
+    assert_eq!(status, 200);
+    let value = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("{} "));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).parse::<f64>().unwrap()
+    };
+    let pair = house.server.doors().certificate.as_ref().unwrap().shown().pair().unwrap();
+    let second = |at: Option<jiff::Timestamp>| at.unwrap().as_second() as f64;
+    assert_eq!(value("meshctl_certificate_begins_seconds"), second(pair.begins()));
+    assert_eq!(value("meshctl_certificate_expires_seconds"), second(pair.expires()));
+    assert!(value("meshctl_certificate_begins_seconds") < value("meshctl_start_time_seconds"));
+    house.close().await;
 }

@@ -169,6 +169,29 @@ fn https_without_tls_is_for_loopback_and_proxies_only() {
 }
 
 #[test]
+fn a_certificate_of_an_authority_needs_a_name_that_it_can_look_up() {
+    let url = "server_url: https://mesh.example.com\nlisten: '[::]:443'\n";
+    let config = load(&format!("{url}acme: {{}}\n")).unwrap();
+    let acme = config.acme.clone().unwrap();
+    assert!(
+        config.has_tls() && acme.directory.contains("letsencrypt.org") && acme.names == ["mesh.example.com"]
+    );
+    let relayed = load(&format!("{url}acme: {{}}\nrelay: {{host: r.example.com}}\n")).unwrap();
+    assert_eq!(relayed.acme.unwrap().names, ["mesh.example.com", "r.example.com"]);
+    for (text, key) in [
+        ("server_url: http://mesh.example.com\nacme: {}\n", "acme"),
+        ("server_url: https://192.0.2.1\nacme: {}\n", "acme"),
+        ("server_url: https://localhost\nacme: {}\n", "acme"),
+        (&format!("{url}acme: {{}}\ntls: {{cert_file: a, key_file: b}}\n"), "acme"),
+        (&format!("{url}acme: {{directory: 'http://ca.example'}}\n"), "acme.directory"),
+        (&format!("{url}acme: {{email: me}}\n"), "acme.email"),
+        (&format!("{url}acme: {{http_listen: '80'}}\n"), "acme.http_listen"),
+    ] {
+        assert_eq!(keys(text), [key], "{text}");
+    }
+}
+
+#[test]
 fn a_proxy_is_named_by_address_and_by_how_it_tells() {
     for wrong in ["0.0.0.0/0", "::/0", "mesh.example.com", "192.0.2.1:80", "192.0.2.0/33", "''"] {
         assert_eq!(keys(&format!("proxies: {{addresses: ['{wrong}']}}\n")), ["proxies.addresses"], "{wrong}");

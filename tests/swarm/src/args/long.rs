@@ -11,7 +11,7 @@ pub struct GrowthArgs {
     /// The meshctl to start on a fresh data folder [default: the one beside this program]
     #[arg(long, value_name = "PATH")]
     pub spawn: Option<PathBuf>,
-    /// Who sees whom: mesh or hub
+    /// Who sees whom: mesh, hub or self
     #[arg(long, value_enum, default_value = "mesh")]
     pub topology: Topology,
     /// Numbers of clients, each with a server of its own

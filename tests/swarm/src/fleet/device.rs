@@ -2,7 +2,6 @@
 
 use anyhow::{Result, ensure};
 use harness::{Client, Identity, MapStream, Server};
-use ident::Secret;
 use jiff::Timestamp;
 use wire::{MapRequest, RegisterRequest};
 
@@ -10,6 +9,7 @@ use super::Arrival;
 use crate::{
     listener::{Part, Shared},
     mark::Mark,
+    target::Pass,
     topology::Topology,
 };
 
@@ -30,11 +30,22 @@ impl Device {
         Ok(Self { number, hostname: format!("swarm-{number}"), identity })
     }
 
-    /// Registers with this key, over a connection of its own.
-    pub async fn register(&self, server: &Server, key: &Secret<String>) -> Result<()> {
+    /// Registers with this pass, over a connection of its own.
+    pub async fn register(&self, server: &Server, pass: &Pass, ephemeral: bool) -> Result<()> {
         let client = Client::connect(server, &self.identity.machine).await?;
-        let request = self.identity.register_request(Some(key.expose()), &self.hostname);
-        let answer = client.register(&request).await?;
+        let answer = match pass {
+            Pass::Key(key) => {
+                client.register(&self.identity.register_request(Some(key.expose()), &self.hostname)).await?
+            }
+            Pass::Person(admin, login) => {
+                let request = self.identity.register_request(None, &self.hostname);
+                let request = RegisterRequest { ephemeral, ..request };
+                let page = client.register(&request).await?.auth_url;
+                admin.welcome(login).await?;
+                admin.let_in(&page, login).await?;
+                client.register(&RegisterRequest { followup: page, ..request }).await?
+            }
+        };
         ensure!(answer.error.is_empty() && answer.machine_authorized, "refused: {}", answer.error);
         Ok(())
     }

@@ -10,11 +10,13 @@ use std::{
 
 use anyhow::{Result, ensure};
 use harness::Client;
-use ident::Secret;
 use tokio::{task::JoinHandle, time::sleep};
 
 use super::{Device, Fleet};
-use crate::listener::{Listener, Stage, Witness, witness};
+use crate::{
+    listener::{Listener, Stage, Witness, witness},
+    target::Pass,
+};
 
 /// Between two looks at who has heard of it.
 const LOOK: Duration = Duration::from_millis(10);
@@ -30,11 +32,11 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Registers with this ephemeral key and listens. The number is one behind those who stay.
-    pub async fn enter(fleet: &Fleet, number: usize, key: &Secret<String>) -> Result<Self> {
+    /// Registers with this ephemeral pass and listens. The number is one behind those who stay.
+    pub async fn enter(fleet: &Fleet, number: usize, pass: &Pass) -> Result<Self> {
         let (device, came, model) = (Device::new(number, fleet.topology)?, Instant::now(), witness());
         let mark = fleet.shared.ledger.change(number)?;
-        device.register(&fleet.server, key).await?;
+        device.register(&fleet.server, pass, true).await?;
         let stage = Arc::new(AtomicU8::new(Stage::Listening as u8));
         let client = Client::connect(&fleet.server, &device.identity.machine).await?;
         client.lite_update(&device.report(mark)?).await?;

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use ident::Secret;
 use serde::Serialize;
 
 use crate::{
     fleet::{Fleet, Guest},
-    target::Target,
+    target::{Pass, Target},
     topology::{Phase, Topology},
 };
 
@@ -49,19 +48,19 @@ impl Event {
         if topology == Topology::Mesh { few } else { 4 * few }
     }
 
-    /// Makes one for each of these devices (or numbers of guests), and waits until everybody knows. Guests have a key
+    /// Makes one for each of these devices (or numbers of guests), and waits until everybody knows. Guests have a pass
     /// each.
     pub async fn happen(
         self,
         target: &Target,
         fleet: &Fleet,
         devices: &[usize],
-        keys: &[Secret<String>],
+        passes: &[Pass],
     ) -> Result<()> {
         match self {
             Self::Endpoint => change(fleet, devices).await?,
             Self::Presence => lose(fleet, devices).await?,
-            Self::Membership => visit(fleet, devices, keys).await?,
+            Self::Membership => visit(fleet, devices, passes).await?,
             Self::Policy => rule(target, fleet, devices.len()).await?,
             Self::Reconnect => reopen(fleet, devices).await?,
         }
@@ -94,9 +93,9 @@ async fn lose(fleet: &Fleet, devices: &[usize]) -> Result<()> {
     Ok(())
 }
 
-async fn visit(fleet: &Fleet, numbers: &[usize], keys: &[Secret<String>]) -> Result<()> {
-    for (number, key) in numbers.iter().zip(keys) {
-        let guest = Guest::enter(fleet, *number, key).await?;
+async fn visit(fleet: &Fleet, numbers: &[usize], passes: &[Pass]) -> Result<()> {
+    for (number, pass) in numbers.iter().zip(passes) {
+        let guest = Guest::enter(fleet, *number, pass).await?;
         guest.settle(fleet, WITHIN).await?;
         guest.leave(fleet).await?;
         fleet.shared.ledger.settled(WITHIN).await?;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use super::{event::Event, slope::least};
 use crate::{
     fleet::{Arrival, Fleet, Plan, Verdict, progress},
-    target::Target,
+    target::{Pass, Target},
     topology::{Phase, Topology},
 };
 
@@ -82,9 +82,9 @@ impl Rung {
 
     /// Has some events of this kind happen, and notes what each cost beyond idling.
     pub async fn turn(&mut self, event: Event) -> Result<()> {
-        let (devices, keys) = self.prepare(event).await?;
+        let (devices, passes) = self.prepare(event).await?;
         let then = self.read()?;
-        let done = event.happen(&self.target, &self.fleet, &devices, &keys).await;
+        let done = event.happen(&self.target, &self.fleet, &devices, &passes).await;
         done.with_context(|| format!("{event:?} among {}", self.nodes()))?;
         let now = self.read()?;
         let idling = (now.at - then.at).as_secs_f64() * least(&self.rests);
@@ -115,21 +115,22 @@ impl Rung {
         Ok((self.fleet.verdict().await?, self.fleet.shared.ledger.errors()))
     }
 
-    async fn prepare(&mut self, event: Event) -> Result<(Vec<usize>, Vec<ident::Secret<String>>)> {
+    async fn prepare(&mut self, event: Event) -> Result<(Vec<usize>, Vec<Pass>)> {
         let times = event.times(self.fleet.topology);
-        let mut keys = Vec::new();
+        let mut passes = Vec::new();
         if event == Event::Membership {
             let first = self.nodes() + self.guests;
             self.guests += times;
             for number in first..first + times {
-                keys.push(self.target.keys.key(self.fleet.topology.kind(number), true).await?);
+                let topology = self.fleet.topology;
+                passes.push(self.target.keys.pass(topology, topology.kind(number), true).await?);
             }
-            return Ok(((first..first + times).collect(), keys));
+            return Ok(((first..first + times).collect(), passes));
         }
         let first = self.happened;
         self.happened += times;
         let devices = (first..first + times).map(|n| self.ordinary[n % self.ordinary.len()]);
-        Ok((devices.collect(), keys))
+        Ok((devices.collect(), passes))
     }
 
     fn read(&self) -> Result<Reading> {

@@ -16,6 +16,7 @@ use crate::{
     fleet::{AT_ONCE, Device},
     gauge::Gauge,
     server::{Admin, Server},
+    target::Pass,
     topology::Topology,
 };
 
@@ -74,8 +75,8 @@ impl House {
             {
                 let (control, admin) = (Arc::clone(&control), admin.clone());
                 joining.spawn(async move {
-                    let key = admin.mint(0, false).await?;
-                    device(number)?.register(&control, &key).await
+                    let pass = Pass::Key(admin.mint(0, false).await?);
+                    device(number)?.register(&control, &pass, false).await
                 });
             }
             let Some(joined) = joining.join_next().await else { return Ok(()) };

@@ -48,8 +48,8 @@ pub async fn join(fleet: &Arc<Fleet>, keys: &Keys, first: usize, length: Duratio
 }
 
 async fn visit(fleet: &Fleet, keys: &Keys, number: usize) -> Result<()> {
-    let key = keys.key(fleet.topology.kind(number), true).await?;
-    let guest = Guest::enter(fleet, number, &key).await?;
+    let pass = keys.pass(fleet.topology, fleet.topology.kind(number), true).await?;
+    let guest = Guest::enter(fleet, number, &pass).await?;
     sleep(STAY).await;
     guest.settle(fleet, DELIVERED_WITHIN).await?;
     guest.leave(fleet).await

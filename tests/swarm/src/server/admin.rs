@@ -62,6 +62,22 @@ impl Admin {
         Ok(Secret::new(secret.expose().to_owned()))
     }
 
+    /// Makes sure that the person is known.
+    pub async fn welcome(&self, login: &str) -> Result<()> {
+        let wanted = api::user::Create { login: login.to_owned(), display_name: None };
+        match self.call(&api::user::CREATE, &[], &wanted).await {
+            Err(e) if !format!("{e:#}").contains("409") => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets in the device that shows this page, as the person's.
+    pub async fn let_in(&self, page: &str, login: &str) -> Result<()> {
+        let code = page.rsplit('/').next().context("a code in the page's address")?;
+        let whose = api::login::Approve { user: Some(login.to_owned()), ..api::login::Approve::default() };
+        self.call(&api::login::APPROVE, &[code], &whose).await.map(drop)
+    }
+
     async fn call<I: Serialize, O: DeserializeOwned>(
         &self,
         operation: &Operation<I, O>,

@@ -145,6 +145,15 @@ pub const CATALOGUE: &[Check] = &[
         depends_on: &["server.answers"],
     },
     Check {
+        id: "keys.untagged-refused",
+        stage: BeforeChange,
+        stages: ALWAYS,
+        summary: "the server makes and takes no pre-auth key without tags",
+        reason: "a key without tags lets a device in as a person's, with every right of that person and none of a role",
+        method: "the setting keys.allow_untagged, as the server tells it",
+        depends_on: &["server.answers"],
+    },
+    Check {
         id: "keys.usable",
         stage: Install,
         stages: &[AfterReset, Install],

@@ -1,4 +1,4 @@
-//! `apikey.live`, `keys.expiring`, `keys.usable` and `policy.no-legacy-keys`.
+//! `apikey.live`, `keys.expiring`, `keys.untagged-refused`, `keys.usable` and `policy.no-legacy-keys`.
 
 mod credential;
 mod legacy;
@@ -52,6 +52,17 @@ fn lasts(key: &Key) -> bool {
     key.expires.as_second() - key.created.as_second() >= LASTING_DAYS * DAY
 }
 
+/// Whether every key has a role, as far as the server's configuration goes.
+pub fn untagged(allowed: bool) -> Verdict {
+    let verdict = if allowed {
+        Verdict::fail("the server makes and takes keys without tags: what they let in is a person's, with all their rights")
+            .fix("remove keys.allow_untagged from the server's configuration, then meshctl server reload")
+    } else {
+        Verdict::pass("the server makes and takes no key without tags")
+    };
+    verdict.seen("keys.allow_untagged", "the server", allowed.to_string())
+}
+
 /// Whether a device could join: names of the keys that would let one in with tags.
 pub fn usable(keys: &[String]) -> Verdict {
     let verdict = match keys {
@@ -83,6 +94,11 @@ mod tests {
         assert_eq!((late.state(), late.summary().as_str()), (State::Warn, "API key 1 expires in 10 days"));
         assert_eq!(expiring(&[key(79, 80)], at(79)).state(), State::Pass, "a key of a day is meant to end");
         assert_eq!(expiring(&[], at(0)).state(), State::Pass);
+    }
+
+    #[test]
+    fn keys_without_tags_are_not_to_be_allowed() {
+        assert_eq!((untagged(true).state(), untagged(false).state()), (State::Fail, State::Pass));
     }
 
     #[test]

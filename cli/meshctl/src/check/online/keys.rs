@@ -94,6 +94,11 @@ pub async fn expiring(facts: &Facts<'_>) -> Result<Verdict, Verdict> {
     Ok(keys::expiring(&all, now))
 }
 
+/// `keys.untagged-refused`.
+pub async fn untagged(facts: &Facts<'_>) -> Result<Verdict, Verdict> {
+    Ok(keys::untagged(facts.status().await?.allow_untagged_keys))
+}
+
 /// `keys.usable`.
 pub async fn usable(facts: &Facts<'_>) -> Result<Verdict, Verdict> {
     let now = facts.context.screen().now;

@@ -29,7 +29,7 @@ pub(super) fn of(world: &World) -> (Roster, Vec<Vec<Tag>>) {
         .roles
         .values()
         .map(|role| role.tags.as_slice().to_vec())
-        .chain(keys.map(|key| key.tags.as_slice().to_vec()))
+        .chain(keys.map(|key| key.tags().to_vec()).filter(|tags| !tags.is_empty()))
         .collect();
     (Roster { people: people.collect(), devices: devices.collect() }, kinds.into_iter().collect())
 }

@@ -7,8 +7,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use api::v1::{
     Nothing, Stamp,
     node::{
-        BACKFILL, Backfill, Changes, DELETE, EXPIRE, Expire, GET, LIST, List, Nodes, One, RENAME, ROUTES,
-        Rename, Routes as Wanted, TAGS, Tags, Which,
+        BACKFILL, Backfill, Changes, DELETE, EXPIRE, Expire, GET, LIST, List, MOVE, Move, Nodes, One, RENAME,
+        ROUTES, Rename, Routes as Wanted, TAGS, Tags, Which,
     },
 };
 use ident::{NodeId, Tag};
@@ -18,9 +18,14 @@ use serde_json::Value;
 use world::{Command, Node, Refusal};
 
 use super::{
-    super::{Routes, call::Call, refused::Refused},
+    super::{
+        Routes,
+        call::{Call, Outcome},
+        refused::Refused,
+    },
     Answer, serve,
     unfit::Unfit,
+    user,
 };
 use view::view;
 
@@ -32,6 +37,7 @@ pub(super) fn add(routes: Routes) -> Routes {
     let routes = serve(routes, &RENAME, rename);
     let routes = serve(routes, &TAGS, tags);
     let routes = serve(routes, &ROUTES, approve);
+    let routes = serve(routes, &MOVE, move_to);
     serve(routes, &BACKFILL, backfill)
 }
 
@@ -90,13 +96,7 @@ async fn tags(call: Call, asked: Tags) -> Answer<One> {
 /// The whole list takes the place of the one before; what the policy approves by itself is in it and cannot be left out.
 async fn approve(call: Call, asked: Wanted) -> Answer<One> {
     let node = find(&call, asked.node_id)?;
-    let parse = |text: &String| {
-        let net: Result<IpNet, _> = text.parse();
-        net.map_err(|_| {
-            Unfit::member("body.routes", text.as_str().into(), "no prefix: for example 10.0.0.0/24")
-        })
-    };
-    let wanted: BTreeSet<IpNet> = asked.routes.iter().map(parse).collect::<Result<_, _>>()?;
+    let wanted = parse_routes(&asked.routes)?;
     if let Some(route) = node.auto_routes.iter().find(|route| !wanted.contains(route)) {
         let (node, route) = (node.name.clone(), route.to_string());
         return Err(Refusal::ApprovedByPolicy { node, route }.into());
@@ -117,8 +117,25 @@ async fn backfill(_: Call, asked: Backfill) -> Answer<Changes> {
     Ok(Changes::default())
 }
 
+async fn move_to(call: Call, asked: Move) -> Answer<One> {
+    let id = find(&call, asked.node_id)?.id;
+    let user = match (asked.user.is_empty(), asked.user_id) {
+        (true, 0) => {
+            let message = "the login or the id of a person is needed";
+            return Err(Unfit::member("body.user", Value::Null, message));
+        }
+        (true, number) => user::find(&call, "body.user", number)?,
+        (false, _) => call.user(&asked.user)?.id,
+    };
+    carry_out(&call, id, Command::MoveNode { id, user }).await
+}
+
 async fn carry_out(call: &Call, id: NodeId, command: Command) -> Answer<One> {
-    let outcome = call.carry_out(command).await?;
+    one(id, &call.carry_out(command).await?)
+}
+
+/// The device as it is after it.
+pub(super) fn one(id: NodeId, outcome: &Outcome) -> Answer<One> {
     let node = outcome.world.nodes.get(id).ok_or_else(|| Refused::not_found("the node is gone already"))?;
     Ok(One { node: Some(view(&outcome.world, node, Timestamp::now())) })
 }
@@ -127,6 +144,17 @@ fn find(call: &Call, number: u64) -> Answer<Arc<Node>> {
     let id = NodeId::new(number).map_err(|e| Unfit::member("path.nodeId", number.into(), e.to_string()))?;
     let missing = || Refusal::NotFound { noun: "node", name: id.to_string() };
     Ok(call.world.nodes.get(id).cloned().ok_or_else(missing)?)
+}
+
+/// Texts as prefixes.
+pub(super) fn parse_routes(texts: &[String]) -> Answer<BTreeSet<IpNet>> {
+    let parse = |text: &String| {
+        let net: Result<IpNet, _> = text.parse();
+        net.map_err(|_| {
+            Unfit::member("body.routes", text.as_str().into(), "no prefix: for example 10.0.0.0/24")
+        })
+    };
+    texts.iter().map(parse).collect()
 }
 
 /// Texts as tags.

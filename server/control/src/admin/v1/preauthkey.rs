@@ -1,4 +1,5 @@
-//! Pre-auth keys. Every key is of a role: the one that has exactly the tags that are asked for.
+//! Pre-auth keys. Every key is of a role: the one that has exactly the tags that are asked for. Where the configuration
+//! allows it, a key without tags is a person's.
 
 use std::cmp::Reverse;
 
@@ -8,10 +9,10 @@ use api::v1::{
         Access, CREATE, Create, Created, DELETE, EXPIRE, LIST, List, Opening, PreAuthKey, PreAuthKeys, Which,
     },
 };
-use ident::{AuthKeyId, Tag};
+use ident::{AuthKeyId, Tag, UserId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use world::{Answer as Decided, AuthKey, Command, NonEmpty, Role, World};
+use world::{Answer as Decided, AuthKey, Command, NonEmpty, Role, Verifier, World};
 
 use super::{
     super::{Routes, call::Call, key, refused::Refused},
@@ -25,6 +26,8 @@ use crate::keyring::mint;
 
 /// A clock may be ahead of the server's by so much: a key that is to last as long as its role says is not refused for it.
 const AHEAD: SignedDuration = SignedDuration::from_secs(60);
+/// How long a key without tags is good when nobody says it.
+const UNTAGGED_LASTS: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) fn add(routes: Routes) -> Routes {
     let routes = serve(routes, &LIST, list);
@@ -49,18 +52,12 @@ async fn create(call: Call, asked: Create) -> Answer<Created> {
         0 => None,
         number => Some(user::find(&call, "body.user", number)?),
     };
-    let role = role(&call.world, tags, asked.reusable, expires)?;
-    let latest = latest(role);
-    let is_latest = |at: &Timestamp| latest.duration_until(*at).abs() < AHEAD;
     let secret = mint();
-    let command = Command::CreateAuthKey {
-        role: role.name.clone(),
-        user,
-        verifier: call.doors.keyring.verifier(&secret),
-        expires: expires.filter(|at| !is_latest(at)),
-        reusable: Some(asked.reusable),
-        ephemeral: asked.ephemeral.then_some(true),
-        allow_no_access: false,
+    let verifier = call.doors.keyring.verifier(&secret);
+    let command = if tags.is_empty() && call.world.settings.allow_untagged {
+        untagged(&asked, user, expires, verifier)?
+    } else {
+        of_role(role(&call.world, tags, asked.reusable, expires)?, &asked, user, expires, verifier)
     };
     let outcome = call.carry_out(command).await?;
     let Decided::AuthKey(id) = outcome.answer else {
@@ -70,8 +67,44 @@ async fn create(call: Call, asked: Create) -> Answer<Created> {
         outcome.world.auth_keys.get(&id).ok_or_else(|| Refused::not_found("the key is gone already"))?;
     let mut pre_auth_key = view(&outcome.world, made);
     pre_auth_key.key = format!("mk-auth-{id}-{}", secret.expose());
-    let access = access(&outcome.world, made.tags.as_slice());
-    Ok(Created { pre_auth_key: Some(pre_auth_key), access: Some(access) })
+    let access = made.tags.as_ref().map(|tags| access(&outcome.world, tags.as_slice()));
+    Ok(Created { pre_auth_key: Some(pre_auth_key), access })
+}
+
+fn of_role(
+    role: &Role,
+    asked: &Create,
+    user: Option<UserId>,
+    expires: Option<Timestamp>,
+    verifier: Verifier,
+) -> Command {
+    let latest = latest(role);
+    let is_latest = |at: &Timestamp| latest.duration_until(*at).abs() < AHEAD;
+    Command::CreateAuthKey {
+        role: role.name.clone(),
+        user,
+        verifier,
+        expires: expires.filter(|at| !is_latest(at)),
+        reusable: Some(asked.reusable),
+        ephemeral: asked.ephemeral.then_some(true),
+        allow_no_access: false,
+    }
+}
+
+fn untagged(
+    asked: &Create,
+    user: Option<UserId>,
+    expires: Option<Timestamp>,
+    verifier: Verifier,
+) -> Answer<Command> {
+    let nobody = "a key without aclTags is a person's: their id is needed";
+    let user = user.ok_or_else(|| Unfit::member("body.user", Value::Null, nobody))?;
+    let expires = match expires {
+        Some(at) => at,
+        None => Timestamp::now().checked_add(UNTAGGED_LASTS).unwrap_or(Timestamp::MAX),
+    };
+    let (reusable, ephemeral) = (asked.reusable, asked.ephemeral);
+    Ok(Command::CreateUntaggedKey { user, verifier, expires, reusable, ephemeral })
 }
 
 async fn void(call: Call, asked: Which) -> Answer<Nothing> {
@@ -143,6 +176,6 @@ pub(super) fn view(world: &World, key: &AuthKey) -> PreAuthKey {
         used: key.used > 0,
         expiration: Some(until.into()),
         created_at: Some(key.created.into()),
-        acl_tags: key.tags.as_slice().iter().map(ToString::to_string).collect(),
+        acl_tags: key.tags().iter().map(ToString::to_string).collect(),
     }
 }

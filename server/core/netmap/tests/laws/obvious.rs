@@ -14,7 +14,7 @@ const OF_SSH: [&str; 2] = ["https://tailscale.com/cap/ssh", "ssh-env-vars"];
 pub fn answer(world: &World) -> Option<BTreeMap<String, View>> {
     let people: Vec<_> = world.users.values().collect();
     let device = |node: &Node| Device {
-        traits: None,
+        traits: Some(node.traits()),
         name: node.name.clone(),
         host: node.name.clone(),
         tags: node.owner.tags().to_vec(),

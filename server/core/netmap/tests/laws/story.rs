@@ -22,7 +22,7 @@ pub enum Event {
     Expire { node: u8 },
     Delete { node: u8 },
     RenameUser { user: u8, name: u8 },
-    Policy { policy: u16 },
+    Policy { policy: u32 },
     Dns { server: u8, record: u8 },
 }
 
@@ -41,13 +41,18 @@ impl Chapter {
 
 /// A story that begins with a few nodes.
 pub fn chapters() -> impl Strategy<Value = Vec<Chapter>> {
-    let first = (vec(prop_oneof![join(), user_joins()], 2..6), any::<u16>(), any::<u16>());
+    let first = (vec(prop_oneof![join(), user_joins()], 2..6), policy(), any::<u16>());
     let first = first.prop_map(|(mut events, policy, readers)| {
         events.insert(0, Event::Policy { policy });
         Chapter { events, readers }
     });
     let later = (vec(event(), 1..5), any::<u16>()).prop_map(|(events, readers)| Chapter { events, readers });
     (first, vec(later, 1..14)).prop_map(|(first, later)| std::iter::once(first).chain(later).collect())
+}
+
+/// Most policies have few rules, so that they differ in what matters to somebody.
+fn policy() -> impl Strategy<Value = u32> {
+    (any::<(u32, u32)>()).prop_map(|(a, b)| a & b)
 }
 
 fn join() -> impl Strategy<Value = Event> {
@@ -78,7 +83,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<u8>().prop_map(|node| Event::Expire { node }),
         1 => any::<u8>().prop_map(|node| Event::Delete { node }),
         1 => two().prop_map(|(user, name)| Event::RenameUser { user, name }),
-        3 => any::<u16>().prop_map(|policy| Event::Policy { policy }),
+        3 => policy().prop_map(|policy| Event::Policy { policy }),
         1 => two().prop_map(|(server, record)| Event::Dns { server, record }),
     ]
 }

@@ -16,11 +16,13 @@ use world::{
 use crate::story::{Chapter, Event};
 
 const ROUTES: [&str; 5] = ["10.1.0.0/16", "10.1.2.0/24", "192.168.5.0/24", "0.0.0.0/0", "::/0"];
+/// What the two postures ask for, by the policy's number.
+const POSTURES: [[&str; 2]; 3] = [["a", "b"], ["b", "c"], ["a", "a"]];
 const NAMES: &str = r#"
     "tagOwners": {"tag:a": [], "tag:b": [], "tag:c": []},
     "ipsets": {"ipset:some": ["10.1.0.0/16", "remove 10.1.2.0/24", "100.64.0.4"]},
 "#;
-const RULES: [&str; 10] = [
+const RULES: [&str; 13] = [
     r#"{"action": "accept", "src": ["tag:a"], "dst": ["tag:b:22,443"]}"#,
     r#"{"action": "accept", "src": ["tag:b", "alice@"], "dst": ["10.1.0.0/16:*"]}"#,
     r#"{"action": "accept", "src": ["*"], "dst": ["*:*"]}"#,
@@ -31,13 +33,17 @@ const RULES: [&str; 10] = [
     r#"{"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:self:*", "tag:a:22"]}"#,
     r#"{"action": "accept", "src": ["alice@"], "dst": ["autogroup:self:445"], "proto": "tcp"}"#,
     r#"{"action": "accept", "src": ["ipset:some", "tag:c"], "dst": ["10.1.2.9-192.168.5.9:80", "ipset:some:22"]}"#,
+    r#"{"action": "accept", "src": ["autogroup:member"], "srcPosture": ["posture:a", "posture:b"], "dst": ["autogroup:self:22"]}"#,
+    r#"{"action": "accept", "src": ["*"], "srcPosture": ["posture:b"], "dst": ["autogroup:self:80", "tag:b:80"]}"#,
+    r#"{"action": "accept", "src": ["tag:a", "bob@"], "srcPosture": ["posture:a"], "dst": ["tag:c:443"]}"#,
 ];
-const GRANTS: [&str; 5] = [
+const GRANTS: [&str; 6] = [
     r#"{"src": ["tag:a", "alice@"], "dst": ["10.1.0.0/16"], "ip": ["*"], "via": ["tag:b"]}"#,
     r#"{"src": ["bob@", "tag:a"], "dst": ["10.1.0.0/16", "autogroup:internet"], "ip": ["22"], "via": ["tag:c"]}"#,
     r#"{"src": ["autogroup:member"], "dst": ["tag:b"], "app": {"tailscale.com/cap/drive": [{"a": 1}]}}"#,
     r#"{"src": ["bob@"], "dst": ["autogroup:self"], "app": {"example.com/cap": []}, "ip": ["tcp:1"]}"#,
     r#"{"src": ["autogroup:danger-all"], "dst": ["10.1.2.0/24", "alice@"], "ip": ["udp:53"]}"#,
+    r#"{"src": ["alice@"], "srcPosture": ["posture:b"], "dst": ["autogroup:self"], "app": {"tailscale.com/cap/drive": []}, "ip": ["7"]}"#,
 ];
 
 /// People's devices that they log in to themselves, and devices that some log in to.
@@ -63,9 +69,15 @@ pub struct Tailnet {
 /// What the policy makes of a node, computed from nothing but the node.
 pub fn signature(world: &World, node: &Node) -> Signature {
     let routes = node.served_routes();
-    let login = world.login_of(node);
-    let subject =
-        Subject { tags: node.owner.tags(), login, v4: node.v4, v6: node.v6, routes: &routes, traits: None };
+    let (login, traits) = (world.login_of(node), node.traits());
+    let subject = Subject {
+        tags: node.owner.tags(),
+        login,
+        v4: node.v4,
+        v6: node.v6,
+        routes: &routes,
+        traits: Some(&traits),
+    };
     world.classes.compiled().signature(&subject)
 }
 
@@ -76,7 +88,7 @@ impl Tailnet {
         let mut commands = vec![Command::SetPolicy { prepared: policy(0) }];
         commands.extend(["a", "b", "c"].map(|name| Command::SetRole { role: role(name) }));
         commands.extend(
-            ["alice", "bob"]
+            ["alice", "bob", "dora", "emil"]
                 .map(|login| Command::CreateUser { login: login.into(), display_name: login.into() }),
         );
         commands.extend(["a", "b", "c"].map(|name| Command::CreateAuthKey {
@@ -158,6 +170,7 @@ impl Tailnet {
             Event::Describe { node: n, name, routes } => {
                 let hostinfo = Hostinfo {
                     hostname: format!("host{}", name % 3),
+                    os: ["a", "b", "c", ""][usize::from(name / 3 % 4)].into(),
                     routable_ips: picked(routes).collect::<BTreeSet<_>>().into_iter().collect(),
                     ..Hostinfo::default()
                 };
@@ -237,7 +250,7 @@ impl Tailnet {
             name: format!("person{id}"),
             renamed: false,
             never_expires: false,
-            owner: Owner::User(UserId::new(u64::from(user % 2) + 1).unwrap()),
+            owner: Owner::User(UserId::new(u64::from(user % 4) + 1).unwrap()),
             responsible: None,
             auth_key: None,
             v4: [100, 64, 0, low].into(),
@@ -307,19 +320,23 @@ fn picked(mask: u8) -> impl Iterator<Item = IpNet> {
 }
 
 /// Bits of the number pick the rules, then the grants, and with others those of SSH and the attributes; the highest lets
-/// `tag:b` approve its own routes.
-fn policy(n: u16) -> Prepared {
-    let picked = |all: &[&str], bits: u16| {
+/// `tag:b` approve its own routes. What is left says what the postures ask for.
+fn policy(n: u32) -> Prepared {
+    let picked = |all: &[&str], bits: u32| {
         let picked = all.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
         picked.map(|(_, text)| *text).collect::<Vec<_>>().join(", ")
     };
     let (rules, grants) = (picked(&RULES, n), picked(&GRANTS, n >> RULES.len()));
     let (logins, attributes) = (picked(&LOGINS, n ^ n >> 3), picked(&ATTRIBUTES, n ^ n >> 5));
-    let approvers = match n >> 15 {
+    let approvers = match n >> 19 & 1 {
         1 => r#""autoApprovers": {"routes": {"10.0.0.0/8": ["tag:b"]}, "exitNode": ["tag:c"]},"#,
         _ => "",
     };
+    let [a, b] = POSTURES[(n >> 20) as usize % POSTURES.len()];
+    let postures = format!(
+        r#""postures": {{"posture:a": ["node:os == '{a}'"], "posture:b": ["node:os IN ['{b}', 'd']"]}},"#
+    );
     let rules =
         format!(r#""acls": [{rules}], "grants": [{grants}], "ssh": [{logins}], "nodeAttrs": [{attributes}]"#);
-    Prepared::parse(&format!("{{{NAMES} {approvers} {rules}}}")).unwrap()
+    Prepared::parse(&format!("{{{NAMES} {approvers} {postures} {rules}}}")).unwrap()
 }

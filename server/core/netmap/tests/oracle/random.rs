@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use policy::{Device, Person, Roster};
+use policy::{Device, Person, Roster, Traits};
 use proptest::{collection::vec, option, prelude::*, sample::select, sample::subsequence};
 use serde_json::{Value, json};
 
@@ -61,13 +61,13 @@ const BEHIND: [&str; 7] = [
     "tag:a",
 ];
 const WIDE: [&str; 2] = ["0.0.0.0/0", "::/0"];
+const SYSTEMS: [&str; 4] = ["x", "y", "z", ""];
 const CAPS: [&str; 3] = ["tailscale.com/cap/drive", "tailscale.com/cap/relay", "example.com/cap/shell"];
 
 /// A roster and a policy's text.
 pub fn tailnet() -> impl Strategy<Value = (Roster, String)> {
     (vec(device(), 2..6), vec(acl(), 0..4), vec(grant(), 0..4)).prop_map(|(devices, acls, grants)| {
         let devices = devices.into_iter().zip(2u8..).map(|(device, number)| Device {
-            traits: None,
             name: format!("n{number}"),
             host: format!("host{number}"),
             v4: Ipv4Addr::new(100, 64, 0, number),
@@ -83,6 +83,7 @@ pub fn tailnet() -> impl Strategy<Value = (Roster, String)> {
             "groups": {"group:x": ["alice@example.com", "bob@"], "group:y": ["bob@"], "group:none": []},
             "hosts": {"office": "172.16.0.0/24"},
             "ipsets": {"ipset:some": ["10.1.0.0/16", "remove 10.1.2.0/24", "100.64.0.4", "fd00:1::/64"]},
+            "postures": {"posture:x": ["node:os == 'x'"], "posture:y": ["node:os IN ['y', 'z']"]},
             "tagOwners": {"tag:a": ["tag:b"], "tag:b": [], "tag:c": ["alice@example.com"]},
             "acls": acls,
             "grants": grants,
@@ -94,11 +95,11 @@ pub fn tailnet() -> impl Strategy<Value = (Roster, String)> {
 fn device() -> impl Strategy<Value = Device> {
     let tags = prop_oneof![2 => Just(vec![]), 3 => subsequence(TAGS.to_vec(), 1..=2)];
     let routes = prop_oneof![2 => Just(vec![]), 2 => vec(select(ROUTES.to_vec()), 1..4)];
-    (tags, 0..PEOPLE.len(), routes).prop_map(|(tags, owner, mut routes)| {
+    (tags, 0..PEOPLE.len(), routes, select(SYSTEMS.to_vec())).prop_map(|(tags, owner, mut routes, os)| {
         routes.sort_unstable();
         routes.dedup();
         Device {
-            traits: None,
+            traits: Some(Traits { os: os.to_owned(), ..Traits::default() }),
             name: String::new(),
             host: String::new(),
             owner: tags.is_empty().then_some(owner),
@@ -116,14 +117,14 @@ fn acl() -> impl Strategy<Value = Value> {
     let owners = prop_oneof![3 => people(), 1 => Just(vec!["*".to_owned()])];
     let own =
         (owners, vec((prop_oneof![Just("autogroup:self".to_owned()), destination(true)], ports()), 1..3));
-    (prop_oneof![3 => others, 1 => own], option::weighted(0.2, select(vec!["tcp", "udp"]))).prop_map(
-        |((src, dst), proto)| {
-            let dst: Vec<_> = dst.iter().map(|(alias, ports)| format!("{alias}:{ports}")).collect();
-            let mut rule = json!({"action": "accept", "src": src, "dst": dst});
-            proto.into_iter().for_each(|proto| rule["proto"] = proto.into());
-            rule
-        },
-    )
+    let proto = option::weighted(0.2, select(vec!["tcp", "udp"]));
+    (prop_oneof![3 => others, 1 => own], proto, postures()).prop_map(|((src, dst), proto, postures)| {
+        let dst: Vec<_> = dst.iter().map(|(alias, ports)| format!("{alias}:{ports}")).collect();
+        let mut rule = json!({"action": "accept", "src": src, "dst": dst});
+        proto.into_iter().for_each(|proto| rule["proto"] = proto.into());
+        postures.into_iter().for_each(|postures| rule["srcPosture"] = postures.into());
+        rule
+    })
 }
 
 fn grant() -> impl Strategy<Value = Value> {
@@ -142,7 +143,14 @@ fn grant() -> impl Strategy<Value = Value> {
     let to_own = (people(), Just(vec!["autogroup:self".to_owned()]), caps(), option::of(ip()));
     let apps = prop_oneof![2 => to_others, 1 => to_own]
         .prop_map(move |(src, dst, caps, ip)| app(src, dst, caps, ip));
-    prop_oneof![2 => routed, 2 => apps]
+    (prop_oneof![2 => routed, 2 => apps], postures()).prop_map(|(mut grant, postures)| {
+        postures.into_iter().for_each(|postures| grant["srcPosture"] = postures.into());
+        grant
+    })
+}
+
+fn postures() -> impl Strategy<Value = Option<Vec<&'static str>>> {
+    option::weighted(0.3, subsequence(vec!["posture:x", "posture:y"], 1..=2))
 }
 
 fn people() -> impl Strategy<Value = Vec<String>> {

@@ -101,7 +101,12 @@ fn node(id: NodeId, device: &Device) -> Node {
         lifecycle: Lifecycle::Active,
         approved_routes: device.routes.iter().copied().collect(),
         auto_routes: Default::default(),
-        hostinfo: Hostinfo { routable_ips: device.routes.clone(), ..Hostinfo::default() }.into(),
+        hostinfo: Hostinfo {
+            routable_ips: device.routes.clone(),
+            os: device.traits.as_ref().map(|traits| traits.os.clone()).unwrap_or_default(),
+            ..Hostinfo::default()
+        }
+        .into(),
         live: Live::default(),
         class: None,
         badge: Default::default(),

@@ -38,9 +38,17 @@ pub fn partition(compiled: &Compiled, fleet: &[Member]) -> Partition {
     Partition { ids, class_of }
 }
 
-/// A bit for each pair of classes that see each other, a row per class.
+/// A bit for each pair of classes that see each other, a row per class. A pair is asked for once.
 pub fn visibility(compiled: &Compiled, classes: &[&Signature]) -> Vec<Vec<u64>> {
-    classes.iter().map(|class| row(compiled, class, classes)).collect()
+    let mut rows = vec![vec![0u64; classes.len().div_ceil(64)]; classes.len()];
+    for (at, class) in classes.iter().enumerate() {
+        for (before, other) in classes[..=at].iter().enumerate() {
+            let sees = u64::from(compiled.sees(class, other));
+            rows[at][before / 64] |= sees << (before % 64);
+            rows[before][at / 64] |= sees << (at % 64);
+        }
+    }
+    rows
 }
 
 /// What one class sees.

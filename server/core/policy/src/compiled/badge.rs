@@ -106,6 +106,12 @@ impl Claims {
         !self.guarded.is_empty()
     }
 
+    /// Whether something is about this person.
+    pub(crate) fn names(&self, login: &str) -> bool {
+        let person = Who::User(login.to_owned());
+        self.by_who.contains_key(&person) || self.guarded.values().any(|claims| claims.names(login))
+    }
+
     /// Networks whose devices get something for their addresses.
     pub(crate) fn networks(&self) -> Vec<IpNet> {
         let behind = self.guarded.values().flat_map(Claims::networks);

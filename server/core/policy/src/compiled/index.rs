@@ -75,6 +75,15 @@ impl Index {
         !self.guarded.is_empty()
     }
 
+    /// Whether some rule names this person.
+    pub(crate) fn names(&self, login: &str) -> bool {
+        self.users.contains_key(login) || self.guarded.values().any(|index| index.names(login))
+    }
+
+    pub(crate) fn groups_of(&self, login: &str) -> &[String] {
+        self.memberships.get(login).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Networks that some rule names.
     pub(crate) fn networks(&self) -> Vec<IpNet> {
         let behind = self.guarded.values().flat_map(Index::networks);

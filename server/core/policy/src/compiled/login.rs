@@ -45,6 +45,11 @@ impl<'a> Login<'a> {
         self.0.checks
     }
 
+    /// For how many seconds a confirmation is good; zero when each login is confirmed by itself.
+    pub fn period_seconds(self) -> u64 {
+        self.0.period_seconds
+    }
+
     /// Variables that the client may set; `*` and `?` stand for any characters.
     pub fn accept_env(self) -> &'a [String] {
         &self.0.accept_env

@@ -13,6 +13,10 @@ impl Sparse {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn add_to(&self, words: &mut [u64]) {
         for &(word, bits) in &self.0 {
             if let Some(slot) = words.get_mut(word as usize) {

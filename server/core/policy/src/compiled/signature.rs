@@ -52,8 +52,7 @@ impl Draft {
         self.subnets.dedup();
         let rule_words = self.source.len();
         let all = [self.source, self.named, self.destination, self.own, self.carried, self.entries];
-        let words = all.into_iter().flatten().collect();
-        Signature { words, rule_words, subnets: self.subnets.into() }
+        Signature { words: all.concat().into(), rule_words, subnets: self.subnets.into() }
     }
 }
 
@@ -77,6 +76,11 @@ impl Signature {
 
     pub(crate) fn own(&self) -> &[u64] {
         self.part(3)
+    }
+
+    /// Rules that let the node reach the other devices of its person.
+    pub(crate) fn own_sources(&self) -> impl Iterator<Item = u64> {
+        self.own().iter().zip(self.source()).map(|(own, source)| own & source)
     }
 
     pub(crate) fn carried(&self) -> &[u64] {

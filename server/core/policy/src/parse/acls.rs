@@ -67,9 +67,6 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Acl {
     }
     if let Some(guard) = postures::guard(field("srcPosture"), names, report) {
         sources = postures::guarded(sources, &guard);
-        if owns {
-            postures::own(object.start(), report);
-        }
     }
     Acl { line: report.place(object.start()).0, protocols, sources, destinations, via: Vec::new() }
 }
@@ -164,7 +161,10 @@ pub(crate) fn destination(
     let portless = protocols.iter().find(|number| !protocol::has_ports(**number));
     if let Some(number) = portless.filter(|_| ports != [PortRange::ALL]) {
         let name = protocol::name(&[*number]);
-        return Err(mistake(format!("dst={text:?}: {name} has no ports"), "write * for the ports"));
+        let what = format!(
+            "dst={text:?}: protocol does not support specific ports: {name:?}, only \"*\" is allowed"
+        );
+        return Err(mistake(what, "write * for the ports"));
     }
     Ok((Named { alias, text: alias_text.to_owned() }, ports))
 }

@@ -10,7 +10,7 @@ use jsonc_parser::{
 
 use crate::{
     alias::{Alias, Mistake, Names, Side, mistake, network},
-    parse::{grants::escapes, hujson::Report, json},
+    parse::{hujson::Report, json},
     policy::Attribute,
 };
 
@@ -38,12 +38,17 @@ fn attribute(object: &Object, names: &Names, report: &mut Report) -> Attribute {
     let mut targets = Vec::new();
     for (at, text) in field("target").map(|value| report.texts(value, "target")).unwrap_or_default() {
         match Alias::parse(text, Side::Source, names) {
+            Ok(Alias::Anywhere) => {
+                let what = format!("target={text:?}: nodeAttrs target does not support this autogroup");
+                report.say(at, what, Some("write * for every device".to_owned()));
+            }
             Ok(alias) => targets.push(alias),
             Err(Mistake { message, hint }) => report.say(at, format!("target={message}"), hint),
         }
     }
     let mut pools = Vec::new();
     let names = field("attr").map(|value| report.texts(value, "attr")).unwrap_or_default();
+    names.iter().for_each(|(at, text)| report.as_it_stands(*at, "attr", text));
     for (at, text) in field("ipPool").map(|value| report.texts(value, "ipPool")).unwrap_or_default() {
         match pool(text) {
             Ok(pool) => pools.push(pool),
@@ -52,11 +57,8 @@ fn attribute(object: &Object, names: &Names, report: &mut Report) -> Attribute {
     }
     let mut apps = BTreeMap::new();
     for member in field("app").map(|value| report.members(value, "app")).unwrap_or_default() {
-        let (name, value) = (member.name.as_str(), json::plain(&member.value));
-        if json::needs_escapes(name) || json::has_escapes(&value) {
-            report.unserved(member.start(), escapes(name));
-        }
-        apps.insert(name.to_owned(), value);
+        report.as_it_stands(member.start(), "app", member.name.as_str());
+        apps.insert(member.name.as_str().to_owned(), json::plain(&member.value));
     }
     let line = report.place(object.start()).0;
     Attribute {

@@ -59,9 +59,6 @@ fn grant(object: &Object, names: &Names, content: &mut Content, report: &mut Rep
     together(object, &sources, &destinations, !caps.is_empty(), report);
     if let Some(guard) = postures::guard(field("srcPosture"), names, report) {
         sources = postures::guarded(sources, &guard);
-        if destinations.iter().any(|named| named.alias == Alias::Own) {
-            postures::own(object.start(), report);
-        }
     }
     let via = field("via").map(|value| routers(value, names, report)).unwrap_or_default();
     let line = report.place(object.start()).0;
@@ -178,21 +175,10 @@ fn caps(value: &Value, report: &mut Report) -> BTreeMap<String, serde_json::Valu
         if let Err(what) = cap_name(name) {
             report.say(member.start(), format!("app {name:?}: {what}"), None);
         }
-        let value = json::plain(&member.value);
-        if json::needs_escapes(name) || json::has_escapes(&value) {
-            report.unserved(member.start(), escapes(name));
-        }
-        caps.insert(name.to_owned(), value);
+        report.as_it_stands(member.start(), "app", name);
+        caps.insert(name.to_owned(), json::plain(&member.value));
     }
     caps
-}
-
-/// What is wrong with parameters that some client would be told in other words.
-pub(crate) fn escapes(name: &str) -> Mistake {
-    mistake(
-        format!("app {name:?}: quotes, backslashes and control characters cannot be told to every client"),
-        "write it without them; nothing of the policy is ever changed on the way",
-    )
 }
 
 fn cap_name(name: &str) -> Result<(), &'static str> {

@@ -86,12 +86,16 @@ impl<'t> Report<'t> {
         self.say(at, mistake.message, mistake.hint);
     }
 
-    /// Notes what a running server cannot do yet.
-    pub(crate) fn unserved(&mut self, at: usize, mistake: Mistake) {
-        if self.unserved.len() < MAX_ERRORS {
+    /// Notes a name that a running server could tell some clients in other words only.
+    pub(crate) fn as_it_stands(&mut self, at: usize, key: &str, name: &str) {
+        if json::needs_escapes(name) && self.unserved.len() < MAX_ERRORS {
             let (line, column) = self.place(at);
-            let Mistake { message, hint } = mistake;
-            self.unserved.push((at, PolicyError { line, column, message: short(message), hint }));
+            let message = short(format!(
+                "{key} {name:?}: a name with quotes, backslashes or control characters cannot be told to every client"
+            ));
+            let hint =
+                Some("write it without them; nothing of the policy is ever changed on the way".to_owned());
+            self.unserved.push((at, PolicyError { line, column, message, hint }));
         }
     }
 

@@ -28,7 +28,9 @@ const KEYS: [&str; 9] = [
     "srcPosture",
 ];
 
-/// The longest time between two checks: a week.
+/// The time between two checks when none is said, as Tailscale documents it: twelve hours.
+const USUAL_CHECK_SECONDS: u64 = 12 * 3600;
+/// The longest: a week.
 const MAX_CHECK_SECONDS: i64 = 168 * 3600;
 
 /// The rules in their order.
@@ -51,9 +53,8 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Ssh {
     let fields = report.fields(object, &KEYS, "a rule of ssh");
     let field = |name| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
     let checks = action(object, field("action"), report);
-    if let Some(value) = field("checkPeriod") {
-        period(value, report);
-    }
+    let period_seconds =
+        field("checkPeriod").map_or(USUAL_CHECK_SECONDS, |value| period(value, checks, report));
     let mut sources =
         field("src").map(|value| aliases(value, Side::Source, names, report)).unwrap_or_default();
     let destinations = field("dst").map(|v| aliases(v, Side::Destination, names, report)).unwrap_or_default();
@@ -77,6 +78,7 @@ fn rule(object: &Object, names: &Names, report: &mut Report) -> Ssh {
     Ssh {
         place: report.place(object.start()),
         checks,
+        period_seconds,
         domains,
         recording,
         accept_env: field("acceptEnv").map(|value| environment(value, report)).unwrap_or_default(),
@@ -130,10 +132,16 @@ fn action(object: &Object, value: Option<&Value>, report: &mut Report) -> bool {
     false
 }
 
-fn period(value: &Value, report: &mut Report) {
-    let Some(text) = report.text_of(value, "checkPeriod") else { return };
+/// In seconds. What is refused counts as always.
+fn period(value: &Value, checks: bool, report: &mut Report) -> u64 {
+    let Some(text) = report.text_of(value, "checkPeriod") else { return 0 };
+    if !checks {
+        let hint = Some("leave it out; nobody is asked where the action is accept".to_owned());
+        report.say(value.start(), "checkPeriod is only valid with action \"check\"", hint);
+        return 0;
+    }
     if text == "always" {
-        return;
+        return 0;
     }
     match duration::parse(text) {
         Err(what) => report.say(value.start(), what, None),
@@ -145,8 +153,9 @@ fn period(value: &Value, report: &mut Report) {
             let text = duration::text(seconds);
             report.say(value.start(), format!("checkPeriod {text} is above the max (168h)"), None);
         }
-        Ok(_) => {}
+        Ok(seconds) => return seconds.unsigned_abs(),
     }
+    0
 }
 
 fn aliases(value: &Value, side: Side, names: &Names, report: &mut Report) -> Vec<Alias> {
@@ -190,7 +199,10 @@ fn users(object: &Object, value: Option<&Value>, report: &mut Report) -> Vec<Ssh
         users.push(match (text, local) {
             ("autogroup:nonroot", _) => SshUser::NonRoot,
             (_, Some(domain)) => SshUser::LocalPart(domain.to_lowercase()),
-            (name, None) => SshUser::Name(name.to_owned()),
+            (name, None) => {
+                report.as_it_stands(at, "user", name);
+                SshUser::Name(name.to_owned())
+            }
         });
     }
     users
@@ -228,5 +240,6 @@ fn environment(value: &Value, report: &mut Report) -> Vec<String> {
     if let Some((at, _)) = texts.iter().find(|(_, text)| text.is_empty()) {
         report.say(*at, "acceptEnv values cannot be empty", None);
     }
+    texts.iter().for_each(|(at, text)| report.as_it_stands(*at, "acceptEnv", text));
     texts.into_iter().map(|(_, text)| text.to_owned()).collect()
 }

@@ -96,7 +96,7 @@ proptest! {
         let views = Document::parse(&world.text()).unwrap().answer(&roster(&world)).unwrap();
         let signature = |at: usize| compiled.signature(&world.nodes[at].subject());
         for (a, b) in pairs(&world) {
-            let own = world.nodes[a].is_of_same_person(&world.nodes[b]) && compiled.sees_own(&signature(a));
+            let own = world.nodes[a].is_of_same_person(&world.nodes[b]) && compiled.sees_own(&signature(a), &signature(b));
             let seen = own || compiled.sees(&signature(a), &signature(b));
             let told = views[&format!("n{a}")].peers.contains_key(&format!("n{b}"));
             prop_assert_eq!(seen, told, "{}: {} {}", world.text(), a, b);

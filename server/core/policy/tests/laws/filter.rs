@@ -34,8 +34,10 @@ pub fn of(world: &World, compiled: &Compiled, signatures: &[Signature], node: us
         let protocols = rule.protocols.clone();
         if compiled.is_own_destination(own, number) {
             let ports = compiled.opened_to_own(number, own);
-            let sources = world.nodes.iter().filter(|peer| peer.is_of_same_person(&world.nodes[node]));
-            let sources = sources.flat_map(addresses).collect();
+            let sources = world.nodes.iter().zip(signatures).filter(|(peer, signature)| {
+                peer.is_of_same_person(&world.nodes[node]) && compiled.is_own_source(signature, number)
+            });
+            let sources = sources.flat_map(|(peer, _)| addresses(peer)).collect();
             let destinations = addresses(&world.nodes[node]).map(|address| (address, ports.clone())).to_vec();
             rules.push(Rule { protocols: protocols.clone(), sources, destinations });
         }

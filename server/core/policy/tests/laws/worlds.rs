@@ -275,7 +275,7 @@ fn rule() -> impl Strategy<Value = Rule> {
         if protocol == Some(1) {
             to.iter_mut().for_each(|destination| destination.1 = 0);
         }
-        if !from.iter().all(|who| who.is_person()) || via.is_some() || !postures.is_empty() {
+        if !from.iter().all(|who| who.is_person()) || via.is_some() {
             to.retain(|(who, _)| *who != Who::Own);
         }
         if via.is_some() {

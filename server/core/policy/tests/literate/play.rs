@@ -117,8 +117,9 @@ fn sees(scene: &Scene, compiled: &Compiled, node: &Node) -> String {
     let own = compiled.signature(&node.subject());
     let peers = scene.nodes.iter().filter(|peer| peer.name != node.name);
     let seen = peers.filter(|peer| {
-        let is_own = same_person(node, peer) && compiled.sees_own(&own);
-        is_own || compiled.sees(&own, &compiled.signature(&peer.subject()))
+        let theirs = compiled.signature(&peer.subject());
+        let is_own = same_person(node, peer) && compiled.sees_own(&own, &theirs);
+        is_own || compiled.sees(&own, &theirs)
     });
     seen.map(|peer| peer.name.as_str()).collect::<Vec<_>>().join(" ")
 }
@@ -128,11 +129,15 @@ fn allows(scene: &Scene, compiled: &Compiled, node: &Node) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     for (number, rule) in compiled.rules().iter().enumerate() {
         if compiled.is_own_destination(&own, number) {
-            let devices = scene.nodes.iter().filter(|peer| same_person(node, peer));
+            let is_source =
+                |peer: &&Node| compiled.is_own_source(&compiled.signature(&peer.subject()), number);
+            let devices = scene.nodes.iter().filter(|peer| same_person(node, peer)).filter(is_source);
             let devices: Vec<_> = devices.map(|peer| peer.name.as_str()).collect();
             let ports = compiled.opened_to_own(number, &own);
             let opened = destination(&Destination { what: Target::SelfAddresses, ports }, rule);
-            lines.insert(format!("{}{} -> {opened}", protocols(rule), devices.join(" ")));
+            if !devices.is_empty() {
+                lines.insert(format!("{}{} -> {opened}", protocols(rule), devices.join(" ")));
+            }
         }
         if !compiled.is_destination(&own, number) {
             continue;

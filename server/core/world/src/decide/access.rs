@@ -1,11 +1,12 @@
 //! Who may let whom in: roles, pre-auth keys, API keys and the policy.
 
-use ident::{ApiKeyId, AuthKeyId, Scope, Scopes};
+use ident::{ApiKeyId, AuthKeyId, Scope, Scopes, UserId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Decision, name, person};
 use crate::{
-    Answer, ApiKey, AuthKey, Command, Context, DurableEvent, Prepared, Refusal, Role, VolatileEvent, World,
+    Answer, ApiKey, AuthKey, Command, Context, DurableEvent, Prepared, Refusal, Role, Verifier,
+    VolatileEvent, World,
 };
 
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 366);
@@ -80,7 +81,7 @@ pub(super) fn create_auth_key(world: &World, command: &Command, ctx: Context) ->
     let key = AuthKey {
         id,
         role: role.name.clone(),
-        tags: role.tags.clone(),
+        tags: Some(role.tags.clone()),
         user: *user,
         verifier: verifier.clone(),
         created: ctx.now,
@@ -88,6 +89,41 @@ pub(super) fn create_auth_key(world: &World, command: &Command, ctx: Context) ->
         reusable: reusable.unwrap_or(role.key.reusable),
         ephemeral: ephemeral.unwrap_or(role.key.ephemeral),
         node_expiry_seconds: role.key.node_expiry_seconds,
+        used: 0,
+        last_used: None,
+        revoked: None,
+    };
+    Ok(Decision::one(DurableEvent::AuthKeyCreated { key }, Answer::AuthKey(id)))
+}
+
+/// What headscale calls a key: it says who brings a device, and not what the device is.
+pub(super) fn create_untagged_key(
+    world: &World,
+    user: UserId,
+    verifier: &Verifier,
+    expires: Timestamp,
+    (reusable, ephemeral): (bool, bool),
+    ctx: Context,
+) -> Result<Decision, Refusal> {
+    if !world.settings.allow_untagged {
+        return Err(Refusal::UntaggedKey);
+    }
+    person::find(world, user)?;
+    if expires <= ctx.now || expires > ctx.now.checked_add(LONGEST).unwrap_or(Timestamp::MAX) {
+        return Err(Refusal::OutOfRange { what: "expires", rule: "in the future and at most 366d away" });
+    }
+    let id = world.next_ids().auth_key;
+    let key = AuthKey {
+        id,
+        role: String::new(),
+        tags: None,
+        user: Some(user),
+        verifier: verifier.clone(),
+        created: ctx.now,
+        expires,
+        reusable,
+        ephemeral,
+        node_expiry_seconds: None,
         used: 0,
         last_used: None,
         revoked: None,

@@ -47,6 +47,16 @@ pub(super) fn approve(
     }
 }
 
+/// Who is in already is not refused but deleted.
+pub(super) fn deny(world: &World, r: &Registration) -> Result<Decision, Refusal> {
+    let known = known_node(world, r)?;
+    if let Some(node) = known.filter(|node| node.accepted()) {
+        return Err(Refusal::Exists { noun: "node with this key", name: node.name.clone() });
+    }
+    let (machine, node_key, hostname) = (r.machine, r.node_key, r.hostinfo.hostname.clone());
+    Ok(Decision::one(DurableEvent::LoginDenied { machine, node_key, hostname }, Answer::Done))
+}
+
 /// A person's own device; or a tagged one, when it asks for tags that the person may give.
 fn of_user(world: &World, r: &Registration, id: UserId, ctx: Context) -> Result<Share, Refusal> {
     let user = person::find(world, id)?;

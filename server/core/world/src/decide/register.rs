@@ -3,11 +3,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use ident::{MachineKey, NodeKey, Tag, UserId};
+use jiff::Timestamp;
 
 use super::{
     Decision,
     address::addresses,
-    lifetime::{earlier, roles_expiry},
+    lifetime::{earlier, persons_expiry, roles_expiry},
     name, presence,
 };
 use crate::{
@@ -84,10 +85,11 @@ fn here_again(world: &World, r: &Registration, node: &Node, ctx: Context) -> Dec
 
 fn with_key(world: &World, r: &Registration, ctx: Context) -> Result<Decision, Refusal> {
     let key = valid_key(world, r, ctx)?;
-    permitted_tags(&r.hostinfo.request_tags, |tag| key.tags.contains(tag))?;
-    match world.nodes.by_slot(r.machine, None) {
+    permitted_tags(&r.hostinfo.request_tags, |tag| key.tags().contains(tag))?;
+    let owner = key.owner().ok_or(Refusal::AuthKey("of nobody"))?;
+    match world.nodes.by_slot(r.machine, owner.slot()) {
         Some(node) => Ok(reauthenticated(world, r, node, key, ctx)),
-        None => joined(world, r, key, ctx),
+        None => joined(world, r, key, owner, ctx),
     }
 }
 
@@ -103,6 +105,9 @@ fn valid_key<'a>(world: &'a World, r: &Registration, ctx: Context) -> Result<&'a
     }
     if key.expires <= ctx.now {
         return Err(Refusal::AuthKey("expired"));
+    }
+    if key.tags.is_none() && !world.settings.allow_untagged {
+        return Err(Refusal::AuthKey("without a role, and such keys are not taken here"));
     }
     if !key.reusable && key.used > 0 {
         return Err(Refusal::AuthKey("single-use and already used"));
@@ -126,7 +131,7 @@ fn reauthenticated(world: &World, r: &Registration, node: &Node, key: &AuthKey, 
             responsible: key.user,
             auth_key: key.id,
             ephemeral: key.ephemeral || r.ephemeral,
-            expiry: roles_expiry(key.node_expiry_seconds, ctx.now).filter(|_| !node.never_expires),
+            expiry: usual_expiry(world, key, ctx).filter(|_| !node.never_expires),
         }
         .into(),
     ];
@@ -137,12 +142,18 @@ fn reauthenticated(world: &World, r: &Registration, node: &Node, key: &AuthKey, 
     Decision { events, answer: Answer::Registered(Registered::Active(node.id)) }
 }
 
-fn joined(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> Result<Decision, Refusal> {
-    let owner = Owner::Tags(key.tags.clone());
-    let node = new_node(world, r, owner, key.user, ctx)?;
+fn joined(
+    world: &World,
+    r: &Registration,
+    key: &AuthKey,
+    owner: Owner,
+    ctx: Context,
+) -> Result<Decision, Refusal> {
+    let responsible = key.user.filter(|_| owner.user().is_none());
+    let node = new_node(world, r, owner, responsible, ctx)?;
     let node = Node {
         auth_key: Some(key.id),
-        key_expiry: earlier(roles_expiry(key.node_expiry_seconds, ctx.now), r.expiry, ctx.now),
+        key_expiry: earlier(usual_expiry(world, key, ctx), r.expiry, ctx.now),
         ephemeral: key.ephemeral || r.ephemeral,
         ..node
     };
@@ -152,6 +163,14 @@ fn joined(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> Resul
         DurableEvent::NodeRegistered { node: Box::new(node) }.into(),
     ];
     Ok(Decision { events, answer: Answer::Registered(Registered::Active(id)) })
+}
+
+/// Until when the node key of a device is accepted that comes with this key.
+fn usual_expiry(world: &World, key: &AuthKey, ctx: Context) -> Option<Timestamp> {
+    match key.tags {
+        Some(_) => roles_expiry(key.node_expiry_seconds, ctx.now),
+        None => persons_expiry(world, ctx.now),
+    }
 }
 
 /// A device that was never here, with an id, a name and addresses of its own.

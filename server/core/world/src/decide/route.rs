@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::{Decision, node};
 use crate::{
-    Answer, Change, DurableEvent, Event, Fields, Node, Refusal, VolatileEvent, World, route::servable,
+    Answer, Change, DurableEvent, Event, Fields, Node, Refusal, VolatileEvent, World, route::unservable,
 };
 
 pub(super) fn approve(world: &World, id: NodeId, routes: &BTreeSet<IpNet>) -> Result<Decision, Refusal> {
@@ -16,8 +16,9 @@ pub(super) fn approve(world: &World, id: NodeId, routes: &BTreeSet<IpNet>) -> Re
     if let Some(route) = routes.iter().find(|r| !known(r)) {
         return Err(Refusal::NotAdvertised { node: node.name.clone(), route: route.to_string() });
     }
-    if let Some(route) = routes.iter().find(|r| !servable(r)) {
-        return Err(Refusal::NotServable { route: route.to_string() });
+    let own = &world.settings.own_addresses;
+    if let Some((route, why)) = routes.iter().find_map(|r| Some((r, unservable(r, own)?))) {
+        return Err(Refusal::NotServable { route: route.to_string(), why });
     }
     let routes = with_both_families(node, routes);
     if routes == node.approved_routes {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::NonEmpty;
+use super::{NonEmpty, Owner};
 
 /// HMAC-SHA-256 of a 256-bit secret under a pepper that lives outside the database.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,11 +81,12 @@ pub struct Role {
 pub struct AuthKey {
     /// Never used again.
     pub id: AuthKeyId,
-    /// The role it was made from.
+    /// The role it was made from; empty for a key without tags.
     pub role: String,
-    /// What its devices are tagged with.
-    pub tags: NonEmpty<Tag>,
-    /// The person responsible; grants nothing.
+    /// What its devices are tagged with; without tags they are the person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<NonEmpty<Tag>>,
+    /// The person responsible, which grants nothing; of a key without tags whose its devices are.
     pub user: Option<UserId>,
     /// What a presented key is compared with.
     pub verifier: Verifier,
@@ -106,6 +107,18 @@ pub struct AuthKey {
     pub last_used: Option<Timestamp>,
     /// Since when it is void.
     pub revoked: Option<Timestamp>,
+}
+
+impl AuthKey {
+    /// The tags, or none.
+    pub fn tags(&self) -> &[Tag] {
+        self.tags.as_ref().map_or(&[], NonEmpty::as_slice)
+    }
+    /// Whose its devices are; nobody's only when it was damaged.
+    pub fn owner(&self) -> Option<Owner> {
+        let tagged = self.tags.clone().map(Owner::Tags);
+        tagged.or_else(|| self.user.map(Owner::User))
+    }
 }
 
 /// A credential of the admin API.

@@ -1,5 +1,6 @@
 //! Policies that are nothing, broken, or missing: never wider than before.
 
+use ::policy::MAX_BYTES;
 use api::{key, policy, user};
 use harness::Identity;
 
@@ -39,6 +40,17 @@ async fn a_text_that_is_no_policy_changes_nothing() {
     }
     listener.is_silent_for(std::time::Duration::from_millis(500)).await;
     assert_eq!(a.map().await.peers.unwrap().len(), 1);
+    house.close().await;
+}
+
+/// As JSON it is nearly twice as long.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_policy_is_taken_whatever_it_is_written_with() {
+    let house = House::open().await;
+    let filling = MAX_BYTES - POLICY.len() - 4;
+    let long = format!("{POLICY}\n// {}", "\"\t".repeat(filling / 2));
+    set_policy(&house.admin, &long).await;
+    assert_eq!(house.admin.call(&policy::GET, &[], &()).await.unwrap().policy, long);
     house.close().await;
 }
 

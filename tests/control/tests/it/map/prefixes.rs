@@ -17,7 +17,7 @@ use wire::{FilterRule, MapRequest};
 use crate::{
     admin::reusable,
     device::Device,
-    house::{House, set_policy},
+    house::{House, Setup, set_policy},
 };
 
 /// Members may reach much, and a careless operator lets them serve half the world.
@@ -100,6 +100,32 @@ async fn what_is_offered_by_surprise_reaches_nobody() {
     let listed = house.admin.call(&LIST, &[], &()).await.unwrap().routes;
     let approved: Vec<_> = listed.iter().filter(|r| r.approved).map(|r| r.prefix.to_string()).collect();
     assert_eq!(approved, ["10.9.0.0/16"]);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_takes_over_the_way_to_the_server() {
+    let setup = Setup { server_url: Some("http://203.0.113.9:8080"), ..Setup::default() };
+    let house = House::open_with(setup).await;
+    set_policy(
+        &house.admin,
+        &POLICY.replace(r#""10.0.0.0/8": ["#, r#""203.0.0.0/8": ["tag:member"], "10.0.0.0/8": ["#),
+    )
+    .await;
+    let (viewer, thief) = (house.member("viewer").await, house.member("thief").await);
+    let id = thief.myself().await.id;
+    let (mut view, _own) = (viewer.listen().await, thief.listen().await);
+    let taking = ["203.0.113.9/32", "203.0.113.8/31", "203.0.113.0/24", "203.0.112.0/20"];
+    let all = taking.into_iter().chain(["203.0.1.0/24"]).map(str::to_owned).collect::<Vec<_>>();
+    offer(&thief, &all).await;
+    view.until("what is far from the server", |m| routes(m, id) == set(&["203.0.1.0/24"])).await;
+    for never in taking {
+        let choice = Choice { node: "thief".into(), prefixes: vec![never.parse().unwrap()] };
+        let problem = house.admin.call(&APPROVE, &[], &choice).await.unwrap_err();
+        assert_eq!((problem.code.as_str(), problem.status), ("not_servable", 422), "{never}");
+        assert!(problem.detail.contains("the way to this server"), "{problem:?}");
+    }
+    view.agrees_with(&viewer).await;
     house.close().await;
 }
 

@@ -120,7 +120,7 @@ async fn bodies_that_are_none_are_refused_in_time() {
     }
     let problem = tool.refused(400, "POST", "/preauthkey", r#"{"reusable":"perhaps"}"#).await;
     assert_eq!(location(&problem), "body.reusable");
-    let large = json!({"name": "x".repeat(1 << 20)}).to_string();
+    let large = json!({"name": "x".repeat(3 << 20)}).to_string();
     tool.refused(413, "POST", "/user", &large).await;
     assert_eq!(state(&house), before);
     house.close().await;

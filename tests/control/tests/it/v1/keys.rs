@@ -5,7 +5,11 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 use super::{Tool, location};
-use crate::{admin::Admin, house::House};
+use crate::{
+    admin::Admin,
+    device::Device,
+    house::{House, Setup},
+};
 
 fn in_hours(hours: i64) -> String {
     (Timestamp::now() + hours.hours()).to_string()
@@ -136,4 +140,48 @@ async fn api_keys_are_found_by_what_their_text_begins_with() {
     let past = r#"{"expiration":"2020-01-01T00:00:00Z"}"#;
     assert_eq!(location(&tool.refused(400, "POST", "/apikey", past).await), "body.expiration");
     house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_without_tags_is_a_persons_where_the_configuration_allows_it() {
+    let house = House::open_with(Setup { allow_untagged: true, ..Setup::default() }).await;
+    let tool = Tool::of(&house).await;
+    tool.post("/user", r#"{"name":"alice"}"#).await;
+    assert!(house.admin.call(&api::server::STATUS, &[], &()).await.unwrap().allow_untagged_keys);
+    assert_eq!(location(&tool.refused(400, "POST", "/preauthkey", "{}").await), "body.user");
+    let made = tool.post("/preauthkey", r#"{"user":"1","reusable":true}"#).await;
+    assert_eq!((&made["preAuthKey"]["aclTags"], &made["access"]), (&json!([]), &Value::Null));
+    let until: Timestamp = made["preAuthKey"]["expiration"].as_str().unwrap().parse().unwrap();
+    assert!((Timestamp::now() + 59.minutes()..Timestamp::now() + 61.minutes()).contains(&until));
+    let key = made["preAuthKey"]["key"].as_str().unwrap();
+    let laptop = house.join(Identity::random().unwrap(), key, "laptop").await;
+    let node = tool.get("/node/1").await["node"].clone();
+    assert_eq!((&node["user"]["name"], &node["tags"]), (&json!("alice"), &json!([])));
+    assert_eq!(node["registerMethod"], "REGISTER_METHOD_AUTH_KEY");
+    let days: Timestamp = node["expiry"].as_str().unwrap().parse().unwrap();
+    assert!(days > Timestamp::now() + (24 * 179).hours(), "like every device of a person");
+    assert!(laptop.register(Some(key)).await.machine_authorized, "an answer that was lost is said again");
+
+    let rotated = house.join(laptop.me.rotated().unwrap(), key, "laptop").await;
+    assert_eq!(rotated.myself().await.id.get(), 1, "the same device with its next key");
+    let tagged = Device::connect(&house.at, Identity::random().unwrap(), "server").await;
+    let mut request = tagged.me.register_request(Some(key), "server");
+    request.hostinfo.as_mut().unwrap().request_tags = vec!["tag:member".into()];
+    let refused = tagged.client.register(&request).await.unwrap().error;
+    assert!(refused.contains("requested tags [tag:member]"), "{refused}");
+    for expiration in ["2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"] {
+        tool.refused(422, "POST", "/preauthkey", &json!({"user": 1, "expiration": expiration}).to_string())
+            .await;
+    }
+    house.world().check_invariants().unwrap();
+
+    let house = house.restart_with(Setup::default()).await;
+    let (tool, late) =
+        (Tool::of(&house).await, Device::connect(&house.at, Identity::random().unwrap(), "late").await);
+    let refused = late.register(Some(key)).await.error;
+    assert!(refused.contains("without a role, and such keys are not taken here"), "{refused}");
+    tool.refused(400, "POST", "/preauthkey", r#"{"user":"1"}"#).await;
+    let rotated = rotated.again(&house.at).await;
+    assert!(rotated.register(None).await.machine_authorized, "who is in stays in");
+    house.restart().await.close().await;
 }

@@ -13,17 +13,18 @@ use crate::{
 
 const POLICY: &str = r#"{"tagOwners": {"tag:member": [], "tag:island": []},
     "acls": [{"action": "accept", "src": ["tag:member"], "dst": ["tag:island:22"]}],
-    "ssh": [{"action": "check", "src": ["tag:member"], "dst": ["tag:island"], "users": ["root"]}]}"#;
+    "ssh": [{"action": "check", "src": ["tag:member"], "dst": ["tag:island"], "users": ["root"],
+        "checkPeriod": "always"}]}"#;
 
-struct Scene {
-    house: House,
+pub struct Scene {
+    pub house: House,
     laptop: Device,
-    island: Device,
+    pub island: Device,
     ask: String,
 }
 
 impl Scene {
-    async fn set() -> Self {
+    pub async fn set() -> Self {
         let house = House::open().await;
         set_policy(&house.admin, POLICY).await;
         let (laptop, island) = (house.member("laptop").await, house.island("box").await);
@@ -33,7 +34,7 @@ impl Scene {
     }
 
     /// A login begins: the page that is shown, and where its answer is waited for.
-    async fn begin(&self) -> (String, String) {
+    pub async fn begin(&self) -> (String, String) {
         let action = answer(&self.island, &self.ask).await;
         assert!(!action.accept && !action.reject, "{action:?}");
         let page = action.message.split_whitespace().last().unwrap();
@@ -55,7 +56,7 @@ async fn status_of(device: &Device, path: &str) -> (u16, Vec<u8>) {
     (head.status.as_u16(), body.collect().await.unwrap().to_bytes().to_vec())
 }
 
-async fn answer(device: &Device, path: &str) -> SshAction {
+pub async fn answer(device: &Device, path: &str) -> SshAction {
     let (status, body) = tokio::time::timeout(PATIENCE, status_of(device, path)).await.expect("no answer");
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
     serde_json::from_slice(&body).unwrap()
@@ -118,7 +119,7 @@ async fn nobody_else_asks_answers_or_profits() {
     assert_eq!(browser.send(&page, &browser.own, &form).await.status(), 403);
     assert_eq!(browser.open(&format!("{page}?answer=yes&csrf={csrf}")).await.status(), 200);
 
-    set_policy(&scene.house.admin, &POLICY.replace("check", "accept")).await;
+    set_policy(&scene.house.admin, &POLICY.replace(r#""check""#, r#""accept""#)).await;
     assert_eq!(
         browser.send(&page, &browser.own, &good).await.status(),
         422,
@@ -139,5 +140,46 @@ async fn a_right_that_goes_while_a_login_waits_is_gone() {
     assert_eq!(done.status(), 200);
     set_policy(&scene.house.admin, r#"{"tagOwners": {"tag:member": [], "tag:island": []}}"#).await;
     assert!(answer(&scene.island, &next).await.reject);
+    scene.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmed_login_is_good_for_the_time_that_the_rule_says_and_for_nothing_else() {
+    let scene = Scene::set().await;
+    let press = async |button: &str| {
+        let (page, next) = scene.begin().await;
+        let browser = scene.signed_in(&page).await;
+        let csrf = browser.csrf(&page).await;
+        browser.send(&page, &browser.own, &[("csrf", &csrf), ("answer", button)]).await;
+        answer(&scene.island, &next).await
+    };
+    let during = |period: &str| POLICY.replace("always", period);
+    set_policy(&scene.house.admin, &during("1h")).await;
+    assert!(press("no").await.reject);
+    assert!(press("yes").await.accept, "a refusal is not remembered, and holds no further");
+    assert!(answer(&scene.island, &scene.ask).await.accept, "it is confirmed already");
+
+    let asked_again = async |ask: &str| {
+        let action = answer(&scene.island, ask).await;
+        !action.accept && !action.reject
+    };
+    assert!(asked_again(&scene.ask.replace("=root", "=admin")).await, "as another user");
+    let other = scene.house.member("other").await.myself().await.id;
+    let laptop = scene.laptop.myself().await.id;
+    assert!(asked_again(&scene.ask.replace(&format!("/{laptop}/"), &format!("/{other}/"))).await);
+    set_policy(&scene.house.admin, &during("1s")).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    assert!(asked_again(&scene.ask).await, "the time is over");
+    set_policy(&scene.house.admin, &during("12h")).await;
+    assert!(answer(&scene.island, &scene.ask).await.accept);
+    set_policy(&scene.house.admin, &during("always")).await;
+    assert!(asked_again(&scene.ask).await, "each by itself");
+
+    set_policy(&scene.house.admin, &during("12h")).await;
+    let key = scene.house.admin.key(&crate::admin::reusable()).await;
+    let mut request = scene.laptop.me.rotated().unwrap().register_request(Some(&key), "laptop");
+    request.old_node_key = Some(scene.laptop.me.node);
+    assert!(scene.laptop.client.register(&request).await.unwrap().machine_authorized);
+    assert!(asked_again(&scene.ask).await, "with another key of the same node");
     scene.house.close().await;
 }

@@ -1,5 +1,7 @@
 //! The pages: what they show, who may press the button, and what a browser that was led astray cannot do.
 
+use std::net::SocketAddr;
+
 use api::apikey;
 use harness::Identity;
 use http::Response;
@@ -16,8 +18,17 @@ pub struct Browser {
 
 impl Browser {
     pub fn new(house: &House) -> Self {
-        let door = Admin::remote(house.address, None);
-        Self { door, own: format!("http://{}", house.address), cookie: None }
+        Self::at(house.address)
+    }
+
+    pub fn at(server: SocketAddr) -> Self {
+        let door = Admin::remote(server, None);
+        Self { door, own: format!("http://{server}"), cookie: None }
+    }
+
+    /// What the server had it keep: `NAME=TOKEN`.
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
     }
 
     async fn ask(
@@ -63,7 +74,7 @@ impl Browser {
     }
 }
 
-fn page_of(guest: &Guest) -> String {
+pub fn page_of(guest: &Guest) -> String {
     format!("/register/{}", guest.code())
 }
 

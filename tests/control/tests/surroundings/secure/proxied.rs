@@ -4,8 +4,10 @@ use api::{DEFAULT_TAILNET, event, node};
 use control::config::{File, ProxiesFile};
 use http::StatusCode;
 
+use tokio::task::JoinSet;
+
 use crate::{
-    house::{House, without_relay},
+    house::{House, join, soon, without_relay},
     journal,
 };
 use control_tests::admin::Admin;
@@ -43,4 +45,31 @@ async fn the_log_and_the_security_log_name_the_client_and_not_the_proxy() {
         assert!(!journal::lines_with(&format!("ip={CLIENT} ")).is_empty());
         house.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_office_behind_one_address_comes_back_after_a_restart_without_a_refusal() {
+    const OFFICE: &str = "192.0.2.78";
+    let house = open("x-forwarded-for").await;
+    let (key, at) = (house.key().await, house.at().await.on_behalf_of(OFFICE));
+    let mut office = Vec::new();
+    for n in 0..100 {
+        office.push(join(&at, &key, &format!("desk{n}")).await);
+    }
+    let house = house.restart().await;
+    let mut coming = JoinSet::new();
+    for desk in office {
+        let at = at.clone();
+        coming.spawn(async move {
+            let desk = desk.again(&at).await;
+            let answer = desk.register(None).await;
+            assert!(answer.machine_authorized, "{}", answer.error);
+            desk.report(&["192.0.2.78:41641"], 900).await;
+            desk.listen().await.go.peers().len()
+        });
+    }
+    let seen = soon("the office", coming.join_all()).await;
+    assert_eq!(seen, [99; 100]);
+    assert_eq!(journal::lines_with(&format!("ip={OFFICE} ")), Vec::<String>::new(), "nobody was turned away");
+    house.close().await;
 }

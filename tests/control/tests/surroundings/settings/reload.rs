@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::{
     authority::Authority,
-    device::online,
+    device::{Device, online},
     house::{free_address, join, soon, without_relay},
     journal,
 };
@@ -105,6 +105,28 @@ async fn what_is_read_again_holds_at_once_for_who_is_connected() {
 
     fs::write(&maps, text.replace("far.example", "farther.example")).unwrap();
     assert_eq!(house.reload().await.unwrap(), ["derp_maps"], "the file is read again, too");
+    house.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_signed_in_stays_so() {
+    let house = House::open(without_relay()).await;
+    let create = api::apikey::Create::default();
+    let key = house.admin.call(&api::apikey::CREATE, &[], &create).await.unwrap().outcome.secret.unwrap();
+    let url = house.server.ready().server_url.clone();
+    let device = Device::connect(&house.at().await, harness::Identity::random().unwrap(), "laptop").await;
+    let page = device.register(None).await.auth_url.strip_prefix(&url).unwrap().to_owned();
+    let door = Admin::remote(url.strip_prefix("http://").unwrap().parse().unwrap(), None);
+    let form = format!("key={}&back={}", api::escape(key.expose()), api::escape(&page));
+    let kind = ("content-type", "application/x-www-form-urlencoded");
+    let answer = door.whole("POST", "/login", &[kind, ("origin", &url)], form).await.unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let look = async || door.whole("GET", &page, &[("cookie", &cookie)], String::new()).await.unwrap();
+    let before = look().await.into_body();
+    assert!(before.contains("name=\"csrf\""), "{before}");
+    house.write(|file| file.leaving_grace = Some("3s".into()));
+    assert_eq!(house.reload().await.unwrap(), ["leaving_grace"]);
+    assert_eq!(look().await.into_body(), before, "the same session");
     house.server.stop().await;
 }
 

@@ -173,6 +173,9 @@ impl<'a> Ground<'a> {
             Alias::Own => Goal::Own,
             alias => Goal::Spans(merged(self.tailnet.spans(alias).into_iter())),
         };
+        if matches!(&goal, Goal::Spans(spans) if spans.is_empty()) {
+            return Err("names no address".to_owned());
+        }
         let usual = |known: &i32| protocol.map_or(USUAL.contains(known), |one| one == *known);
         let speaks = |rule: &&Rule| rule.protocols.is_empty() || rule.protocols.iter().any(usual);
         let rules: Vec<_> = self.rules.iter().filter(speaks).collect();

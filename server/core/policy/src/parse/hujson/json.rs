@@ -20,18 +20,7 @@ pub(crate) fn plain(value: &Value) -> serde_json::Value {
     }
 }
 
-/// Whether JSON writes the text with a backslash, which the strictest client does not read.
+/// Whether JSON writes the text with a backslash, which the strictest client does not read in names.
 pub(crate) fn needs_escapes(text: &str) -> bool {
     text.contains(|c: char| c == '"' || c == '\\' || c < ' ')
-}
-
-/// Whether some text within the value is such a one.
-pub(crate) fn has_escapes(value: &serde_json::Value) -> bool {
-    use serde_json::Value as V;
-    match value {
-        V::String(text) => needs_escapes(text),
-        V::Array(list) => list.iter().any(has_escapes),
-        V::Object(map) => map.iter().any(|(name, value)| needs_escapes(name) || has_escapes(value)),
-        V::Null | V::Bool(_) | V::Number(_) => false,
-    }
 }

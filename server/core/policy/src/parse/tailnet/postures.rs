@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jsonc_parser::{ast, common::Ranged};
 
 use crate::{
-    alias::{Alias, Mistake, Named, Names, mistake, nearest, not_yet},
+    alias::{Alias, Mistake, Named, Names, mistake, nearest},
     parse::{hujson::Report, json},
     posture::{Assertion, Attribute, Guard, Order, Posture, Supposed, Test, Value},
 };
@@ -105,11 +105,6 @@ pub(crate) fn with(alias: Alias, guard: &Guard) -> Option<Alias> {
         Alias::Prefix(_) | Alias::Range(..) | Alias::Set(_) | Alias::Anywhere => None,
         alias => Some(Alias::With(Box::new(alias), guard.clone())),
     }
-}
-
-/// The devices of one person to each other, as far as they have a posture, are no class of viewers yet.
-pub(crate) fn own(at: usize, report: &mut Report) {
-    report.unserved(at, not_yet("autogroup:self behind srcPosture"));
 }
 
 pub(crate) fn assertion(text: &str) -> Result<Assertion, Mistake> {
