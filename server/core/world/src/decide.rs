@@ -44,7 +44,7 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::ApproveLogin { login, owner } => approve::approve(world, login, owner, ctx),
         C::DenyLogin { login } => approve::deny(world, login),
         C::Logout { machine, node_key } => register::logout(world, *machine, *node_key),
-        C::Report(report) => report::report(world, report),
+        C::Report(report) => report::report(world, report, ctx),
         C::StreamOpened { node, instance, epoch } => presence::opened(world, *node, *instance, *epoch),
         C::StreamClosed { node, instance, epoch } => presence::closed(world, *node, *instance, *epoch, ctx),
         C::Questioned { node, instance, epoch, answered } => {

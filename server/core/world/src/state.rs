@@ -227,7 +227,7 @@ impl World {
     }
 }
 
-/// Whether routes of the node wait for it to come back.
+/// Whether routes of the node, approved or not yet, wait for it to come back.
 pub(crate) fn hands_over(node: &Node) -> bool {
-    node.live.responsive && node.subnet_routes().next().is_some()
+    node.live.responsive && !node.hostinfo.routable_ips.is_empty()
 }

@@ -38,12 +38,12 @@ async fn bodies_that_are_none_are_refused_by_every_operation() {
     house.member("laptop").await;
     let before = state(&house).await;
     let deep = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
-    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(1 << 20));
+    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(3 << 20));
     let bodies = ["{", "7", "\"x\"", "nul", "\u{0}", "[[", &deep, &"[".repeat(100_000), &large];
     for operation in OPERATIONS.iter().filter(|o| matches!(o.method, Method::Post | Method::Put)) {
         let at = path(operation.path, "1");
         for body in bodies {
-            let wanted = if body.len() > 1 << 20 { 413 } else { 400 };
+            let wanted = if body.len() > 3 << 20 { 413 } else { 400 };
             refused(&house.admin, &operation.method.to_string(), &at, body, &[wanted]).await;
         }
     }

@@ -18,7 +18,8 @@ async fn history(call: Call, page: Page) -> Result<History, Refused> {
 
 async fn version(call: Call, (): ()) -> Result<Past, Refused> {
     let missing = || Refused::not_found(&format!("there is no version {} of the policy", call.name));
-    let number: u64 = call.name.parse().map_err(|_| missing())?;
+    let is_number = call.name.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = call.name.parse().ok().filter(|_| is_number).ok_or_else(missing)?;
     let found = call.history(move |store| store.policy_version(number)).await?;
     let (version, policy) = found.ok_or_else(missing)?;
     Ok(Past { version: view(version)?, policy })

@@ -76,7 +76,7 @@ fn proves(world: &World, r: &Registration) -> bool {
 
 /// It is in. An ephemeral node that was away has its time again until it listens.
 fn here_again(world: &World, r: &Registration, node: &Node, ctx: Context) -> Decision {
-    let mut events = super::report::hostinfo_events(world, node, &r.hostinfo);
+    let mut events = super::report::hostinfo_events(world, node, &r.hostinfo, ctx);
     if node.ephemeral && node.live.presence == Presence::Offline {
         events.push(presence::changed(node, Presence::Offline, Some(ctx.now)).into());
     }
@@ -135,7 +135,7 @@ fn reauthenticated(world: &World, r: &Registration, node: &Node, key: &AuthKey, 
         }
         .into(),
     ];
-    events.extend(super::report::hostinfo_events(world, node, &r.hostinfo));
+    events.extend(super::report::hostinfo_events(world, node, &r.hostinfo, ctx));
     if node.live.presence == Presence::Offline {
         events.push(presence::changed(node, Presence::Offline, Some(ctx.now)).into());
     }

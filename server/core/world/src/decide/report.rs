@@ -5,9 +5,12 @@ use std::sync::Arc;
 use wire::Hostinfo;
 
 use super::{Decision, name};
-use crate::{Answer, DurableEvent, Event, Lifecycle, Node, NodeReport, Refusal, VolatileEvent, World};
+use crate::{
+    Answer, Context, DurableEvent, Event, Lifecycle, Node, NodeReport, Presence, Refusal, VolatileEvent,
+    World,
+};
 
-pub(super) fn report(world: &World, r: &NodeReport) -> Result<Decision, Refusal> {
+pub(super) fn report(world: &World, r: &NodeReport, ctx: Context) -> Result<Decision, Refusal> {
     let node = world
         .nodes
         .by_node_key(&r.node_key)
@@ -18,7 +21,7 @@ pub(super) fn report(world: &World, r: &NodeReport) -> Result<Decision, Refusal>
     }
     let mut events = Vec::new();
     if let Some(hostinfo) = &r.hostinfo {
-        events.extend(hostinfo_events(world, node, hostinfo));
+        events.extend(hostinfo_events(world, node, hostinfo, ctx));
     }
     let live = &node.live;
     let endpoints = r.endpoints.clone().unwrap_or_else(|| live.endpoints.clone());
@@ -32,7 +35,12 @@ pub(super) fn report(world: &World, r: &NodeReport) -> Result<Decision, Refusal>
 }
 
 /// What changes when the device describes itself like this: its description and its name.
-pub(super) fn hostinfo_events(world: &World, node: &Node, hostinfo: &Arc<Hostinfo>) -> Vec<Event> {
+pub(super) fn hostinfo_events(
+    world: &World,
+    node: &Node,
+    hostinfo: &Arc<Hostinfo>,
+    ctx: Context,
+) -> Vec<Event> {
     if node.hostinfo == *hostinfo {
         return Vec::new();
     }
@@ -42,5 +50,14 @@ pub(super) fn hostinfo_events(world: &World, node: &Node, hostinfo: &Arc<Hostinf
     } else {
         node.name.clone()
     };
-    vec![DurableEvent::NodeHostinfoChanged { node: node.id, name, hostinfo: hostinfo.clone() }.into()]
+    let changed = DurableEvent::NodeHostinfoChanged { node: node.id, name, hostinfo: hostinfo.clone() };
+    late_offer(node, hostinfo, ctx).into_iter().chain([changed.into()]).collect()
+}
+
+/// Nobody waits for a device that offers its first route after its stream has ended: it takes over from nobody.
+fn late_offer(node: &Node, hostinfo: &Hostinfo, ctx: Context) -> Option<Event> {
+    let Presence::Leaving { routes_until, .. } = node.live.presence else { return None };
+    let offers = node.hostinfo.routable_ips.is_empty() && !hostinfo.routable_ips.is_empty();
+    let is_late = offers && node.live.responsive && routes_until <= ctx.now;
+    is_late.then(|| VolatileEvent::Responsive { node: node.id, responsive: false }.into())
 }
