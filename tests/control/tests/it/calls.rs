@@ -39,13 +39,15 @@ async fn bodies_that_are_none_are_refused_by_every_operation() {
     let before = state(&house).await;
     let deep = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
     let large = format!("{{\"a\":\"{}\"}}", "x".repeat(3 << 20));
-    let bodies = ["{", "7", "\"x\"", "nul", "\u{0}", "[[", &deep, &"[".repeat(100_000), &large];
+    let bodies = ["{", "7", "\"x\"", "nul", "\u{0}", "[[", &deep, &"[".repeat(100_000)];
     for operation in OPERATIONS.iter().filter(|o| matches!(o.method, Method::Post | Method::Put)) {
         let at = path(operation.path, "1");
         for body in bodies {
-            let wanted = if body.len() > 3 << 20 { 413 } else { 400 };
-            refused(&house.admin, &operation.method.to_string(), &at, body, &[wanted]).await;
+            refused(&house.admin, &operation.method.to_string(), &at, body, &[400]).await;
         }
+        // The answer may come, and the connection end, before all of it is written.
+        let answer = house.admin.raw(&operation.method.to_string(), &at, large.clone()).await;
+        assert!(answer.is_err() || answer.is_ok_and(|(status, _)| status == 413), "{at}");
     }
     assert_eq!(state(&house).await, before);
     house.close().await;
