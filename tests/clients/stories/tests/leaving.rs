@@ -60,7 +60,7 @@ fn an_ephemeral_node_that_stays_away_is_forgotten_and_others_are_not() {
     // back in time: it is the same node
     mesh.client_mut("c3").unwrap().kill().unwrap();
     mesh.client_mut("c3").unwrap().start_again().unwrap();
-    let back = mesh.ipv4("c3").unwrap();
+    let back = until(SOON, "c3 to know its address again", || Ok(mesh.ipv4("c3").ok())).unwrap();
     assert!(mesh.reaches("c1", &back).unwrap());
     assert_eq!(mesh.server.node("c3").unwrap()["id"], worker["id"]);
 
