@@ -26,7 +26,7 @@ pub use answer::{
 };
 pub use ask::{
     Admission, Cell, Difference, Explanation, Kind, MOST_PAIRS, MOST_ROWS, Matrix, Near, Question, Row, Said,
-    Shift, Side, TooLarge,
+    Shift, Side, TooLarge, Whose,
 };
 pub use compiled::{
     Access, Badge, Compiled, LOGIN_CHECK, Login, NOT_RECORDED, NextDns, RECORDER_PORT, RECORDING_STOPPED,
