@@ -102,6 +102,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
     warnings.extend(call.doors.certificate.iter().flat_map(Certificate::warnings));
     let bootstrap = names(&config, &call.world, &call.doors.hub.site());
     warnings.extend(dns_dangers(&call.world, &call.world.dns, &bootstrap));
+    let policy_set = policy::updated(&call).await?.is_some();
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         server_url: config.server_url.clone(),
@@ -114,10 +115,10 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         monitor: call.doors.monitor,
         counts,
         allow_untagged_keys: world.settings.allow_untagged,
-        policy_set: policy::updated(&call).await?.is_some(),
+        policy_set,
         warnings,
         relay,
-        policy_unreadable: policy_text.is_some_and(|text| !in_force(&call, &text)),
+        policy_unreadable: policy_text.map_or(policy_set, |text| !in_force(&call, &text)),
         set_aside: aside.into_iter().map(set_aside).collect::<Result<_, _>>()?,
         set_aside_total,
     })
