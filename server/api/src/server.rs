@@ -59,6 +59,9 @@ pub struct Status {
     pub server_url: String,
     /// Its public Noise key.
     pub public_key: MachineKey,
+    /// The one before it, while that is accepted too.
+    #[serde(default)]
+    pub previous_key: Option<MachineKey>,
     /// Which database it runs on: drawn when it was made, the same after a restart and after a restore.
     #[serde(default)]
     pub database: String,

@@ -55,6 +55,7 @@ pub(super) async fn map(
     }
     // Once more: it may have waited.
     let node = callers_node(doors, caller, &request)?;
+    doors.served(caller.machine, caller.server_key);
     report(&machines, caller, &node, &request, body.len()).await?;
     if request.is_lite() {
         return Ok(StatusCode::OK.into_response());

@@ -50,8 +50,12 @@ pub async fn handshake(facts: &Facts<'_>) -> Verdict {
         (Some(url), Some(_)) => Some(probe::control::go(url, &facts.trust).await.attempt),
         _ => None,
     };
-    let remembered = facts.memory.as_ref().map(|m| m.public_key.clone());
-    let told = facts.answer().await.as_ref().ok().map(|status| status.public_key.to_string());
+    let status = facts.answer().await.as_ref().ok();
+    let told = status.map(|status| status.public_key.to_string());
+    // A client that knows the key before is served too.
+    let before = status.and_then(|status| status.previous_key).map(|key| key.to_string());
+    let remembered =
+        facts.memory.as_ref().map(|m| m.public_key.clone()).filter(|key| before.as_ref() != Some(key));
     control::handshake(&way.attempt, remembered.or(told).as_deref(), direct.as_ref())
 }
 
