@@ -18,6 +18,7 @@ mod refused;
 mod role;
 mod route;
 mod server;
+mod told;
 mod user;
 mod v1;
 

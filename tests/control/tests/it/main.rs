@@ -12,6 +12,7 @@ mod house;
 mod joining;
 mod leaving;
 mod lifetimes;
+mod lists;
 mod map;
 mod monitor;
 mod relayed;
