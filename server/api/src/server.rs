@@ -156,6 +156,10 @@ pub struct Relay {
     pub derp_port: u16,
     /// UDP port of STUN; null when switched off.
     pub stun_port: Option<u16>,
+    /// The certificate that clients are told to expect, `sha256-raw:` and the SHA-256 of its DER in hex; null where one
+    /// of an authority is to be trusted.
+    #[serde(default)]
+    pub certificate: Option<String>,
     /// Devices connected to it.
     pub connected: u64,
     /// What it has passed on since it started.

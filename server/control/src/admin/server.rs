@@ -93,6 +93,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         host: r.host.clone(),
         derp_port: r.port,
         stun_port: r.stun.map(|a| a.port()),
+        certificate: pinned(&call, r.region_id),
         connected: call.doors.relay.as_ref().map_or(0, |r| r.connections() as u64),
         traffic: traffic(&call),
     });
@@ -142,6 +143,13 @@ fn set_aside(row: AsideRow) -> Result<SetAside, Refused> {
         noun: noun.to_owned(),
         name: wire::plain(&row.name.unwrap_or_default()),
     })
+}
+
+/// The certificate that clients are told to expect of this region.
+fn pinned(call: &Call, region: u16) -> Option<String> {
+    let site = call.doors.hub.site();
+    let nodes = &site.derp_map.regions.get(&region.into())?.nodes;
+    nodes.iter().map(|node| node.cert_name.clone()).find(|name| !name.is_empty())
 }
 
 fn traffic(call: &Call) -> RelayTraffic {
