@@ -69,7 +69,11 @@ impl Touched {
             E::ApiKeyRevoked { key, .. } => {
                 self.api_keys.insert(*key);
             }
-            E::CallRefused { .. } | E::BackupMade { .. } | E::NoticeGiven { .. } => {}
+            E::CallRefused { .. }
+            | E::BackupMade { .. }
+            | E::NoticeGiven { .. }
+            | E::NoticeAcknowledged { .. }
+            | E::NodeHealthChanged { .. } => {}
             E::PolicySet { .. } => self.policy = true,
             E::DnsSet { .. }
             | E::DnsRecordSet { .. }
