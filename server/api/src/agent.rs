@@ -3,7 +3,7 @@
 //! A report is no operation of the admin interface: no API key opens it. An agent has its client fetch an identity token
 //! whose audience is the report's own digest, so that the token proves this report and nothing else.
 
-use ident::NodeId;
+use ident::{MachineKey, NodeId};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,8 @@ use crate::operation::{Method::*, Operation, in_tailnet};
 pub const LIST: Operation<(), Agents> = Operation::read("node", Get, in_tailnet!("/agent"));
 /// Where agents POST a [`Report`] with their token as bearer; the answer is a [`Taken`].
 pub const REPORT_PATH: &str = "/api/agent/v1/report";
+/// Where anybody reads which mesh this is: a [`Mesh`].
+pub const MESH_PATH: &str = "/api/agent/v1/mesh";
 /// The longest report, in bytes.
 pub const LONGEST: usize = 16 << 10;
 /// What the audience of a token for a report begins with; the SHA-256 of the report's bytes in hex follows.
@@ -96,6 +98,15 @@ pub struct Taken {
     /// Whether this report, or an earlier one, showed that it has arrived.
     #[serde(default)]
     pub acknowledged: bool,
+}
+
+/// Which mesh a server serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mesh {
+    /// The name of its database: after a reset it is another one.
+    pub database: String,
+    /// Its public Noise key.
+    pub public_key: MachineKey,
 }
 
 /// A report that was taken.

@@ -4,13 +4,13 @@ mod turned;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use api::agent::{AUDIENCE, LONGEST, REPORT_PATH, Report, State as Health, Taken};
+use api::agent::{AUDIENCE, LONGEST, MESH_PATH, Mesh, REPORT_PATH, Report, State as Health, Taken};
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::{
     Json, Router,
     body::{Body, to_bytes},
     extract::{ConnectInfo, State},
-    routing::post,
+    routing::{get, post},
 };
 use http::{HeaderMap, header};
 use tokio::time::timeout;
@@ -42,7 +42,13 @@ struct Desk {
 pub fn routes(doors: Arc<Doors>) -> Router {
     let pace = Rate::new(REPORT_EVERY, REPORTS_AT_ONCE);
     let turns = Rate::new(TURN_EVERY, TURNS_AT_ONCE);
-    Router::new().route(REPORT_PATH, post(report)).with_state(Arc::new(Desk { doors, pace, turns }))
+    let routes = Router::new().route(REPORT_PATH, post(report)).route(MESH_PATH, get(mesh));
+    routes.with_state(Arc::new(Desk { doors, pace, turns }))
+}
+
+/// An agent whose node is refused finds out whether this is another mesh than the one that it was in.
+async fn mesh(State(desk): State<Arc<Desk>>) -> Json<Mesh> {
+    Json(Mesh { database: desk.doors.reports.database.clone(), public_key: desk.doors.public_key })
 }
 
 /// A token proves one report, so that who reads along on the way learns a report and gains nothing.

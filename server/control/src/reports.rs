@@ -29,6 +29,8 @@ const WRITE_EVERY: Duration = Duration::from_secs(2);
 
 /// The last report of each node.
 pub struct Reports {
+    /// Which database this is: another one is another mesh, whatever its keys are.
+    pub database: String,
     shelf: Mutex<Shelf>,
     store: Arc<Store>,
     hub: Arc<Hub>,
@@ -38,7 +40,8 @@ impl Reports {
     /// With those of the last process.
     pub fn open(store: Arc<Store>, hub: Arc<Hub>) -> Result<Self, StoreError> {
         let shelf = Mutex::new(Shelf::new(store.agent_reports()?));
-        Ok(Self { shelf, store, hub })
+        let database = store.identity()?;
+        Ok(Self { database, shelf, store, hub })
     }
 
     /// Takes a report in the place of the node's last one, cleaned. Says what is new in it.

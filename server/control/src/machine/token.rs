@@ -32,6 +32,7 @@ pub(super) async fn token(
         let text = "identity tokens are for reports of meshctl's agent only";
         return Err(Refused::new(StatusCode::BAD_REQUEST, text));
     }
-    let id_token = Token::of(node, &request.audience, &doors.config().server_url).signed(&doors.keyring);
+    let (url, database) = (&doors.config().server_url, &doors.reports.database);
+    let id_token = Token::of(node, &request.audience, url, database).signed(&doors.keyring);
     Ok(Json(TokenResponse { id_token }))
 }

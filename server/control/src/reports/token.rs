@@ -23,16 +23,18 @@ pub struct Token {
     pub node_key: NodeKey,
     /// What the token is for.
     pub aud: String,
+    /// The database that the node is in.
+    database: String,
     iat: i64,
     exp: i64,
 }
 
 impl Token {
     /// For this node, from now on.
-    pub fn of(node: &Node, audience: &str, server_url: &str) -> Self {
+    pub fn of(node: &Node, audience: &str, server_url: &str, database: &str) -> Self {
         let iat = Timestamp::now().as_second();
-        let (aud, iss) = (audience.to_owned(), server_url.to_owned());
-        Self { iss, sub: node.id, node_key: node.node_key, aud, iat, exp: iat + SECONDS }
+        let (aud, iss, database) = (audience.to_owned(), server_url.to_owned(), database.to_owned());
+        Self { iss, sub: node.id, node_key: node.node_key, aud, database, iat, exp: iat + SECONDS }
     }
 
     /// As it travels.
