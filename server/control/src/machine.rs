@@ -6,6 +6,7 @@ mod answer;
 mod login;
 mod map;
 mod pace;
+mod parting;
 mod polls;
 mod register;
 mod token;
@@ -25,7 +26,7 @@ use tokio::time::timeout;
 
 use crate::{
     doors::Doors,
-    quota::Spent,
+    quota::{Quota, Spent},
     ts2021::{Caller, NoRoom},
     writer::Failed,
 };
@@ -45,7 +46,12 @@ pub fn routes(doors: Arc<Doors>) -> Router {
         .route("/machine/answer/{id}", post(answer::answer))
         .route("/machine/id-token", post(token::token))
         .fallback(|| async { (StatusCode::NOT_FOUND, "unknown path\n") })
-        .with_state(Arc::new(Machines { doors, pace: Pace::default(), polls: Polls::default() }))
+        .with_state(Arc::new(Machines {
+            doors,
+            pace: Pace::default(),
+            polls: Polls::default(),
+            partings: parting::places(),
+        }))
 }
 
 /// What the routes need.
@@ -53,6 +59,7 @@ struct Machines {
     doors: Arc<Doors>,
     pace: Pace,
     polls: Polls,
+    partings: Arc<Quota>,
 }
 
 /// A request that is not served, in words for the client's log.

@@ -52,9 +52,6 @@ pub enum Fault {
     /// The relay's certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// The Noise key is no key.
-    #[error("the Noise key cannot be used")]
-    NoiseKey,
     /// Others may put something else in its place.
     #[error("{path} {why}")]
     Unsafe {

@@ -13,6 +13,7 @@ mod pending;
 mod persist;
 mod policy;
 mod report;
+pub mod server_key;
 
 use std::{
     fs::File,

@@ -134,7 +134,11 @@ impl Report {
                 Kind::Attribute => devices_text(shift.from.iter().map(|side| side.devices).sum()),
                 _ => pairs_text(shift.pairs),
             };
-            out.push_str(&format!("  {sign} {from} → {to}: {kind}{} ({count}{yet})\n", shift.what));
+            out.push_str(&format!(
+                "  {sign} {from} → {to}{}: {kind}{} ({count}{yet})\n",
+                shift.whose.words(),
+                shift.what
+            ));
             for (from, to) in each.iter().flatten() {
                 out.push_str(&format!("      {from} → {to}\n"));
             }

@@ -28,7 +28,7 @@ pub use explain::{Admission, Explanation, Question, Said};
 pub use matrix::{Cell, MOST_ROWS, Matrix, Row};
 pub use nearest::Near;
 pub use party::Side;
-pub use shift::{Kind, Shift};
+pub use shift::{Kind, Shift, Whose};
 
 /// The question needs more work than is done for one: too many rules and parties that differ from one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -96,7 +96,9 @@ impl Draft {
             | E::BackupMade { .. }
             | E::NoticeGiven { .. }
             | E::NoticeAcknowledged { .. }
-            | E::NodeHealthChanged { .. } => {}
+            | E::NodeHealthChanged { .. }
+            | E::ServerKeyRotated { .. }
+            | E::ServerKeyRetired { .. } => {}
             E::PolicySet { policy, .. } => self.put_in_force(policy),
             E::DnsSet { settings, .. } => self.change_dns(|dns| dns.settings.clone_from(settings)),
             E::DnsRecordSet { name, addresses, .. } => self.change_dns(|dns| {

@@ -82,6 +82,8 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         C::AcknowledgeNotice { id } => node::acknowledge(world, *id),
         C::NoteHealth { id, state, failing } => node::note_health(world, *id, state, failing),
         C::NoteBackup { recipients } => access::note_backup(recipients),
+        C::NoteKeyRotated { key, before } => Ok(access::note_key_rotated(*key, *before, ctx)),
+        C::NoteKeyRetired { key, left_behind } => Ok(access::note_key_retired(*key, left_behind)),
         C::SetPolicy { prepared } => access::set_policy(world, prepared, ""),
         C::ReplacePolicy { over, prepared, message } => {
             access::replace_policy(world, over, prepared, message)

@@ -44,6 +44,8 @@ impl DurableEvent {
             E::NoticeAcknowledged { node } => ("notice_acknowledged", format!("node:{node}")),
             E::NodeHealthChanged { node, .. } => ("node_health_changed", format!("node:{node}")),
             E::BackupMade { .. } => ("backup_made", "backup".to_owned()),
+            E::ServerKeyRotated { .. } => ("server_key_rotated", "server".to_owned()),
+            E::ServerKeyRetired { .. } => ("server_key_retired", "server".to_owned()),
             E::CallRefused { noun, .. } => ("call_refused", format!("call:{noun}")),
             E::PolicySet { .. } => ("policy_set", "policy".to_owned()),
             E::DnsSet { .. } => ("dns_set", "dns".to_owned()),

@@ -33,6 +33,13 @@ pub(crate) enum Nature {
     Attributes,
 }
 
+/// Somebody of the roster, or somebody imagined, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Who {
+    There(usize),
+    Imagined(usize),
+}
+
 /// Those who are all alike to every rule.
 #[derive(Debug)]
 pub(crate) struct Party {
@@ -40,6 +47,8 @@ pub(crate) struct Party {
     pub(crate) name: String,
     /// Places in the roster.
     pub(crate) devices: Vec<usize>,
+    /// Whose they are: devices that are there or imagined.
+    pub(crate) people: BTreeSet<Who>,
     /// Nobody can be it yet: only the newer policy speaks of it.
     pub(crate) foretold: bool,
 }

@@ -25,7 +25,20 @@ pub enum Kind {
     Attribute,
 }
 
-/// What some sources gain or lose on some destinations: every source on every destination.
+/// Which of the pairs of two sides are meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Whose {
+    /// Every source with every destination.
+    #[default]
+    Anybody,
+    /// Those of different people: one's own devices were open already, or stay open.
+    Others,
+    /// Those of the same person.
+    Own,
+}
+
+/// What some sources gain or lose on some destinations: every source on every destination, of [`Self::whose`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Shift {
     /// What it is about.
@@ -36,6 +49,8 @@ pub struct Shift {
     pub from: Vec<Side>,
     /// On what.
     pub to: Vec<Side>,
+    /// Whose devices the destinations are, seen from each source.
+    pub whose: Whose,
     /// Pairs of devices that are there.
     pub pairs: u64,
     /// Nobody can use it yet: it needs a tag or a person of whom only the newer policy speaks.
@@ -59,8 +74,8 @@ impl Shift {
         self.sources.iter().filter_map(device).flat_map(move |from| {
             let named = self.destinations.iter().filter_map(device);
             let owned = roster.devices.iter().filter(|to| self.own && is_same_persons(from, to));
-            let others = named.chain(owned).filter(|to| to.name != from.name);
-            others.map(|to| (from.name.as_str(), to.name.as_str()))
+            let others = named.filter(|to| self.whose.holds(from, to)).chain(owned);
+            others.filter(|to| to.name != from.name).map(|to| (from.name.as_str(), to.name.as_str()))
         })
     }
 
@@ -79,6 +94,25 @@ impl Shift {
     }
 }
 
+impl Whose {
+    fn holds(self, from: &Device, to: &Device) -> bool {
+        match self {
+            Self::Anybody => true,
+            Self::Others => !is_same_persons(from, to),
+            Self::Own => is_same_persons(from, to),
+        }
+    }
+
+    /// What follows the destinations, where it is not everybody's.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Anybody => "",
+            Self::Others => " of other people",
+            Self::Own => " of the same person",
+        }
+    }
+}
+
 fn is_same_persons(a: &Device, b: &Device) -> bool {
     a.person().is_some() && a.person() == b.person()
 }
@@ -86,6 +120,13 @@ fn is_same_persons(a: &Device, b: &Device) -> bool {
 /// `tag:laptop (3) → tag:server (40): 22`
 impl fmt::Display for Shift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} → {}: {}", Self::names(&self.from), Self::names(&self.to), self.what)
+        write!(
+            f,
+            "{} → {}{}: {}",
+            Self::names(&self.from),
+            Self::names(&self.to),
+            self.whose.words(),
+            self.what
+        )
     }
 }

@@ -10,8 +10,9 @@ use ipnet::IpNet;
 
 use super::{
     TooLarge, Work,
-    party::{self, Imagined, Nature, Party, Side},
+    party::{self, Imagined, Nature, Party, Side, Who},
     place::{Glossary, Like},
+    shift::Whose,
 };
 use crate::{
     Person, Roster, SourceRange,
@@ -39,6 +40,8 @@ pub(crate) struct Stage<'a> {
     tags: BTreeMap<&'a Tag, u32>,
     /// How many devices each person has.
     owned: BTreeMap<usize, usize>,
+    /// Those with devices of the same people, ascending, by party.
+    kin: Vec<Vec<u32>>,
 }
 
 /// Devices that no alias tells apart, before they have a name.
@@ -46,6 +49,7 @@ pub(crate) struct Stage<'a> {
 struct Class {
     devices: Vec<usize>,
     names: Vec<String>,
+    people: BTreeSet<Who>,
     foretold: bool,
 }
 
@@ -73,11 +77,13 @@ impl<'a> Stage<'a> {
             networks: Vec::new(),
             tags: BTreeMap::new(),
             owned: BTreeMap::new(),
+            kin: Vec::new(),
         };
         for owner in roster.devices.iter().filter_map(crate::Device::person) {
             *stage.owned.entry(owner).or_default() += 1;
         }
         stage.add_devices(&party::imagined(policies, roster, kinds), work)?;
+        stage.find_kin(work)?;
         stage.add_networks(policies, work)?;
         stage.internet = stage.add(Nature::Internet, "autogroup:internet".to_owned());
         let exits = roster.devices.iter().enumerate().filter(|(_, device)| device.is_exit_node());
@@ -116,8 +122,38 @@ impl<'a> Stage<'a> {
         sides
     }
 
+    /// The parties in which the same people have devices, itself among them; none where nobody owns the devices.
+    pub(crate) fn kin(&self, of: u32) -> &[u32] {
+        self.kin.get(of as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether all of both belong to one person.
+    pub(crate) fn is_of_one_person(&self, a: u32, b: u32) -> bool {
+        let (Some(a), Some(b)) = (self.party(a), self.party(b)) else { return false };
+        a.people.len() == 1 && a.people == b.people
+    }
+
     /// How many pairs of different devices lie between the parties.
-    pub(crate) fn pairs(&self, from: u32, to: u32) -> u64 {
+    pub(crate) fn pairs(&self, from: u32, to: u32, whose: Whose) -> u64 {
+        let all = self.all_pairs(from, to);
+        match whose {
+            Whose::Anybody => all,
+            Whose::Own => self.own_pairs(from, to),
+            Whose::Others => all - self.own_pairs(from, to),
+        }
+    }
+
+    fn own_pairs(&self, from: u32, to: u32) -> u64 {
+        let (Some(a), Some(b)) = (self.party(from), self.party(to)) else { return 0 };
+        let owner = |at: &usize| self.roster.devices.get(*at).and_then(crate::Device::person);
+        let mut counts: BTreeMap<usize, u64> = BTreeMap::new();
+        b.devices.iter().filter_map(owner).for_each(|owner| *counts.entry(owner).or_default() += 1);
+        let itself = u64::from(from == to);
+        let others = a.devices.iter().filter_map(owner).filter_map(|owner| counts.get(&owner));
+        others.map(|count| count - itself).sum()
+    }
+
+    fn all_pairs(&self, from: u32, to: u32) -> u64 {
         let (Some(a), Some(b)) = (self.party(from), self.party(to)) else { return 0 };
         let others = |at: &usize| {
             let owner = self.roster.devices.get(*at).and_then(crate::Device::person);
@@ -179,8 +215,30 @@ impl<'a> Stage<'a> {
     }
 
     fn add(&mut self, nature: Nature, name: String) -> u32 {
-        self.parties.push(Party { nature, name, devices: Vec::new(), foretold: false });
+        self.parties.push(Party {
+            nature,
+            name,
+            devices: Vec::new(),
+            people: BTreeSet::new(),
+            foretold: false,
+        });
         self.parties.len() as u32 - 1
+    }
+
+    fn find_kin(&mut self, work: &mut Work) -> Result<(), TooLarge> {
+        let mut holders: BTreeMap<Who, Vec<u32>> = BTreeMap::new();
+        for (party, id) in self.parties.iter().zip(0..) {
+            party.people.iter().for_each(|who| holders.entry(*who).or_default().push(id));
+        }
+        for party in &self.parties {
+            let mut kin = BTreeSet::new();
+            for held in party.people.iter().filter_map(|who| holders.get(who)) {
+                work.spend(held.len())?;
+                kin.extend(held);
+            }
+            self.kin.push(kin.into_iter().collect());
+        }
+        Ok(())
     }
 
     fn add_devices(&mut self, imagined: &[Imagined], work: &mut Work) -> Result<(), TooLarge> {
@@ -199,8 +257,9 @@ impl<'a> Stage<'a> {
             let class = classes.entry(key).or_default();
             class.devices.push(at);
             class.names.push(name);
+            class.people.extend(owner.map(|(_, place)| Who::There(place)));
         }
-        for Imagined { device, person, place, foretold } in imagined {
+        for (number, Imagined { device, person, place, foretold }) in imagined.iter().enumerate() {
             let person: Option<&Person> = person.as_ref();
             for like in &kinds {
                 let owner = person.map(|person| (person, *place));
@@ -210,6 +269,8 @@ impl<'a> Stage<'a> {
                     classes.entry(key).or_insert_with(|| Class { foretold: true, ..Class::default() });
                 class.foretold &= *foretold;
                 class.names.push(name);
+                let who = place.map_or(Who::Imagined(number), Who::There);
+                class.people.extend(person.map(|_| who));
             }
         }
         for (key, class) in classes {
@@ -300,7 +361,13 @@ impl Class {
         if more > 0 {
             name.push_str(&format!(" and {more} more"));
         }
-        Party { nature: Nature::Devices, name, devices: self.devices, foretold: self.foretold }
+        Party {
+            nature: Nature::Devices,
+            name,
+            devices: self.devices,
+            people: self.people,
+            foretold: self.foretold,
+        }
     }
 }
 

@@ -10,7 +10,9 @@ use crate::{
     worlds::{self, USERS, World},
 };
 
-const PROBES: [(i32, u16); 6] = [(6, 22), (6, 80), (6, 300), (6, 5000), (17, 22), (17, 8080)];
+/// A port of each kind that the rules of the worlds tell apart.
+const PROBES: [(i32, u16); 10] =
+    [(6, 22), (6, 80), (6, 300), (6, 5000), (6, 8080), (17, 22), (17, 80), (17, 300), (17, 5000), (17, 8080)];
 
 fn roster(world: &World) -> Roster {
     let people = USERS.map(|(login, _)| {
