@@ -48,7 +48,10 @@ pub fn routes(doors: Arc<Doors>) -> Router {
 
 /// An agent whose node is refused finds out whether this is another mesh than the one that it was in.
 async fn mesh(State(desk): State<Arc<Desk>>) -> Json<Mesh> {
-    Json(Mesh { database: desk.doors.reports.database.clone(), public_key: desk.doors.keyring.noise.public() })
+    Json(Mesh {
+        database: desk.doors.reports.database.clone(),
+        public_key: desk.doors.keyring.noise.public(),
+    })
 }
 
 /// A token proves one report, so that who reads along on the way learns a report and gains nothing.
