@@ -2,6 +2,7 @@
 //!
 //! One handler per operation in the file of its noun; [`entry`] lets callers in, [`refused`] turns them away.
 
+mod agent;
 mod apikey;
 mod backup;
 mod call;
@@ -43,6 +44,7 @@ pub fn routes(doors: Arc<Doors>, cors_origins: &[String]) -> Router {
         server::add,
         user::add,
         node::add,
+        agent::add,
         login::add,
         route::add,
         dns::add,

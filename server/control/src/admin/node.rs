@@ -47,7 +47,7 @@ async fn list(told: Arc<Told>, call: Call) -> Result<Response, Refused> {
 
 async fn show(call: Call, (): ()) -> Result<One, Refused> {
     let node = call.node(&call.name)?;
-    Ok(One { node: view(&call.world, &node) })
+    Ok(One { node: view(&call.world, &node), agent: call.doors.reports.of(node.id) })
 }
 
 async fn rename(call: Call, input: Rename) -> Result<Changed<One>, Refused> {
@@ -92,12 +92,14 @@ async fn move_to(call: Call, input: Move) -> Result<Changed<One>, Refused> {
 async fn delete(call: Call, (): ()) -> Result<Changed<One>, Refused> {
     let node = call.node(&call.name)?;
     let outcome = call.carry_out(Command::DeleteNode { id: node.id }).await?;
-    Ok(call.answer(outcome.changed, One { node: view(&call.world, &node) }))
+    let agent = call.doors.reports.of(node.id);
+    Ok(call.answer(outcome.changed, One { node: view(&call.world, &node), agent }))
 }
 
 pub(super) fn changed(call: &Call, id: ident::NodeId, outcome: Outcome) -> Result<Changed<One>, Refused> {
     let node = outcome.world.nodes.get(id).ok_or_else(|| Refused::not_found("the node is gone already"))?;
-    Ok(call.answer(outcome.changed, One { node: view(&outcome.world, node) }))
+    let agent = call.doors.reports.of(id);
+    Ok(call.answer(outcome.changed, One { node: view(&outcome.world, node), agent }))
 }
 
 fn view(world: &World, node: &world::Node) -> Node {

@@ -3,6 +3,7 @@
 
 use control_tests::{admin, device};
 
+mod agents;
 mod api_keys;
 mod attacks;
 mod callers;
