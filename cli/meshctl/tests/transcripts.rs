@@ -57,6 +57,7 @@ fn every_page_has_its_test() {
             "people.md",
             "policy-offline.md",
             "policy.md",
+            "relay.md",
             "secrets.md",
             "server-config.md",
             "two-servers.md",
@@ -130,6 +131,11 @@ fn policy_offline() {
 #[test]
 fn policy() {
     play("policy.md");
+}
+
+#[test]
+fn relay() {
+    play("relay.md");
 }
 
 #[test]
