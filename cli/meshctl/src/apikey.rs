@@ -3,11 +3,13 @@
 mod create;
 mod list;
 mod revoke;
-mod verify;
 
 use clap::Subcommand;
 
-use crate::talk::{Answer, Context, Failure};
+use crate::{
+    key::verify,
+    talk::{Answer, Context, Failure},
+};
 
 #[derive(Subcommand)]
 pub enum Verb {
@@ -18,6 +20,11 @@ pub enum Verb {
     /// Void a credential at once
     Revoke(revoke::Args),
     /// Say whether a credential opens anything now
+    #[command(after_help = "Examples:
+  meshctl apikey verify headplane.key
+  meshctl apikey verify - < headplane.key
+
+Ends with 0 when it would, and with 1 when it would not. Looking at it does not count as a use.")]
     Verify(verify::Args),
 }
 
@@ -27,7 +34,7 @@ impl Verb {
             Verb::Create(args) => create::run(context, args).await,
             Verb::List(args) => list::run(context, args).await,
             Verb::Revoke(args) => revoke::run(context, args).await,
-            Verb::Verify(args) => verify::run(context, args).await,
+            Verb::Verify(args) => verify::run(context, &api::apikey::VERIFY, args).await,
         }
     }
 }

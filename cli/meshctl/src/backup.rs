@@ -6,6 +6,7 @@ mod keys;
 mod list;
 mod receipt;
 mod restore;
+mod stopped;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::talk::{Answer, Context, Failure};
 
 pub use create::save;
 pub use keys::{ForWhom, Opener};
+pub use stopped::{Stopped, kept};
 
 #[derive(Subcommand)]
 pub enum Verb {

@@ -4,7 +4,7 @@ mod create;
 mod list;
 mod preview;
 mod revoke;
-mod verify;
+pub mod verify;
 
 use clap::Subcommand;
 
@@ -21,6 +21,11 @@ pub enum Verb {
     /// Void a key; devices that it let in stay
     Revoke(revoke::Args),
     /// Say whether a key would let a device in now
+    #[command(after_help = "Examples:
+  meshctl key verify server.key
+  meshctl key verify - < server.key
+
+Ends with 0 when it would, and with 1 when it would not. Looking at it does not count as a use.")]
     Verify(verify::Args),
 }
 
@@ -31,7 +36,7 @@ impl Verb {
             Verb::Preview(args) => preview::run(context, args).await,
             Verb::List(args) => list::run(context, args).await,
             Verb::Revoke(args) => revoke::run(context, args).await,
-            Verb::Verify(args) => verify::run(context, args).await,
+            Verb::Verify(args) => verify::run(context, &api::key::VERIFY, args).await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `meshctl server`: run one, ask how one is. The only room that knows the server itself.
 
 mod config;
+mod key;
 mod launch;
 mod notice;
 mod notify;
@@ -27,6 +28,9 @@ pub enum Verb {
     Status(status::Args),
     /// Tell connected devices a line that their clients show
     Notice(notice::Args),
+    /// Look at the server's Noise key, or rotate it
+    #[command(subcommand)]
+    Key(key::Verb),
     /// Look at a configuration without running it
     #[command(subcommand)]
     Config(config::Verb),
@@ -39,6 +43,7 @@ impl Verb {
             Verb::Reload(args) => reload::run(context, args).await,
             Verb::Status(args) => status::run(context, args).await,
             Verb::Notice(args) => notice::run(context, args).await,
+            Verb::Key(verb) => verb.run(context).await,
             Verb::Config(verb) => verb.run(context),
         }
     }

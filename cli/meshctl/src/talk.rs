@@ -16,7 +16,7 @@ pub use answer::{Answer, Deed, Done, Render};
 pub use client::Client;
 pub use context::{Check, Context, Options};
 pub use failure::{Exit, Failure};
-pub use file::{SecretFile, read_secret, read_text};
+pub use file::{SecretFile, read_secret, read_text, read_text_within};
 pub use screen::Screen;
 pub use stream::Events;
 pub use table::{Fields, Table, actor, join};

@@ -14,5 +14,9 @@ mod names;
 mod post_mortem;
 #[path = "checks/proxies.rs"]
 mod proxies;
+#[path = "checks/resolver.rs"]
+mod resolver;
 #[path = "checks/texts.rs"]
 mod texts;
+#[path = "checks/ways.rs"]
+mod ways;

@@ -60,6 +60,7 @@ fn every_page_has_its_test() {
             "relay.md",
             "secrets.md",
             "server-config.md",
+            "server-key.md",
             "two-servers.md",
             "usage.md",
             "verify.md",
@@ -96,6 +97,11 @@ fn where_to() {
 #[test]
 fn server_config() {
     play("server-config.md");
+}
+
+#[test]
+fn server_key() {
+    play("server-key.md");
 }
 
 #[test]

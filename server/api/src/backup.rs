@@ -75,6 +75,9 @@ pub struct Proof {
     pub database: String,
     /// The public Noise key, which clients hold on to.
     pub public_key: MachineKey,
+    /// The one before it, when clients may hold on to that too.
+    #[serde(default)]
+    pub previous_key: Option<MachineKey>,
     /// Entries of the log.
     pub events: u64,
     /// The newest of them.

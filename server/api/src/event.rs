@@ -22,7 +22,7 @@ pub struct Event {
     pub seq: u64,
     /// When it was decided.
     pub at: Timestamp,
-    /// Who did it: `socket:uid=0`, `apikey:3`, `node:5`, `system`.
+    /// Who did it: `socket:uid=0`, `apikey:3`, `node:5`, `system`; `offline:uid=0` while the server was stopped.
     pub actor: String,
     /// From where: an address, or `local`.
     pub source: String,

@@ -15,6 +15,7 @@ mod problem;
 pub mod role;
 pub mod route;
 pub mod server;
+pub mod server_key;
 pub mod user;
 pub mod v1;
 

@@ -6,7 +6,7 @@ use ident::Scope;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{apikey, backup, dns, event, key, login, node, policy, role, route, server, user};
+use crate::{apikey, backup, dns, event, key, login, node, policy, role, route, server, server_key, user};
 
 /// The HTTP method of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -165,6 +165,9 @@ operations![
     server::RELOAD,
     server::NOTICE,
     server::SET_NOTICE,
+    server_key::SHOW,
+    server_key::ROTATE,
+    server_key::RETIRE,
     user::LIST,
     user::SHOW,
     user::CREATE,

@@ -33,6 +33,10 @@ pub mod code {
     pub const NOT_CONNECTED: &str = "not_connected";
     /// The device was asked and did not answer in time.
     pub const NO_ANSWER: &str = "no_answer";
+    /// Two Noise keys of the server are accepted already.
+    pub const TWO_KEYS: &str = "two_keys";
+    /// A device may still use the key.
+    pub const KEY_IN_USE: &str = "key_in_use";
     /// Over plain HTTP, where others can read along.
     pub const IN_CLEAR: &str = "in_clear";
 }

@@ -59,6 +59,9 @@ pub struct Status {
     pub server_url: String,
     /// Its public Noise key.
     pub public_key: MachineKey,
+    /// The one before it, while that is accepted too.
+    #[serde(default)]
+    pub previous_key: Option<MachineKey>,
     /// Which database it runs on: drawn when it was made, the same after a restart and after a restore.
     #[serde(default)]
     pub database: String,
@@ -153,6 +156,10 @@ pub struct Relay {
     pub derp_port: u16,
     /// UDP port of STUN; null when switched off.
     pub stun_port: Option<u16>,
+    /// The certificate that clients are told to expect, `sha256-raw:` and the SHA-256 of its DER in hex; null where one
+    /// of an authority is to be trusted.
+    #[serde(default)]
+    pub certificate: Option<String>,
     /// Devices connected to it.
     pub connected: u64,
     /// What it has passed on since it started.

@@ -50,7 +50,7 @@ pub struct Doors {
     pub limits: CallLimits,
     /// What came of calls, counted.
     pub metrics: Metrics,
-    /// Held while a backup is made: one at a time.
+    /// Held while a backup is made or a key of the server changes: one at a time.
     pub backups: Arc<Mutex<()>>,
     /// Where metrics and health are served, if they are.
     pub monitor: Option<SocketAddr>,
@@ -64,8 +64,6 @@ pub struct Doors {
     pub certificate: Option<Certificate>,
     /// Names this process among those that share a database.
     pub instance: u64,
-    /// The public half of the Noise key.
-    pub public_key: MachineKey,
     /// When the process began to serve.
     pub started: Timestamp,
     /// What is configured, for all who read it more than once.
@@ -150,6 +148,11 @@ impl Doors {
     /// Whether a node of the World is on this machine.
     pub fn has_node(&self, machine: MachineKey) -> bool {
         self.hub.world().nodes.has_machine(machine)
+    }
+
+    /// Notes with which of the server's keys a node's machine is served.
+    pub fn served(&self, machine: MachineKey, server_key: MachineKey) {
+        self.keyring.noise.served(machine, server_key, Timestamp::now());
     }
 
     /// Notes a stranger's failure.

@@ -21,7 +21,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use ident::NodeId;
+use ident::{NodeId, NodeKey};
 use netmap::{Concern, Site, Span};
 use wire::{MapResponse, PingRequest};
 use world::{Change, World};
@@ -185,7 +185,15 @@ impl Hub {
         }
     }
 
-    fn keep_alive(&self, encoding: Encoding) -> Bytes {
+    /// The last map of a node that was deleted, whose id may be forgotten, framed as in a stream.
+    pub fn farewell(&self, id: Option<NodeId>, key: NodeKey, encoding: Encoding) -> Option<Bytes> {
+        let (world, site) = (self.world(), self.site());
+        let message = netmap::farewell(&world, (id, key), &site, jiff::Timestamp::now());
+        frame::rendered(&message, encoding).inspect_err(|e| tracing::error!(error = %e, "no farewell")).ok()
+    }
+
+    /// What a stream says when it has nothing to say, at least once a minute.
+    pub fn keep_alive(&self, encoding: Encoding) -> Bytes {
         let [zstd, plain] = &self.keep_alive;
         match encoding {
             Encoding::Zstd => zstd.clone(),

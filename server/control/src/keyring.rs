@@ -5,6 +5,8 @@
 
 mod file;
 mod mint;
+mod noise;
+mod uses;
 
 use std::path::{Path, PathBuf};
 
@@ -12,8 +14,10 @@ use aws_lc_rs::{digest, hmac};
 use ident::Secret;
 use world::Verifier;
 
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, server_key};
 pub use mint::{Presented, mint, present};
+pub use noise::{Accepting, NoiseKeys, Prepared, ServerKey};
+pub use uses::{Uses, write_uses};
 
 /// Why the keys and the database do not go together.
 #[derive(Debug, thiserror::Error)]
@@ -75,8 +79,8 @@ impl KeyringError {
 /// The server's secrets in memory.
 #[derive(Debug)]
 pub struct Keyring {
-    /// Static private key of the Noise handshakes.
-    pub noise: Secret<[u8; 32]>,
+    /// Static private keys of the Noise handshakes.
+    pub noise: NoiseKeys,
     /// Private key of the relay.
     pub derp: Secret<[u8; 32]>,
     pepper: hmac::Key,
@@ -87,14 +91,19 @@ const PEPPER: u32 = 1;
 
 /// File name, text prefix and name in the database of each secret.
 const FILES: [(&str, &str, &str); 3] = [
-    ("noise.key", "privkey:", "noise_key"),
+    (noise::FILE, noise::PREFIX, server_key::CURRENT),
     ("derp.key", "derpkey:", "derp_key"),
     ("pepper-1.key", "pepper:", "pepper_1"),
 ];
 
-/// The names of the key files in a data folder.
+/// The names of the key files that every data folder has.
 pub fn names() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|(name, _, _)| *name)
+}
+
+/// The names of key files that some data folders have.
+pub fn names_of_some() -> impl Iterator<Item = &'static str> {
+    [noise::BEFORE].into_iter()
 }
 
 /// There from before the first key is written until the database knows them all: keys that a killed first start left
@@ -124,8 +133,9 @@ impl Keyring {
     /// Reads the keys and compares them with what the database remembers of them. Only in a first start may it remember
     /// nothing yet: an empty database beside older keys is a lost one.
     pub fn open(data_dir: &Path, store: &Store, first_start: bool) -> Result<Self, KeyringError> {
+        let noise = NoiseKeys::open(data_dir, store, first_start)?;
         let mut keys = Vec::new();
-        for (name, prefix, meta) in FILES {
+        for (name, prefix, meta) in &FILES[1..] {
             let path = data_dir.join(name);
             let key = file::read(&path, prefix)?;
             let fingerprint = fingerprint(meta, key.expose());
@@ -138,7 +148,7 @@ impl Keyring {
             keys.push(key);
         }
         file::remove(&data_dir.join(BEGUN))?;
-        let [noise, derp, pepper] = <[_; 3]>::try_from(keys).unwrap_or_else(|_| std::process::abort());
+        let [derp, pepper] = <[_; 2]>::try_from(keys).unwrap_or_else(|_| std::process::abort());
         let pepper = hmac::Key::new(hmac::HMAC_SHA256, pepper.expose());
         Ok(Self { noise, derp, pepper })
     }

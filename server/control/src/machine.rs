@@ -6,6 +6,7 @@ mod answer;
 mod login;
 mod map;
 mod pace;
+mod parting;
 mod polls;
 mod register;
 
@@ -24,7 +25,7 @@ use tokio::time::timeout;
 
 use crate::{
     doors::Doors,
-    quota::Spent,
+    quota::{Quota, Spent},
     ts2021::{Caller, NoRoom},
     writer::Failed,
 };
@@ -43,7 +44,12 @@ pub fn routes(doors: Arc<Doors>) -> Router {
         .route("/machine/ssh/action/{src}/to/{dst}", get(action::action))
         .route("/machine/answer/{id}", post(answer::answer))
         .fallback(|| async { (StatusCode::NOT_FOUND, "unknown path\n") })
-        .with_state(Arc::new(Machines { doors, pace: Pace::default(), polls: Polls::default() }))
+        .with_state(Arc::new(Machines {
+            doors,
+            pace: Pace::default(),
+            polls: Polls::default(),
+            partings: parting::places(),
+        }))
 }
 
 /// What the routes need.
@@ -51,6 +57,7 @@ struct Machines {
     doors: Arc<Doors>,
     pace: Pace,
     polls: Polls,
+    partings: Arc<Quota>,
 }
 
 /// A request that is not served, in words for the client's log.

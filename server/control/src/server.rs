@@ -51,9 +51,6 @@ pub enum Fault {
     /// The relay's certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// The Noise key is no key.
-    #[error("the Noise key cannot be used")]
-    NoiseKey,
     /// A file or folder cannot be used.
     #[error(transparent)]
     File(#[from] FileFault),

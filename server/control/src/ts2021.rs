@@ -19,11 +19,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use ident::MachineKey;
-use noise::{Accepted, PrivateKey, Responder};
+use noise::{Accepted, HandshakeError};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::{arrival::Stopping, doors::Doors, websocket::bytes_of};
+use crate::{arrival::Stopping, doors::Doors, keyring::ServerKey, websocket::bytes_of};
 pub use allowance::NoRoom;
 use allowance::{Allowances, Place};
 
@@ -40,6 +40,8 @@ pub struct Caller {
     pub machine: MachineKey,
     /// Where the connection comes from.
     pub remote: SocketAddr,
+    /// The server's key that the channel was opened with.
+    pub server_key: MachineKey,
 }
 
 /// The channel that a request came on.
@@ -66,15 +68,14 @@ impl Channel {
 #[derive(Clone)]
 pub struct Ts2021 {
     doors: Arc<Doors>,
-    key: PrivateKey,
     machine: Router,
     allowances: Allowances,
 }
 
 /// `/key` and `/ts2021`; requests inside a channel go to `machine` with a [`Caller`] as an extension.
 /// The number of channels is bounded by that of files the process may have open.
-pub fn routes(doors: Arc<Doors>, key: PrivateKey, machine: Router, open_files: usize) -> Router {
-    let state = Ts2021 { doors, key, machine, allowances: Allowances::new(open_files) };
+pub fn routes(doors: Arc<Doors>, machine: Router, open_files: usize) -> Router {
+    let state = Ts2021 { doors, machine, allowances: Allowances::new(open_files) };
     Router::new()
         .route("/key", get(server_key))
         .route("/ts2021", get(upgrade_websocket).post(upgrade))
@@ -94,7 +95,7 @@ async fn server_key(State(ts): State<Ts2021>, Query(query): Query<KeyQuery>) -> 
         )
             .into_response();
     }
-    let keys = wire::ServerKeys::new(ts.key.public_key());
+    let keys = wire::ServerKeys::new(ts.doors.keyring.noise.public());
     match wire::encode(&keys) {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -111,14 +112,14 @@ async fn upgrade(
         return (StatusCode::BAD_REQUEST, "missing or unknown Upgrade header\n").into_response();
     }
     let initiation = request.headers().get(HANDSHAKE).and_then(|h| STANDARD.decode(h.as_bytes()).ok());
-    let (accepted, place) = match ts.accept(remote, initiation) {
-        Ok(accepted) => accepted,
+    let opening = match ts.accept(remote, initiation) {
+        Ok(opening) => opening,
         Err(bad) => return bad.into_response(),
     };
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(stop.run_until_cancelled_owned(async move {
         let Ok(upgraded) = upgrade.await else { return };
-        ts.serve(TokioIo::new(upgraded), accepted, remote, place).await;
+        ts.serve(TokioIo::new(upgraded), opening, remote).await;
     }));
     let headers = [(header::UPGRADE, PROTOCOL), (header::CONNECTION, "upgrade")];
     (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
@@ -138,8 +139,8 @@ async fn upgrade_websocket(
     websocket: WebSocketUpgrade,
 ) -> Response {
     let initiation = query.handshake.and_then(|h| STANDARD.decode(h.as_bytes()).ok());
-    let (accepted, place) = match ts.accept(remote, initiation) {
-        Ok(accepted) => accepted,
+    let opening = match ts.accept(remote, initiation) {
+        Ok(opening) => opening,
         Err(bad) => return bad.into_response(),
     };
     let websocket = websocket
@@ -149,7 +150,7 @@ async fn upgrade_websocket(
         .max_frame_size(MESSAGE)
         .protocols([PROTOCOL]);
     websocket.on_upgrade(move |socket| async move {
-        stop.run_until_cancelled(ts.serve(bytes_of(socket), accepted, remote, place)).await;
+        stop.run_until_cancelled(ts.serve(bytes_of(socket), opening, remote)).await;
     })
 }
 
@@ -157,37 +158,41 @@ fn names_protocol(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|h| h.as_bytes().eq_ignore_ascii_case(PROTOCOL.as_bytes()))
 }
 
+/// A handshake that came to something.
+struct Opening {
+    accepted: Accepted,
+    key: ServerKey,
+    place: Place,
+}
+
 impl Ts2021 {
-    fn accept(
-        &self,
-        remote: SocketAddr,
-        initiation: Option<Vec<u8>>,
-    ) -> Result<(Accepted, Place), BadHandshake> {
-        let ephemeral = *crate::keyring::random().expose();
+    fn accept(&self, remote: SocketAddr, initiation: Option<Vec<u8>>) -> Result<Opening, BadHandshake> {
         let accepted = match initiation {
             None => Err(BadHandshake::Undecodable),
-            Some(bytes) => {
-                Responder::accept(&self.key, ephemeral, &bytes).map_err(|_| BadHandshake::Unauthentic)
-            }
+            Some(bytes) => self.doors.keyring.noise.accept(&bytes).map_err(BadHandshake::from),
         };
-        let entered = accepted.and_then(|accepted| {
+        let entered = accepted.and_then(|(accepted, key)| {
             let is_member = self.doors.has_node(accepted.machine);
             let place = self.allowances.enter(accepted.machine, is_member, remote);
-            Ok((accepted, place.ok_or(BadHandshake::NoPlace)?))
+            Ok(Opening { accepted, key, place: place.ok_or(BadHandshake::NoPlace)? })
         });
         entered.inspect_err(|bad| self.doors.failed(remote.ip(), bad.kind()))
     }
 
+    /// Until it ends, or its key is accepted no more.
     fn serve(
         self,
         io: impl session::Io,
-        accepted: Accepted,
+        Opening { accepted, key, place }: Opening,
         remote: SocketAddr,
-        place: Place,
     ) -> impl Future<Output = ()> + Send {
-        let caller = Caller { machine: accepted.machine, remote };
+        let caller = Caller { machine: accepted.machine, remote, server_key: key.public() };
         let stream = stream::NoiseStream::new(io, accepted.transport, &accepted.response);
-        session::serve(stream, caller, place, self.machine)
+        let served = session::serve(stream, caller, place, self.machine);
+        let retired = key.retired().clone();
+        async move {
+            retired.run_until_cancelled(served).await;
+        }
     }
 }
 
@@ -196,6 +201,12 @@ enum BadHandshake {
     Undecodable,
     Unauthentic,
     NoPlace,
+}
+
+impl From<HandshakeError> for BadHandshake {
+    fn from(_: HandshakeError) -> Self {
+        Self::Unauthentic
+    }
 }
 
 impl BadHandshake {

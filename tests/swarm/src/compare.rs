@@ -1,6 +1,7 @@
 //! `swarm compare`: the same loads on our server and on others, one after the other, and a table of the ratios.
 
 pub mod course;
+mod reading;
 mod rival;
 mod rounds;
 mod table;

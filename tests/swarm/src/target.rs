@@ -72,6 +72,11 @@ impl Target {
         }
     }
 
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The server as clients find it.
     pub async fn find(&self) -> Result<harness::Server> {
         let found = harness::Server::find(&self.url, self.tls.clone()).await;

@@ -31,14 +31,17 @@ use crate::talk::{Answer, Check, Context, Exit, Failure, Render, Screen, read_te
 #[command(after_help = "Examples:
   meshctl backup create --to /var/backups/mesh --recipient age1… --keep 14
   meshctl backup create --to /var/backups/mesh --recipients-file ops.txt --age-identity ops.key
-  meshctl backup create --offline --data-dir /var/lib/meshctl --config /etc/meshctl/config.yaml --to . --recipient age1…
+  meshctl backup create --offline --data-dir /var/lib/meshctl \\
+      --config /etc/meshctl/config.yaml --to . --recipient age1…
 
-The server copies its database as it is at one moment while it goes on serving, opens the copy once as a start would, and
-encrypts it with its keys, relay certificate, configuration and policy before anything leaves it: an age file around a
-tar archive, which `age -d FILE | tar x` opens too. An API key needs the scope backup:write. With --offline the folder of a
-stopped server is read in its place. With --age-identity the backup is verified too. A receipt beside it, FILE.json, holds no secret.
---keep deletes older backups of the same database in that folder, never the newest that was verified. Ends with 4 when the log of
-the server is not intact: the backup is there and holds the log as it is.")]
+The server copies its database as it is at one moment while it goes on serving, opens the copy
+once as a start would, and encrypts it with its keys, relay certificate, configuration and
+policy before anything leaves it: an age file around a tar archive, which `age -d FILE | tar x`
+opens too. An API key needs the scope backup:write. With --offline the folder of a stopped
+server is read in its place. With --age-identity the backup is verified too. A receipt beside
+it, FILE.json, holds no secret. --keep deletes older backups of the same database in that
+folder, never the newest that was verified. Ends with 4 when the log of the server is not
+intact: the backup is there and holds the log as it is.")]
 pub struct Args {
     /// Folder to put it into, under a name of its own
     #[arg(long, value_name = "DIR", required_unless_present_any = ["out", "check"])]
@@ -129,7 +132,7 @@ fn named(folder: &Path) -> Result<PathBuf, Failure> {
 
 async fn would(context: &Context, args: &Args, recipients: &Recipients) -> Result<Manifest, Failure> {
     if args.offline {
-        let (_held, snapshot) = snapshot(args)?;
+        let (_held, snapshot) = snapshot(args, None)?;
         return Ok(snapshot.manifest().clone());
     }
     let input = Create { recipients: recipients.names() };
@@ -147,7 +150,7 @@ async fn fetch(context: &Context, recipients: &Recipients, out: &mut Partial) ->
 }
 
 fn write_offline(args: &Args, recipients: &Recipients, out: &mut Partial) -> Result<Manifest, Failure> {
-    let (_held, snapshot) = snapshot(args)?;
+    let (_held, snapshot) = snapshot(args, Some(recipients))?;
     let manifest = snapshot.manifest().clone();
     snapshot.write(recipients, out).map_err(|e| failure(&e))?;
     Ok(manifest)
@@ -164,14 +167,17 @@ pub fn save(
     let mut partial = Partial::prepare(&path)?;
     let data_dir = held.folder().to_owned();
     let sources = Sources { data_dir, server_url: server_url.to_owned(), beside: Vec::new() };
-    let snapshot = Snapshot::take(&sources, Timestamp::now()).map_err(|e| failure(&e))?;
+    let now = Timestamp::now();
+    held.note_backup(recipients, now).map_err(|e| failure(&e))?;
+    let snapshot = Snapshot::take(&sources, now).map_err(|e| failure(&e))?;
     let manifest = snapshot.manifest().clone();
     snapshot.write(recipients, &mut partial).map_err(|e| failure(&e))?;
     Receipt::of(&manifest, partial.commit()?, recipients.names()).keep(&path)?;
     Ok(path)
 }
 
-fn snapshot(args: &Args) -> Result<(Held, Snapshot), Failure> {
+/// A copy of a stopped server; for recipients it is noted in its log, like one of a running server, before it is taken.
+fn snapshot(args: &Args, noted: Option<&Recipients>) -> Result<(Held, Snapshot), Failure> {
     let data_dir = args.data_dir.clone().unwrap_or_default();
     if !data_dir.is_dir() {
         return Err(Failure::usage(format!("{} is no folder", data_dir.display())));
@@ -186,7 +192,11 @@ fn snapshot(args: &Args) -> Result<(Held, Snapshot), Failure> {
             Sources::of(&config.map_err(crate::server::mistaken)?)
         }
     };
-    let snapshot = Snapshot::take(&sources, Timestamp::now()).map_err(|e| failure(&e))?;
+    let now = Timestamp::now();
+    if let Some(recipients) = noted {
+        held.note_backup(recipients, now).map_err(|e| failure(&e))?;
+    }
+    let snapshot = Snapshot::take(&sources, now).map_err(|e| failure(&e))?;
     Ok((held, snapshot))
 }
 

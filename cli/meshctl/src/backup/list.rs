@@ -12,7 +12,8 @@ use crate::talk::{Answer, Context, Failure, Render, Screen, Table, ago};
   meshctl backup list /var/backups/mesh
   meshctl backup list /var/backups/mesh --json | jq -r '.backups[-1].file'
 
-Shows what the receipts say, the newest last; nothing is decrypted. A backup without a receipt gets one by `meshctl backup verify`.")]
+Shows what the receipts say, the newest last; nothing is decrypted. A backup without a receipt
+gets one by `meshctl backup verify`.")]
 pub struct Args {
     /// The folder
     folder: PathBuf,

@@ -18,9 +18,9 @@ use crate::talk::{Answer, Context, Exit, Failure, Fields, Render, Screen, ago};
   meshctl backup verify /var/backups/mesh/meshctl-20261121T031500000Z.tar.age --age-identity ops.key
   meshctl backup verify mesh.tar.age --age-identity ops.key --json | jq .proof.events
 
-Decrypts it into a private folder, opens the database in it with the keys beside it as a start would, walks the whole log, and
-removes all of it again. The receipt beside the backup then says when. Ends with 1 when it cannot be restored, or when an entry of its
-log does not fit.")]
+Decrypts it into a private folder, opens the database in it with the keys beside it as a start
+would, walks the whole log, and removes all of it again. The receipt beside the backup then says
+when. Ends with 1 when it cannot be restored, or when an entry of its log does not fit.")]
 pub struct Args {
     /// The backup
     file: PathBuf,

@@ -4,8 +4,6 @@ mod excerpt;
 mod snapshot;
 
 use std::{
-    fs::File,
-    io::{self, Read},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -13,7 +11,7 @@ use std::{
 use api::policy::{GET, VERSION};
 use policy::{Document, MAX_BYTES, PolicyErrors};
 
-use crate::talk::{Context, Failure};
+use crate::talk::{Context, Failure, read_text_within};
 
 pub use excerpt::excerpt;
 pub use snapshot::{Nodes, devices};
@@ -75,28 +73,9 @@ impl Source {
     }
 }
 
-/// A policy's text. What is no text is refused with the place.
+/// A policy's text.
 pub fn read(path: &Path) -> Result<String, Failure> {
-    let limit = MAX_BYTES as u64 * 64;
-    let failed = |e: io::Error| Failure::failed(format!("cannot read {}: {e}", path.display()));
-    let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
-    } else {
-        File::open(path).map_err(failed)?.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
-    }
-    if bytes.len() as u64 > limit {
-        return Err(Failure::failed(format!("{} is longer than {limit} bytes", path.display())));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let start = good.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let column = String::from_utf8_lossy(&good[start..]).chars().count() + 1;
-        Failure::failed(format!("{}:{line}:{column}: this is not UTF-8 text", path.display()))
-            .hint("save the file as UTF-8")
-            .code("policy_invalid")
-    })
+    read_text_within(path, MAX_BYTES as u64 * 64)
 }
 
 /// A policy that cannot be asked anything.

@@ -32,6 +32,12 @@ pub async fn ask(host: &str, port: u16, trust: &Trust) -> (Derp, Option<Presente
     )
 }
 
+/// How a DERP map names a certificate that clients are to expect.
+pub fn cert_name(der: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
+    digest.as_ref().iter().fold("sha256-raw:".to_owned(), |name, byte| name + &format!("{byte:02x}"))
+}
+
 async fn greet(stream: &mut Stream, host: &str, port: u16, begun: Instant) -> Derp {
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     let request =

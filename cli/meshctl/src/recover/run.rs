@@ -17,16 +17,19 @@ mod beside;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   meshctl recover plan --plan reset.json
-  meshctl recover run --plan reset.json --hosts hosts.yaml --vault group_vars/all/vault.yml --var vault_headplane_api_key
-  meshctl recover run --plan reset.json --backup mesh.tar.age --age-identity ops.key --data-dir /var/lib/meshctl \\
-      --stop-server 'systemctl stop meshctl' --start-server 'systemctl start meshctl'
+  meshctl recover run --plan reset.json --hosts hosts.yaml \\
+      --vault group_vars/all/vault.yml --var vault_headplane_api_key
+  meshctl recover run --plan reset.json --backup mesh.tar.age --age-identity ops.key \\
+      --data-dir /var/lib/meshctl --stop-server 'systemctl stop meshctl' --start-server 'systemctl start meshctl'
   meshctl recover resume --journal reset.recovery.json
   meshctl recover status --journal reset.recovery.json
 
-Finds out by Noise key, database and devices what became of the server; restores a backup where there is one; makes anew what is missing:
-people, policy, DNS, key roles, a key per device, the API key of consumers. Then has machines join again over SSH (hosts file), says the
-lines for people's devices, approves routes and runs the checks. Every step looks first and can be repeated; the journal is written
-after each. Ends with 0 when nothing is owed, with 4 while somebody has to do something (then resume), with 1 when a step failed.")]
+Finds out by Noise key, database and devices what became of the server; restores a backup where
+there is one; makes anew what is missing: people, policy, DNS, key roles, a key per device, the
+API key of consumers. Then has machines join again over SSH (hosts file), says the lines for
+people's devices, approves routes and runs the checks. Every step looks first and can be
+repeated; the journal is written after each. Ends with 0 when nothing is owed, with 4 while
+somebody has to do something (then resume), with 1 when a step failed.")]
 pub struct Args {
     #[command(flatten)]
     wishes: Wishes,

@@ -17,6 +17,7 @@ use crate::{
 pub fn before(mesh: &Mesh) -> Identity {
     Identity {
         public_key: mesh.public_key.to_string(),
+        previous_key: None,
         database: mesh.database.clone(),
         machines: lasting(mesh).map(|n| n.machine_key.to_string()).collect(),
     }
@@ -27,7 +28,12 @@ pub async fn now(context: &Context) -> Option<Identity> {
     let status = context.read(&server::STATUS, &[], &()).await.ok()?;
     let nodes = context.read(&node::LIST, &[], &()).await.ok()?.nodes;
     let machines: BTreeSet<_> = nodes.iter().map(|n| n.machine_key.to_string()).collect();
-    Some(Identity { public_key: status.public_key.to_string(), database: status.database, machines })
+    Some(Identity {
+        public_key: status.public_key.to_string(),
+        previous_key: status.previous_key.map(|key| key.to_string()),
+        database: status.database,
+        machines,
+    })
 }
 
 /// Devices of the plan that have to be there.

@@ -17,10 +17,11 @@ use crate::talk::{Answer, Check, Context, Exit, Failure, Render, Screen, Table};
   meshctl reset plan --out reset.json --reason 'new address range' --webhook-file slack.url
   meshctl reset plan --out reset.json --reason 'move' --command 'mail -s reset ops@example.com'
 
-Writes down what a reset would lose: people, devices with owners, tags and routes, roles, keys (masked), API keys (masked), policy, DNS. Then
-tells every connected client, which shows it as a health warning, and whomever the flags name; each gets a receipt in the plan, which
-`meshctl check --only clients.notified --reset-plan FILE` judges and without which `meshctl reset run` refuses. Holds for 24 hours. Ends with
-4 when somebody was not reached.")]
+Writes down what a reset would lose: people, devices with owners, tags and routes, roles, keys
+(masked), API keys (masked), policy, DNS. Then tells every connected client, which shows it as a
+health warning, and whomever the flags name; each gets a receipt in the plan, which `meshctl
+check --only clients.notified --reset-plan FILE` judges and without which `meshctl reset run`
+refuses. Holds for 24 hours. Ends with 4 when somebody was not reached.")]
 pub struct Args {
     /// Where to write the plan (0600)
     #[arg(long, value_name = "FILE")]

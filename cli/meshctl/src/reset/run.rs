@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use control::backup::{Held, empty};
+use control::backup::empty;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::snapshot::Plan;
 use crate::{
-    backup::{ForWhom, failure, save},
-    talk::{Answer, Check, Context, Failure, Render, Screen},
+    backup::{ForWhom, Stopped, failure, kept, save},
+    talk::{Answer, Context, Failure, Render, Screen},
 };
 
 /// A plan that is older describes another mesh.
@@ -17,21 +17,22 @@ const HOURS: i64 = 24;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  meshctl reset run --plan reset.json --data-dir /var/lib/meshctl --backup-to /var/backups/mesh --recipient age1… --check
-  meshctl reset run --plan reset.json --data-dir /var/lib/meshctl --backup-to /var/backups/mesh --recipient age1…
+  meshctl reset run --plan reset.json --data-dir /var/lib/meshctl \\
+      --backup-to /var/backups/mesh --recipient age1… --check
+  meshctl reset run --plan reset.json --data-dir /var/lib/meshctl \\
+      --backup-to /var/backups/mesh --recipient age1…
   meshctl reset run --plan reset.json --data-dir /var/lib/meshctl --no-backup --new-keys
 
-Runs on the server's host while the server is stopped. Refuses without a plan of this very database that is younger than 24 hours and by which
-somebody was told. Takes a backup first. Then a database with nothing in it takes the place of the one that was there, which is
-kept in before-reset-TIME. The Noise key stays, so that devices reach the server and are told to join again; with --new-keys no device that
-knew it can speak to it before it is restarted or told to join.")]
+Runs on the server's host while the server is stopped. Refuses without a plan of this very
+database that is younger than 24 hours and by which somebody was told. Takes a backup first.
+Then a database with nothing in it takes the place of the one that was there, which is kept in
+before-reset-TIME. The Noise key stays, so that devices reach the server and are told to join
+again; with --new-keys no device that knew it can speak to it before it is restarted or told to
+join.")]
 pub struct Args {
     /// What `meshctl reset plan` wrote
     #[arg(long, value_name = "FILE")]
     plan: PathBuf,
-    /// Folder of keys and database
-    #[arg(long, value_name = "DIR")]
-    data_dir: PathBuf,
     /// Folder for the backup
     #[arg(long, value_name = "DIR", required_unless_present = "no_backup")]
     backup_to: Option<PathBuf>,
@@ -44,7 +45,7 @@ pub struct Args {
     #[command(flatten)]
     for_whom: ForWhom,
     #[command(flatten)]
-    check: Check,
+    stopped: Stopped,
 }
 
 /// What was done.
@@ -66,21 +67,21 @@ struct Outcome {
 pub fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
     let plan = Plan::load(&args.plan)?;
     let recipients = args.backup_to.as_ref().map(|_| args.for_whom.recipients()).transpose()?;
-    let held = Held::take(&args.data_dir).map_err(|e| failure(&e))?;
+    let (held, check) = (args.stopped.take()?, args.stopped.check.check);
     let found = held.proof().map_err(|e| failure(&e))?;
     let now = Timestamp::now();
     fits(&plan, &found.database, now)?;
     let mut outcome = Outcome {
         changed: true,
-        check: args.check.check,
-        data_dir: args.data_dir.clone(),
+        check,
+        data_dir: args.stopped.data_dir,
         lost: found.database,
         backup: None,
         aside: None,
         database: None,
         plan: args.plan,
     };
-    if !args.check.check {
+    if !check {
         if let Some((folder, recipients)) = args.backup_to.as_ref().zip(recipients) {
             outcome.backup = Some(save(&held, &plan.mesh.server_url, folder, &recipients)?);
         }
@@ -113,9 +114,7 @@ impl Render for Outcome {
         if let Some(backup) = &self.backup {
             text.push_str(&format!("backup: {}\n", backup.display()));
         }
-        if let Some(aside) = &self.aside {
-            text.push_str(&format!("what was there is in {}\n", aside.display()));
-        }
+        text.push_str(&kept(self.aside.as_deref()));
         if !self.check {
             let plan = self.plan.display();
             text.push_str(&format!("\nNext: start the server, then `meshctl recover run --plan {plan}`.\n"));

@@ -26,26 +26,35 @@ enum KindName {
     RoleKey,
     /// Any other secret, its new value from a file
     Plain,
+    /// The server's Noise key, which no file here holds
+    NoiseKey,
 }
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  meshctl secret rotate headplane-api-key --file group_vars/all/vault.yml --var vault_headplane_api_key \\
-    --deploy 'ansible-playbook site.yml -t config' --verify-url https://headplane.example.com/healthz
+  meshctl secret rotate headplane-api-key --file group_vars/all/vault.yml \\
+    --var vault_headplane_api_key --deploy 'ansible-playbook site.yml -t config' \\
+    --verify-url https://headplane.example.com/healthz
   meshctl secret rotate role-key --role server --file vault.yml --var vault_server_key
   meshctl secret rotate plain --file secrets.sops.yaml --var db.password --value-file new \\
     --deploy ./deploy.sh --verify-command ./check-db.sh
+  meshctl secret rotate noise-key --verify-within 10m
 
-The old credential is voided only after the consumer was seen working with the new one. Each step is journalled
-before the next begins: after a crash, `meshctl secret resume` goes on and `meshctl secret abort` goes back. Without
---deploy it stops when the file holds the new secret; deploy it, then resume.")]
+The old credential is voided only after the consumer was seen working with the new one. Each
+step is journalled before the next begins: after a crash, `meshctl secret resume` goes on and
+`meshctl secret abort` goes back. Without --deploy it stops when the file holds the new secret;
+deploy it, then resume.
+
+noise-key has the server accept another key beside the one it has, waits until no device uses
+the old one, and retires that. While devices use it, it ends with 3 and names them; the same
+command goes on.")]
 pub struct Args {
     /// What is rotated
     #[arg(value_enum)]
     kind: KindName,
-    /// File that holds the secret
-    #[arg(long, value_name = "FILE")]
-    file: PathBuf,
+    /// File that holds the secret; for all but noise-key
+    #[arg(long, value_name = "FILE", required_if_eq_any([("kind", "headplane-api-key"), ("kind", "role-key"), ("kind", "plain")]))]
+    file: Option<PathBuf>,
     /// Which value: a top-level key, or a path like a.b[0]; left out for a file that is one secret
     #[arg(long, value_name = "NAME")]
     var: Option<String>,
@@ -107,7 +116,8 @@ pub struct Resume {
   meshctl secret abort
   meshctl secret abort r-0f3a… --check
 
-The old secret comes back into the file, the consumer gets it again, and only then the new credential is voided.")]
+The old secret comes back into the file, the consumer gets it again, and only then the new
+credential is voided.")]
 pub struct Abort {
     /// Which rotation [default: the only one that is not over]
     id: Option<String>,
@@ -122,6 +132,16 @@ pub struct Abort {
 pub struct Status {}
 
 pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
+    if matches!(args.kind, KindName::NoiseKey) {
+        if args.file.is_some() || args.var.is_some() || args.deploy.is_some() {
+            return Err(Failure::usage(
+                "the server's Noise key stands in no file here, and nobody deploys it",
+            )
+            .hint("meshctl secret rotate noise-key --verify-within 10m"));
+        }
+        let rotated = rotation::noise_key(context, args.verify_within.seconds, args.check).await?;
+        return Answer::of(context, &rotated);
+    }
     let (check, allow_dirty) = (args.check, args.allow_dirty);
     let plan = planned(context, args).await?;
     if !allow_dirty {
@@ -189,6 +209,7 @@ async fn planned(context: &Context, args: Args) -> Result<Plan, Failure> {
             let value_file = args.value_file.map(|f| absolute(&base, f)).unwrap_or_default();
             Kind::Plain { value_file, retire: args.retire }
         }
+        KindName::NoiseKey => return Err(Failure::usage("the server's Noise key stands in no file here")),
     };
     let consumer = Consumer {
         deploy: args.deploy,
@@ -201,8 +222,8 @@ async fn planned(context: &Context, args: Args) -> Result<Plan, Failure> {
         return Err(Failure::usage("nobody would see whether the new value works")
             .hint("--verify-url URL or --verify-command COMMAND says so"));
     }
-    let subject =
-        Subject { file: base.join(&args.file), var: args.var, keys: args.keys, recipients: args.recipients };
+    let file = base.join(args.file.unwrap_or_default());
+    let subject = Subject { file, var: args.var, keys: args.keys, recipients: args.recipients };
     let server = kind.server(context).await?;
     Ok(Plan { kind, subject, consumer, server, base })
 }

@@ -10,12 +10,13 @@ use crate::talk::{Answer, Check, Context, Failure, Render, Screen, join};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  meshctl server notice 'This mesh is reset on Friday at 18:00 UTC. Details: https://wiki.example.com/mesh'
+  meshctl server notice 'The mesh is reset on Friday at 18:00 UTC: https://wiki.example.com/mesh'
   meshctl server notice --clear
   meshctl server notice
 
-Official clients show the line as a health warning: in `tailscale status`, and in the window of those that have one. It holds until it is
-cleared, another one takes its place, or the server is started again. Says which devices took it up; without a text, what holds now.")]
+Official clients show the line as a health warning: in `tailscale status`, and in the window of
+those that have one. It holds until it is cleared, another one takes its place, or the server is
+started again. Says which devices took it up; without a text, what holds now.")]
 pub struct Args {
     /// One line, at most 500 bytes
     text: Option<String>,

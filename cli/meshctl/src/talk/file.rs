@@ -18,8 +18,19 @@ const LONGEST_SECRET: u64 = 4 << 10;
 
 /// The text of a file, `-` for standard input.
 pub fn read_text(path: &Path) -> Result<String, Failure> {
-    let bytes = read(path, LONGEST_TEXT)?;
-    String::from_utf8(bytes).map_err(|_| Failure::failed(format!("{} is not UTF-8 text", path.display())))
+    read_text_within(path, LONGEST_TEXT)
+}
+
+/// As [`read_text`], with a limit in bytes of its own. What is no text is refused with the place.
+pub fn read_text_within(path: &Path, limit: u64) -> Result<String, Failure> {
+    String::from_utf8(read(path, limit)?).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let start = good.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(&good[start..]).chars().count() + 1;
+        Failure::failed(format!("{}:{line}:{column}: this is not UTF-8 text", path.display()))
+            .hint("save the file as UTF-8")
+    })
 }
 
 /// The secret in a file, `-` for standard input: one line, its line feed left out.

@@ -129,6 +129,14 @@ fn a_stopped_server_is_read_without_one_and_a_running_one_is_not() {
     assert!(made["receipt"]["verified"].is_string(), "{made}");
     assert_eq!(made["manifest"]["proof"]["roles"], 1);
     assert_eq!(house.refused(&words).1, "failed", "a backup is not written over");
+    house.start();
+    let noted = house.ok(&["event", "list", "--kind", "backup_made"]);
+    assert_eq!(noted["events"][0]["event"]["recipients"][0], recipient.as_str(), "{noted}");
+    assert!(noted["events"][0]["actor"].as_str().unwrap().starts_with("offline:uid="), "{noted}");
+    assert_eq!(noted["events"].as_array().unwrap().len(), 1, "what came to nothing is not noted: {noted}");
+    assert_eq!(house.ok(&["event", "verify"])["intact"], true);
+    let seq = noted["events"][0]["seq"].as_u64().unwrap();
+    assert_eq!(made["manifest"]["proof"]["head"]["seq"], seq, "the backup knows of itself");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The way back, and what it does to secrets.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use serde_json::Value;
 
@@ -71,5 +71,47 @@ fn another_host_becomes_the_server_that_it_was() {
     let after = house.status();
     for member in ["database", "public_key"] {
         assert_eq!(before[member], after[member], "{member}");
+    }
+}
+
+#[test]
+fn account_and_certificate_of_an_authority_come_back() {
+    let mut house = House::open();
+    let folder = house.path("mesh-data/acme");
+    fs::create_dir_all(&folder).unwrap();
+    let names = ["account-0a1b.json", "certificate.pem"];
+    for name in names {
+        house.write(&format!("mesh-data/acme/{name}"), &format!("what is in {name}\n"));
+    }
+    let archive = house.backup();
+    house.stop();
+    fs::remove_dir_all(house.path("mesh-data")).unwrap();
+    house.restore(&archive, &[]);
+    for name in names {
+        let path = folder.join(name);
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("what is in {name}\n"));
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn both_noise_keys_come_back_and_an_older_backup_says_what_it_strands() {
+    let mut house = House::open();
+    let older = house.backup();
+    house.ok(&["server", "key", "rotate"]);
+    let newer = house.backup();
+    let status = house.status();
+    house.stop();
+    let done = house.restore(&older, &["--force"]);
+    assert_eq!((&done["key_rotated"], &done["another_server"]), (&true.into(), &false.into()), "{done}");
+    assert!(!house.path("mesh-data/noise-previous.key").exists());
+    house.start();
+    assert_eq!(house.status()["public_key"], status["previous_key"]);
+    house.stop();
+    house.restore(&newer, &["--force"]);
+    house.start();
+    for member in ["public_key", "previous_key"] {
+        assert_eq!(house.status()[member], status[member], "{member}");
     }
 }

@@ -75,8 +75,15 @@ impl Bench {
     /// Starts a server with everything, in `mesh-data`.
     pub fn serve(&mut self) {
         let listen = format!("{}:8080", self.ip);
-        let words = ["quickstart", "--json", "--listen", &listen];
-        let mut child = self.command(&words).stdout(Stdio::piped()).spawn().unwrap();
+        self.start(&["quickstart", "--json", "--listen", &listen]);
+    }
+    /// Starts a server on the same folder with these lines of configuration.
+    pub fn serve_with(&mut self, lines: &str) {
+        self.write("mesh.yaml", &format!("listen: {}:8080\ndata_dir: mesh-data\n{lines}", self.ip));
+        self.start(&["server", "run", "--json", "--config", "mesh.yaml"]);
+    }
+    fn start(&mut self, words: &[&str]) {
+        let mut child = self.command(words).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.contains("server_url"), "the server said {line:?}");

@@ -111,6 +111,22 @@ fn ci_reads_junit_and_sarif() {
     );
 }
 
+/// The aim is 5 s, with nothing else at work; here others build and test beside it.
+#[test]
+fn a_full_run_against_a_healthy_server_takes_seconds() {
+    let bench = Bench::served();
+    let begun = Instant::now();
+    let report = bench.check("");
+    let took = begun.elapsed();
+    let checks = report.json()["checks"].as_array().unwrap().clone();
+    println!("{} checks took {took:?}", checks.len());
+    let failed = checks.iter().filter(|check| check["state"] == "fail");
+    let failed: Vec<_> = failed.map(|check| check["id"].as_str().unwrap()).collect();
+    assert_eq!(failed, ["nodes.registered"], "nothing but that the mesh is empty");
+    assert!(checks.len() > 20, "{}", checks.len());
+    assert!(took < Duration::from_secs(30), "{took:?}");
+}
+
 #[test]
 fn the_guide_names_a_check_for_every_question_that_people_asked() {
     let guide =

@@ -1,66 +1,13 @@
-//! Public names, asked of resolvers of every kind (dnsmasq, on addresses of this machine).
+//! Public names, asked of resolvers of every kind.
 
-use std::{
-    net::{TcpStream, UdpSocket},
-    process::{Child, Command, Stdio},
-    thread::sleep,
-    time::{Duration, Instant},
-};
+use std::net::UdpSocket;
 
 use crate::{
     bench::{Bench, Said, address},
-    encrypted,
+    resolver::{NAME, PUBLIC, Resolver},
 };
 
-const NAME: &str = "vpn.example.com";
-const PUBLIC: &str = "93.184.216.34";
 const ID: &str = "dns.public-bootstrap";
-
-/// A resolver; ends with the value.
-struct Resolver {
-    process: Child,
-    at: String,
-}
-
-impl Resolver {
-    /// Answers for example.com alone, with these addresses for [`NAME`].
-    fn start(addresses: &[&str]) -> Self {
-        let ip = address();
-        let at = format!("{ip}:5353");
-        let mut command = Command::new("dnsmasq");
-        command.args([
-            "--no-daemon",
-            "--no-resolv",
-            "--no-hosts",
-            "--conf-file=/dev/null",
-            "--user=",
-            "--port=5353",
-        ]);
-        command.args([
-            format!("--listen-address={ip}"),
-            "--bind-interfaces".into(),
-            "--local=/example.com/".into(),
-        ]);
-        command.args(addresses.iter().map(|to| format!("--host-record={NAME},{to}")));
-        command.arg("--pid-file=");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = command.spawn().expect("dnsmasq (Debian: dnsmasq-base)");
-        let resolver = Self { process, at };
-        let until = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(&resolver.at).is_err() {
-            assert!(Instant::now() < until, "dnsmasq does not listen");
-            sleep(Duration::from_millis(20));
-        }
-        resolver
-    }
-}
-
-impl Drop for Resolver {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// Two resolvers that say the same, and an address where nobody answers.
 fn judged(addresses: &[&str]) -> Said {
@@ -143,25 +90,4 @@ fn a_nameserver_is_judged_by_dns() {
     let pings_alone = format!("{}:5353", address());
     let said = bench.check(&format!("--only {id} --nameserver {pings_alone}"));
     assert_eq!((said.code, said.state(id).as_str()), (3, "unknown"), "{}", said.out);
-}
-
-#[test]
-fn what_is_encrypted_counts_where_somebody_answers_for_everybody() {
-    let bench = Bench::new();
-    let (first, second, liar) =
-        (Resolver::start(&[PUBLIC]), Resolver::start(&[PUBLIC]), Resolver::start(&[]));
-    let mut named = format!(" --resolver {}", liar.at);
-    for (number, resolver) in [&first, &second].into_iter().enumerate() {
-        let (at, ca) = (format!("{}:8853", address()), bench.path(&format!("ca{number}.pem")));
-        encrypted::front(&at, &resolver.at, "dns.test", &ca);
-        named.push_str(&format!(" --resolver tls://{at}#dns.test"));
-    }
-    let all = [0, 1].map(|n| std::fs::read_to_string(bench.path(&format!("ca{n}.pem"))).unwrap()).concat();
-    bench.write("ca.pem", &all);
-    let line = format!("--only {ID} --url https://{NAME}{named} --no-resolver {}", liar.at);
-    let said = bench.check(&format!("{line} --ca ca.pem"));
-    assert_eq!((said.code, said.state(ID).as_str()), (0, "warn"), "{}", said.out);
-    assert!(said.check(ID)["evidence"].to_string().contains("over TLS"), "{}", said.out);
-    let distrusted = bench.check(&line);
-    assert_eq!((distrusted.code, distrusted.state(ID).as_str()), (3, "unknown"), "{}", distrusted.out);
 }

@@ -1,9 +1,32 @@
 //! Failures of one roll-out, with a real server: without the fault the check passes, with it the check fails, and the
 //! line that it prints heals it.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use crate::bench::Bench;
+
+const PAGE: &str = include_str!("../../../../docs/reference/failures.md");
+
+#[test]
+fn every_failure_has_a_check_and_a_test_that_exist() {
+    let listed = Bench::new().run("check --list --json").ok().json().to_string();
+    let rows: Vec<Vec<&str>> = PAGE.lines().map(|line| line.split(" | ").collect()).collect();
+    let rows: Vec<_> =
+        rows.into_iter().filter(|cells| cells.len() == 5 && cells[2].starts_with('`')).collect();
+    let numbers: Vec<_> = rows.iter().map(|cells| cells[0].trim_start_matches("| ")).collect();
+    assert_eq!(numbers, ["1", "2", "3", "4", "5", "6", "7"]);
+    for cells in rows {
+        for id in cells[2].split('`').skip(1).step_by(2) {
+            assert!(listed.contains(&format!("\"id\":\"{id}\"")), "there is no check {id}");
+        }
+        for name in cells[3].split('`').skip(1).step_by(2) {
+            let (file, test) = name.split_once("::").unwrap();
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
+            let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            assert!(text.contains(&format!("fn {test}(")), "{test} is not in {file}");
+        }
+    }
+}
 
 #[test]
 fn split_dns_over_the_control_name() {

@@ -96,3 +96,25 @@ fn a_certificate_of_nobody_is_not_trusted() {
     assert_eq!(said.state("certificates.expiry"), "fail", "{}", said.out);
     assert_eq!(said.state("control.handshake"), "fail", "{}", said.out);
 }
+
+#[test]
+fn a_relay_that_is_another_than_clients_are_told_of_fails() {
+    let (mut bench, other) = (Bench::served(), Bench::served());
+    let judged = |bench: &Bench| bench.check("--only derp.works");
+    let said = judged(&bench).ok();
+    assert_eq!(said.state("derp.works"), "pass", "{}", said.out);
+
+    bench.stop();
+    bench.serve_with(&format!("relay: {{listen: \"{}:8443\", host: {}}}\n", bench.ip, other.ip));
+    let said = judged(&bench);
+    assert_eq!((said.code, said.state("derp.works").as_str()), (1, "fail"), "{}", said.out);
+    assert!(
+        said.check("derp.works")["summary"].as_str().unwrap().contains("another certificate"),
+        "{}",
+        said.out
+    );
+
+    bench.stop();
+    bench.serve_with(&format!("relay: {{listen: \"{}:8443\"}}\n", bench.ip));
+    assert_eq!(judged(&bench).ok().state("derp.works"), "pass");
+}

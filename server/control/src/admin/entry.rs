@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use api::{CheckQuery, DEFAULT_TAILNET, Declared, Method};
 use axum::{
     body::{Body, to_bytes},
-    extract::{ConnectInfo, Query, Request},
+    extract::{ConnectInfo, Query, Request, rejection::QueryRejection},
 };
 use bytes::Bytes;
 use http::{HeaderMap, Uri, header, request::Parts};
@@ -162,5 +162,16 @@ fn from_query<I: DeserializeOwned>(uri: &Uri) -> Result<I, Refused> {
         let nothing = serde_json::from_str("null").or_else(|_| serde_json::from_str("{}"));
         return nothing.map_err(Refused::bad_request);
     }
-    Query::try_from_uri(uri).map(|q| q.0).map_err(Refused::bad_request)
+    Query::try_from_uri(uri).map(|q| q.0).map_err(|e| in_query(uri, &e))
+}
+
+/// A refusal names the member of the query that is wrong; where nothing is taken, that is any.
+fn in_query(uri: &Uri, why: &QueryRejection) -> Refused {
+    let (query, why) = (uri.query().unwrap_or_default(), why.body_text());
+    let first = query.split(['=', '&']).next().unwrap_or_default();
+    if why.contains("0 elements") {
+        Refused::bad_request(format!("no query is taken here: `{first}`"))
+    } else {
+        Refused::bad_request(why)
+    }
 }

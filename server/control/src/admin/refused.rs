@@ -57,6 +57,10 @@ impl Refused {
         let detail = why.to_string().replace('\n', " ");
         Self::new(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "not understood", detail)
     }
+    /// It does not go with what is the case.
+    pub fn conflict(code: &str, detail: impl Display) -> Self {
+        Self::new(StatusCode::CONFLICT, code, "in conflict", detail.to_string())
+    }
     /// With what to do next, where that is known.
     pub fn hinted(mut self, hint: Option<String>) -> Self {
         self.0.hint = hint;

@@ -1,5 +1,7 @@
 //! The server itself.
 
+mod key;
+
 use std::time::Duration;
 
 use api::{
@@ -9,7 +11,6 @@ use api::{
         SetNotice, Status,
     },
 };
-use noise::PrivateKey;
 use world::{Command, dns_dangers};
 
 use super::{Routes, call::Call, key::unusable, policy, refused::Refused, serve};
@@ -25,7 +26,7 @@ const TAKEN_UP_LOOKS: u32 = 40;
 
 pub(super) fn add(routes: Routes) -> Routes {
     let routes = serve(serve(routes, &STATUS, status), &RELOAD, reload);
-    serve(serve(routes, &NOTICE, notice), &SET_NOTICE, set_notice)
+    key::add(serve(serve(routes, &NOTICE, notice), &SET_NOTICE, set_notice))
 }
 
 async fn notice(call: Call, (): ()) -> Result<Notice, Refused> {
@@ -77,7 +78,7 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
     let events = call.history(Store::head_seq).await?;
     let (aside, set_aside_total) = call.history(|store| store.set_aside(SetAside::MOST)).await?;
     let policy_text = call.history(Store::policy_text).await?;
-    let key = PrivateKey::new(*call.doors.keyring.noise.expose()).map_err(|e| Refused::fault(&e))?;
+    let keys = call.doors.keyring.noise.accepting();
     let (config, world) = (call.doors.config(), &call.world);
     let counts = Counts {
         nodes: world.nodes.len() as u64,
@@ -92,18 +93,22 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         host: r.host.clone(),
         derp_port: r.port,
         stun_port: r.stun.map(|a| a.port()),
+        certificate: pinned(&call, r.region_id),
         connected: call.doors.relay.as_ref().map_or(0, |r| r.connections() as u64),
         traffic: traffic(&call),
     });
     let mut warnings = call.doors.verdict.warnings(&call.world).await;
     warnings.extend(call.doors.records.trouble());
+    warnings.extend(key::warning(&call));
     warnings.extend(call.doors.certificate.iter().flat_map(Certificate::warnings));
     let bootstrap = names(&config, &call.world, &call.doors.hub.site());
     warnings.extend(dns_dangers(&call.world, &call.world.dns, &bootstrap));
+    let policy_set = policy::updated(&call).await?.is_some();
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         server_url: config.server_url.clone(),
-        public_key: key.public_key(),
+        public_key: keys.current.public(),
+        previous_key: keys.previous.as_ref().map(|(key, _)| key.public()),
         database: call.history(Store::identity).await?,
         domain: world.settings.domain.clone(),
         started: call.doors.started,
@@ -111,10 +116,10 @@ async fn status(call: Call, (): ()) -> Result<Status, Refused> {
         monitor: call.doors.monitor,
         counts,
         allow_untagged_keys: world.settings.allow_untagged,
-        policy_set: policy::updated(&call).await?.is_some(),
+        policy_set,
         warnings,
         relay,
-        policy_unreadable: policy_text.is_some_and(|text| !in_force(&call, &text)),
+        policy_unreadable: policy_text.map_or(policy_set, |text| !in_force(&call, &text)),
         set_aside: aside.into_iter().map(set_aside).collect::<Result<_, _>>()?,
         set_aside_total,
     })
@@ -138,6 +143,13 @@ fn set_aside(row: AsideRow) -> Result<SetAside, Refused> {
         noun: noun.to_owned(),
         name: wire::plain(&row.name.unwrap_or_default()),
     })
+}
+
+/// The certificate that clients are told to expect of this region.
+fn pinned(call: &Call, region: u16) -> Option<String> {
+    let site = call.doors.hub.site();
+    let nodes = &site.derp_map.regions.get(&region.into())?.nodes;
+    nodes.iter().map(|node| node.cert_name.clone()).find(|name| !name.is_empty())
 }
 
 fn traffic(call: &Call) -> RelayTraffic {

@@ -32,7 +32,8 @@ pub fn empty(held: &Held, new_keys: bool, now: Timestamp) -> Result<Emptied, Bac
         .mode(0o700)
         .create(&place_of)
         .map_err(BackupError::io("a folder for the new database"))?;
-    let kept = ["derp-cert.pem", "derp-key.pem"].into_iter().chain(keyring::names());
+    let kept = ["derp-cert.pem", "derp-key.pem"].into_iter();
+    let kept = kept.chain(keyring::names()).chain(keyring::names_of_some());
     for name in kept.filter(|name| !new_keys && held.folder().join(name).is_file()) {
         proof::copy(&held.folder().join(name), &place_of.join(name))?;
     }

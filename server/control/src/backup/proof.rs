@@ -11,7 +11,6 @@ use api::{
     backup::Proof,
     event::{Bad, Head},
 };
-use noise::PrivateKey;
 use world::{Settings, World};
 
 use super::{BackupError, DATA, DATABASE, scratch::Scratch};
@@ -36,7 +35,8 @@ pub(super) fn opened(folder: &Path) -> Result<Opened, BackupError> {
     let scratch = Scratch::inside(folder).map_err(BackupError::io("a folder for the test restore"))?;
     let place = scratch.path();
     copy(&folder.join(DATABASE), &place.join(DATABASE))?;
-    for name in keyring::names() {
+    let optional = keyring::names_of_some().filter(|name| folder.join(DATA).join(name).is_file());
+    for name in keyring::names().chain(optional) {
         copy(&folder.join(DATA).join(name), &place.join(name))?;
     }
     let store = Store::open(&place.join(DATABASE))?;
@@ -45,10 +45,11 @@ pub(super) fn opened(folder: &Path) -> Result<Opened, BackupError> {
     let world = store.load(Settings::default())?.world;
     let broken = |law: &str| BackupError::Damaged(format!("its database breaks a law: {law}"));
     world.check_invariants().map_err(|law| broken(&law.to_string()))?;
-    let no_key = |_| BackupError::Damaged("its Noise key cannot be used".to_owned());
+    let accepting = keyring.noise.accepting();
     let proof = Proof {
         database: store.identity()?,
-        public_key: PrivateKey::new(*keyring.noise.expose()).map_err(no_key)?.public_key(),
+        public_key: accepting.current.public(),
+        previous_key: accepting.previous.as_ref().map(|(key, _)| key.public()),
         events: verified.rows,
         head: Head { seq: store.head_seq()?, hash: verified.head },
         first_bad: verified.broken.map(|(seq, reason)| Bad { seq, reason }),

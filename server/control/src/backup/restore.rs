@@ -9,15 +9,19 @@ use std::{
 
 use api::backup::{Manifest, Proof};
 use jiff::Timestamp;
+use world::DurableEvent;
 
 use super::{
-    BESIDE, BackupError, DATA, DATABASE, Ledger,
+    BESIDE, BackupError, DATA, DATABASE, Ledger, Recipients,
     archive::extract,
     lockfile::{self, LockFile},
     proof::{self, Opened, opened},
     scratch::{self, Scratch},
 };
-use crate::{keyring, store::Store};
+use crate::{
+    keyring,
+    store::{Entry, Store},
+};
 
 mod place;
 
@@ -69,6 +73,17 @@ impl Held {
         self.found().map(|found| found.proof)
     }
 
+    /// Notes in the log of the server that is there that a backup of it is about to be made, for these.
+    pub fn note_backup(&self, recipients: &Recipients, now: Timestamp) -> Result<(), BackupError> {
+        let database = self.folder.join(DATABASE);
+        if !database.is_file() {
+            return Err(BackupError::NoDatabase(self.folder.clone()));
+        }
+        let event = DurableEvent::BackupMade { recipients: recipients.names() };
+        let actor = format!("offline:uid={}", nix::unistd::getuid());
+        Ok(Store::note(&database, &Entry { event: &event, actor: &actor, source: "local", at: now })?)
+    }
+
     fn found(&self) -> Result<Opened, BackupError> {
         let database = self.folder.join(DATABASE);
         if !database.is_file() {
@@ -78,7 +93,8 @@ impl Held {
         let data = scratch.path().join(DATA);
         DirBuilder::new().mode(0o700).create(&data).map_err(BackupError::io("a folder to look into"))?;
         Store::copy(&database, &scratch.path().join(DATABASE))?;
-        for name in keyring::names() {
+        let optional = keyring::names_of_some().filter(|name| self.folder.join(name).is_file());
+        for name in keyring::names().chain(optional) {
             proof::copy(&self.folder.join(name), &data.join(name))?;
         }
         opened(scratch.path())

@@ -129,11 +129,21 @@ impl Peers {
             return Ok(json.clone());
         }
         let json = peer_json(world, node, viewer)?;
-        if self.0.len() > 4 * world.nodes.len() + 4096 {
-            self.0.clear();
-        }
+        self.make_room(world);
         self.0.insert(view, (epoch, node.rev, json.clone()));
         Ok(json)
+    }
+
+    /// Nodes that are gone are forgotten; views that are too many are made anew.
+    fn make_room(&mut self, world: &World) {
+        let most = 4 * world.nodes.len() + 256;
+        if self.0.len() < most {
+            return;
+        }
+        self.0.retain(|(node, _), kept| world.nodes.get(*node).is_some_and(|node| node.rev == kept.1));
+        if self.0.len() > most / 2 {
+            self.0.clear();
+        }
     }
 }
 

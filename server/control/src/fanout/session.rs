@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ident::NodeKey;
 use netmap::{Own, Whole, relays};
 use wire::MapResponse;
-use world::{Lifecycle, Node};
+use world::{Lifecycle, Node, World};
 
 use super::{
     Encoding, Hub,
@@ -146,7 +146,7 @@ impl Session {
         let front = self.hub.front.load_full();
         let node = front.world.nodes.get(self.seat.node);
         let node = node.filter(|n| n.lifecycle == Lifecycle::Active && Some(n.node_key) == self.key);
-        let Some(node) = node.cloned() else { return Err(End::Over) };
+        let Some(node) = node.cloned() else { return self.part(&front.world) };
         let Some(cursor) = self.cursor else { return self.whole(&front, &node) };
         self.questions()?;
         self.site_news()?;
@@ -160,6 +160,14 @@ impl Session {
         }
         self.cursor = Some(cursor.max(told.seq));
         self.seat.caught_up(told.seq);
+        Ok(())
+    }
+
+    /// Who was deleted is told so, and then no more.
+    fn part(&mut self, world: &World) -> Result<(), End> {
+        let is_gone = self.cursor.is_some() && world.nodes.get(self.seat.node).is_none();
+        let key = self.key.take().filter(|_| is_gone).ok_or(End::Over)?;
+        self.ready.extend(self.hub.farewell(Some(self.seat.node), key, self.encoding));
         Ok(())
     }
 

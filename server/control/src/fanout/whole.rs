@@ -55,7 +55,7 @@ impl Hub {
         head.ssh_policy = Some(self.bodies.logins(world, node)).filter(|policy| !policy.rules.is_empty());
         let mut parts = vec![packed(&whole.open(&head)?, encoding)?.into()];
         for block in whole.blocks() {
-            parts.push(self.block(&whole, block, encoding)?);
+            parts.push(self.block(&whole, block, encoding, world.nodes.len())?);
         }
         if let Some(end) = parts.last_mut().filter(|_| !whole.blocks().is_empty()) {
             *end = last(end, encoding);
@@ -65,11 +65,17 @@ impl Hub {
         Ok((posted.number, parts))
     }
 
-    fn block(&self, whole: &Whole, block: &Block, encoding: Encoding) -> Result<Bytes, FrameError> {
+    fn block(
+        &self,
+        whole: &Whole,
+        block: &Block,
+        encoding: Encoding,
+        nodes: usize,
+    ) -> Result<Bytes, FrameError> {
         let json = || Ok(whole.json(block, &mut |world, node, class| self.bodies.peer(world, node, class))?);
         if block.is_private() {
             return with_comma(&json()?, encoding);
         }
-        self.bodies.blocks.packed((block.span(), encoding), whole.likeness(block), json)
+        self.bodies.blocks.packed((block.span(), encoding), whole.likeness(block), nodes, json)
     }
 }

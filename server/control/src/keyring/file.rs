@@ -34,6 +34,14 @@ pub(super) fn read(path: &Path, prefix: &str) -> Result<Secret<[u8; 32]>, Keyrin
     Ok(Secret::new(key))
 }
 
+/// The same, where there need not be one.
+pub(super) fn read_if_there(path: &Path, prefix: &str) -> Result<Option<Secret<[u8; 32]>>, KeyringError> {
+    if path.symlink_metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    read(path, prefix).map(Some)
+}
+
 pub(super) fn create(path: &Path, prefix: &str, key: &Secret<[u8; 32]>) -> Result<(), KeyringError> {
     let text = Zeroizing::new(format!("{prefix}{}\n", hex::encode(key.expose())));
     write_private(path, text.as_bytes()).map_err(|e| bad(path, e))
@@ -44,12 +52,18 @@ pub(super) fn mark(path: &Path) -> Result<(), KeyringError> {
     write_private(path, b"").map_err(|e| bad(path, e))
 }
 
-/// Takes the mark away, if it is there.
+/// Takes a mark or a key away, if it is there.
 pub(super) fn remove(path: &Path) -> Result<(), KeyringError> {
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(bad(path, e)),
-        _ => Ok(()),
+        Err(_) => Ok(()),
+        Ok(()) => sync_folder(path).map_err(|e| bad(path, e)),
     }
+}
+
+/// Puts a key in the place of another.
+pub(super) fn put(from: &Path, to: &Path) -> Result<(), KeyringError> {
+    std::fs::rename(from, to).and_then(|()| sync_folder(to)).map_err(|e| bad(to, e))
 }
 
 fn bad(path: &Path, why: impl ToString) -> KeyringError {
@@ -64,6 +78,10 @@ fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)?;
+    sync_folder(path)
+}
+
+fn sync_folder(path: &Path) -> std::io::Result<()> {
     match path.parent() {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),

@@ -17,7 +17,11 @@ use ident::NodeId;
 use wire::MapRequest;
 use world::{Command, Lifecycle, Node, NodeReport};
 
-use super::{Machines, Refused, body, decoded, lasting, unsupported};
+use super::{
+    Machines, Refused, body, decoded, lasting,
+    parting::{farewell, former},
+    unsupported,
+};
 use crate::{
     doors::Doors,
     fanout::Encoding,
@@ -40,6 +44,9 @@ pub(super) async fn map(
     if let Some(text) = unsupported(request.version) {
         return Err(Refused::new(StatusCode::BAD_REQUEST, text));
     }
+    if let Some(key) = former(doors, caller, &request) {
+        return farewell(&machines, caller, key, &request);
+    }
     callers_node(doors, caller, &request)?;
     if request.is_lite() {
         pace.update(doors, caller, body.len()).await?;
@@ -48,11 +55,12 @@ pub(super) async fn map(
     }
     // Once more: it may have waited.
     let node = callers_node(doors, caller, &request)?;
+    doors.served(caller.machine, caller.server_key);
     report(&machines, caller, &node, &request, body.len()).await?;
     if request.is_lite() {
         return Ok(StatusCode::OK.into_response());
     }
-    let encoding = if request.wants_zstd() { Encoding::Zstd } else { Encoding::Plain };
+    let encoding = encoding(&request);
     if request.stream {
         return long_poll(machines, node.id, encoding, channel).await;
     }
@@ -131,7 +139,11 @@ async fn long_poll(
     Ok((map_headers(), Body::from_stream(messages)).into_response())
 }
 
-fn map_headers() -> [(header::HeaderName, &'static str); 1] {
+pub(super) fn encoding(request: &MapRequest) -> Encoding {
+    if request.wants_zstd() { Encoding::Zstd } else { Encoding::Plain }
+}
+
+pub(super) fn map_headers() -> [(header::HeaderName, &'static str); 1] {
     [(header::CONTENT_TYPE, "application/octet-stream")]
 }
 

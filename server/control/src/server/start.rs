@@ -7,7 +7,6 @@ use axum::Router;
 use ident::{NodeKey, Secret};
 use jiff::{SignedDuration, Timestamp};
 use netmap::Site;
-use noise::PrivateKey;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -27,7 +26,7 @@ use crate::{
     doors::{Doors, LiveConfig},
     fanout::Hub,
     files,
-    keyring::{Keyring, first_start, random},
+    keyring::{Keyring, first_start, random, write_uses},
     listen::{self, Face, Listener},
     login::Lobby,
     machine, monitor,
@@ -67,7 +66,6 @@ pub(super) async fn start(mut config: Config, source: Source) -> Result<Server, 
     let verdict = Arc::new(Verdict::new(&world, policy));
     world.check_invariants().unwrap_or_else(|law| tracing::error!(law, "the database breaks a law"));
 
-    let noise_key = PrivateKey::new(*keyring.noise.expose()).map_err(|_| Fault::NoiseKey)?;
     let certificate = Certificates::load(&config)?;
     let own = config.relay.as_ref().map(|r| site::own_region(r, certificate.relay_cert_name.clone()));
     let (derp_map, left_out) = site::derp_map(own, &config.derp_maps, &config.data_dir).await;
@@ -106,7 +104,6 @@ pub(super) async fn start(mut config: Config, source: Source) -> Result<Server, 
         calls,
         certificate: certificate.source.clone(),
         instance,
-        public_key: noise_key.public_key(),
         started: Timestamp::now(),
         security: Default::default(),
         live,
@@ -117,9 +114,10 @@ pub(super) async fn start(mut config: Config, source: Source) -> Result<Server, 
         keyring: Arc::new(keyring),
         relay,
     });
+    parts.tasks.spawn(write_uses(doors.keyring.clone(), doors.store.clone(), parts.stop.clone()));
     let relay_cert_name = certificate.relay_cert_name.clone();
     let lobby = Lobby::new(&doors);
-    let (base, face) = parts.listen(&doors, &lobby, noise_key, certificate).await?;
+    let (base, face) = parts.listen(&doors, &lobby, certificate).await?;
     let reloader = Reloader { doors: doors.clone(), source, face, base, lobby, relay_cert_name };
     parts.tasks.spawn(reloader.run(wishes, parts.stop.clone()));
     parts.monitor(&doors, monitor);
@@ -214,12 +212,11 @@ impl Parts {
         &self,
         doors: &Arc<Doors>,
         lobby: &Lobby,
-        key: PrivateKey,
         certificates: Certificates,
     ) -> Result<(Router, Arc<ArcSwap<Face>>), Fault> {
         let (config, relay) = (doors.config(), doors.relay.clone());
         let machine = machine::routes(doors.clone());
-        let mut base = ts2021::routes(doors.clone(), key, machine, self.open_files);
+        let mut base = ts2021::routes(doors.clone(), machine, self.open_files);
         base = base.merge(admin::open(doors.clone())).merge(verify::routes(doors.clone()));
         let shared = config.relay.as_ref().is_some_and(|r| r.listen.is_none());
         if let (Some(relay), true) = (&relay, shared) {

@@ -2,7 +2,9 @@
 
 use std::{fs::File, path::Path};
 
-use super::{Store, StoreError, make_private, open_reader};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::{Entry, Store, StoreError, event, make_private, migrate, open_reader};
 
 impl Store {
     /// Copies the database at `from`, which may be in use, to a place where nothing is. Nobody waits for it: it reads as of one moment on a
@@ -12,6 +14,16 @@ impl Store {
         make_private(to)?;
         reader.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
         File::open(to).and_then(|file| file.sync_all()).map_err(|e| super::unreadable("the copy", e))
+    }
+
+    /// Appends an event that changes no row to the log of a database that no server uses, and leaves its schema as it is.
+    pub fn note(path: &Path, entry: &Entry<'_>) -> Result<(), StoreError> {
+        let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;")?;
+        migrate::refuse_newer(&connection)?;
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        event::append(&tx, std::slice::from_ref(entry))?;
+        tx.commit().map_err(StoreError::Commit)
     }
 }
 

@@ -12,14 +12,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_dns.sql"),
     include_str!("../../migrations/0006_pending_logins.sql"),
     include_str!("../../migrations/0007_scopes.sql"),
+    include_str!("../../migrations/0008_key_use.sql"),
 ];
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let known = MIGRATIONS.len() as i64;
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |r| r.get(0))?;
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
+    let found = refuse_newer(connection)?;
     for (number, sql) in (1..).zip(MIGRATIONS).skip(found as usize) {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.execute_batch(sql)?;
@@ -33,6 +30,13 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         tx.commit()?;
     }
     Ok(())
+}
+
+/// How far its schema is; an error when a newer release made it.
+pub(super) fn refuse_newer(connection: &Connection) -> Result<i64, StoreError> {
+    let known = MIGRATIONS.len() as i64;
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    if found > known { Err(StoreError::Newer { found, known }) } else { Ok(found) }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use rusqlite::{Transaction, params};
 use serde::Serialize;
 use world::{DurableEvent, World};
 
-use super::{DEFAULT_TAILNET as TAILNET, StoreError, unreadable};
+use super::{DEFAULT_TAILNET as TAILNET, StoreError, server_key, unreadable};
 
 /// Which rows the events of a batch change.
 #[derive(Debug, Default)]
@@ -20,6 +20,7 @@ struct Touched {
     api_keys: BTreeSet<ApiKeyId>,
     policy: bool,
     dns: bool,
+    server_key: Vec<server_key::Change>,
 }
 
 impl Touched {
@@ -70,6 +71,12 @@ impl Touched {
                 self.api_keys.insert(*key);
             }
             E::CallRefused { .. } | E::BackupMade { .. } | E::NoticeGiven { .. } => {}
+            E::ServerKeyRotated { key, before, at } => {
+                self.server_key.push(server_key::Change::Rotated { key: *key, before: *before, at: *at });
+            }
+            E::ServerKeyRetired { key, .. } => {
+                self.server_key.push(server_key::Change::Retired { key: *key });
+            }
             E::PolicySet { .. } => self.policy = true,
             E::DnsSet { .. }
             | E::DnsRecordSet { .. }
@@ -99,6 +106,7 @@ pub(super) fn rows<'a>(
     if touched.dns {
         tx.execute("INSERT OR REPLACE INTO dns VALUES (?1, ?2)", params![TAILNET, json(&*world.dns)?])?;
     }
+    touched.server_key.iter().try_for_each(|change| server_key::note(tx, change))?;
     let next = world.next_ids();
     tx.prepare_cached(
         "UPDATE tailnet SET next_node = ?2, next_user = ?3, next_auth_key = ?4, next_api_key = ?5 WHERE id = ?1",

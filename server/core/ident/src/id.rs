@@ -25,6 +25,8 @@ macro_rules! id {
             }
             /// The lowest id.
             pub const FIRST: Self = Self(1);
+            /// The highest id, which nothing ever gets.
+            pub const LAST: Self = Self(MAX);
             /// The id after this one.
             pub fn next(self) -> Self {
                 Self(self.0 + 1)

@@ -111,7 +111,7 @@ impl Span {
         if message.node.is_some() || self.users.contains(&owner_id(now)) {
             message.user_profiles = vec![owner_profile(&self.new, now)];
         }
-        message.dns_config = self.changes_dns().then(|| dns(&self.new));
+        message.dns_config = self.changes_dns_of(was.map(|n| &**n), now).then(|| dns(&self.new, now));
         message.packet_filters = match was {
             Some(was) if self.changes_policy() && was.class.is_some() == now.class.is_some() => {
                 self.parts_of_policy(was, now, sources)

@@ -1,6 +1,8 @@
 //! The whole map: the first message of a stream, and what every difference must lead to.
 
 mod dns;
+mod farewell;
+mod nextdns;
 mod relays;
 
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use wire::{Debug, DerpMap, MapResponse};
 use world::{Node, World};
 
 pub use dns::dns;
+pub use farewell::farewell;
 pub use relays::relays;
 
 use crate::{
@@ -55,7 +58,7 @@ pub fn head(
     MapResponse {
         node: Some(Box::new(self_node(world, viewer))),
         derp_map: Some(relays(world, site)),
-        dns_config: Some(dns(world)),
+        dns_config: Some(dns(world, viewer)),
         domain: world.settings.domain.clone(),
         packet_filters: from_nothing(filters(world, viewer, sources)),
         control_time: Some(now),

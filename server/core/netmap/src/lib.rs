@@ -20,7 +20,7 @@ mod whole;
 pub use concern::Concern;
 pub use delta::PeerDelta;
 pub use filter::filters;
-pub use full::{Site, dns, full, head, relays};
+pub use full::{Site, dns, farewell, full, head, relays};
 pub use login::Logins;
 pub use peer::{has_routes, own_devices, peer, route_view, self_node, visible};
 pub use profile::{owner_profile, profiles};

@@ -8,8 +8,8 @@ use world::{ClassId, Node, World};
 
 use crate::peer::visible;
 
-/// Owner of every tagged node; the highest id, which no person gets.
-const TAGGED: u64 = (1 << 53) - 1;
+/// Owner of every tagged node.
+const TAGGED: UserId = UserId::LAST;
 
 /// The profile that the node's `User` refers to: its owner, or the pseudo user of tagged nodes.
 pub fn owner_profile(world: &World, node: &Node) -> UserProfile {
@@ -23,7 +23,7 @@ pub fn profiles(world: &World, viewer: &Node) -> Vec<UserProfile> {
 }
 
 pub(crate) fn owner_id(node: &Node) -> UserId {
-    node.owner.user().unwrap_or_else(tagged)
+    node.owner.user().unwrap_or(TAGGED)
 }
 
 /// Profiles of these users, each once, in the order of their ids.
@@ -38,10 +38,6 @@ pub(crate) fn named(world: &World, users: impl Iterator<Item = UserId>) -> Vec<U
 /// Whether some node that the class sees belongs to the user.
 pub(crate) fn refers_to(world: &World, viewer: Option<ClassId>, user: UserId) -> bool {
     visible(world, viewer).any(|n| owner_id(n) == user)
-}
-
-fn tagged() -> UserId {
-    UserId::new(TAGGED).unwrap_or(UserId::FIRST)
 }
 
 fn profile(world: &World, id: UserId) -> UserProfile {

@@ -31,11 +31,11 @@ use crate::{
     subject::is_exit,
 };
 
-pub(crate) use attribute::FUNNEL_PORTS;
+pub(crate) use attribute::{FUNNEL_PORTS, NEXTDNS, says_something_to_nextdns};
 
 pub use access::Access;
 pub(crate) use access::mesh;
-pub use attribute::SUGGEST_EXIT_NODE;
+pub use attribute::{NextDns, SUGGEST_EXIT_NODE};
 pub use badge::Badge;
 pub use login::{LOGIN_CHECK, Login, NOT_RECORDED, RECORDER_PORT, RECORDING_STOPPED};
 pub use reach::{Reach, ReachLine, ReachedLine};

@@ -29,8 +29,8 @@ pub use ask::{
     Shift, Side, TooLarge, Whose,
 };
 pub use compiled::{
-    Access, Badge, Compiled, LOGIN_CHECK, Login, NOT_RECORDED, RECORDER_PORT, RECORDING_STOPPED, Reach,
-    ReachLine, ReachedLine, Rule, SUGGEST_EXIT_NODE, Signature,
+    Access, Badge, Compiled, LOGIN_CHECK, Login, NOT_RECORDED, NextDns, RECORDER_PORT, RECORDING_STOPPED,
+    Reach, ReachLine, ReachedLine, Rule, SUGGEST_EXIT_NODE, Signature,
 };
 pub use destination::{Destination, Target, internet};
 pub use error::{PolicyError, PolicyErrors};

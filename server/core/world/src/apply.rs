@@ -92,7 +92,11 @@ impl Draft {
                 self.world.api_keys.insert(key.id, Arc::new(key.clone()));
             }
             E::ApiKeyRevoked { key, at } => self.change_api_key(*key, |k| k.revoked = Some(*at)),
-            E::CallRefused { .. } | E::BackupMade { .. } | E::NoticeGiven { .. } => {}
+            E::CallRefused { .. }
+            | E::BackupMade { .. }
+            | E::NoticeGiven { .. }
+            | E::ServerKeyRotated { .. }
+            | E::ServerKeyRetired { .. } => {}
             E::PolicySet { policy, .. } => self.put_in_force(policy),
             E::DnsSet { settings, .. } => self.change_dns(|dns| dns.settings.clone_from(settings)),
             E::DnsRecordSet { name, addresses, .. } => self.change_dns(|dns| {

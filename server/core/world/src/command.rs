@@ -205,6 +205,10 @@ pub enum Command {
     NoteNotice { text: Option<String> },
     /// Everything that the server is is about to be handed out, encrypted to these.
     NoteBackup { recipients: Vec<String> },
+    /// Channels are about to be opened with this key of the server; with the one before it too, for a time.
+    NoteKeyRotated { key: MachineKey, before: MachineKey },
+    /// The key before is about to be accepted no more; these nodes were not seen with the one after it.
+    NoteKeyRetired { key: MachineKey, left_behind: Vec<NodeId> },
 
     /// Put a policy in force, whatever is in force.
     SetPolicy { prepared: Prepared },

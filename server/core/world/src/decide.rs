@@ -80,6 +80,8 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
         }
         C::NoteNotice { text } => access::note_notice(text.as_deref()),
         C::NoteBackup { recipients } => access::note_backup(recipients),
+        C::NoteKeyRotated { key, before } => Ok(access::note_key_rotated(*key, *before, ctx)),
+        C::NoteKeyRetired { key, left_behind } => Ok(access::note_key_retired(*key, left_behind)),
         C::SetPolicy { prepared } => access::set_policy(world, prepared, ""),
         C::ReplacePolicy { over, prepared, message } => {
             access::replace_policy(world, over, prepared, message)

@@ -42,6 +42,8 @@ impl DurableEvent {
             E::ApiKeyRevoked { key, .. } => ("api_key_revoked", format!("apikey:{key}")),
             E::NoticeGiven { .. } => ("notice_given", "server".to_owned()),
             E::BackupMade { .. } => ("backup_made", "backup".to_owned()),
+            E::ServerKeyRotated { .. } => ("server_key_rotated", "server".to_owned()),
+            E::ServerKeyRetired { .. } => ("server_key_retired", "server".to_owned()),
             E::CallRefused { noun, .. } => ("call_refused", format!("call:{noun}")),
             E::PolicySet { .. } => ("policy_set", "policy".to_owned()),
             E::DnsSet { .. } => ("dns_set", "dns".to_owned()),

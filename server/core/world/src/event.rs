@@ -150,6 +150,15 @@ pub enum DurableEvent {
     /// Everything that the server is was handed out, for these to open: their public keys.
     BackupMade { recipients: Vec<String> },
 
+    /// The server has another Noise key; the one before it is accepted too.
+    ServerKeyRotated { key: MachineKey, before: MachineKey, at: Timestamp },
+    /// The server's Noise key before is accepted no more; these nodes were not seen with the one after it.
+    ServerKeyRetired {
+        key: MachineKey,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_behind: Vec<NodeId>,
+    },
+
     /// A policy is in force.
     PolicySet {
         policy: Prepared,

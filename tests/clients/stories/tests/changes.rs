@@ -3,11 +3,14 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use client_stories::Mesh;
-use lab::Lab;
+use lab::{Lab, SERVER_URL, until};
 
 /// What is promised is 2 s; machines that test are busy.
 const SOON: Duration = Duration::from_secs(10);
+/// The longest pause of a client between two tries is 30 s.
+const RECONNECTED: Duration = Duration::from_secs(45);
 
 #[test]
 fn tags_taken_and_given_and_a_deletion_arrive_at_every_open_tunnel() {
@@ -33,6 +36,32 @@ fn tags_taken_and_given_and_a_deletion_arrive_at_every_open_tunnel() {
     mesh.await_peers_within(SOON, "c1", &["c3"]).unwrap();
     mesh.await_peers_within(SOON, "c3", &["c1"]).unwrap();
     println!("a deletion is felt by the others after {:?}", begun.elapsed());
-    assert!(mesh.is_cut_off("c1", &two).unwrap());
+    until(SOON, "the deleted client to ask for a login", || needs_login(&mesh, "c2")).unwrap();
+    println!("a deletion is felt by the client itself after {:?}", begun.elapsed());
+    assert!(mesh.is_cut_off("c1", &two).unwrap() && mesh.is_cut_off("c2", &three).unwrap());
     assert!(mesh.reaches("c1", &three).unwrap(), "the others stay");
+}
+
+#[test]
+fn who_is_deleted_while_away_asks_for_a_login_when_it_is_back_and_gets_in_again() {
+    let lab = Lab::start().unwrap();
+    let mut mesh = Mesh::of_members(&lab, &["c1", "c2"]).unwrap();
+    lab.unplug("c2").unwrap();
+    mesh.server.stop(SOON).unwrap();
+    mesh.server.start_again().unwrap();
+    mesh.server.meshctl(&["node", "delete", "c2"]).unwrap();
+    mesh.await_peers_within(RECONNECTED, "c1", &[]).unwrap();
+    let begun = Instant::now();
+    lab.plug("c2").unwrap();
+    until(RECONNECTED, "the deleted client to ask for a login", || needs_login(&mesh, "c2")).unwrap();
+    println!("a deletion is felt by who was away {:?} after it is back", begun.elapsed());
+
+    let fresh = mesh.server.create_key("member", "member-c2-again").unwrap();
+    mesh.client("c2").unwrap().up(SERVER_URL, &fresh, "c2", &[]).unwrap();
+    mesh.await_peers_within(RECONNECTED, "c1", &["c2"]).unwrap();
+    assert!(mesh.reaches("c1", "c2").unwrap());
+}
+
+fn needs_login(mesh: &Mesh<'_>, host: &str) -> Result<Option<()>> {
+    Ok((mesh.client(host)?.state()? == "NeedsLogin").then_some(()))
 }

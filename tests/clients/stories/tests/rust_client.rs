@@ -1,9 +1,9 @@
-//! The official Rust client joins over verified TLS, holds its map, talks to Rust and Go peers, and is itself again
-//! after a restart of the server.
+//! The official Rust client joins over verified TLS, with a key and let in by a person, holds its map, talks to Rust and Go
+//! peers, hears of names and deletions, and is itself again after a restart of the server.
 #![cfg(test)]
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use client_stories::{POLICY, ROLES};
@@ -94,6 +94,37 @@ fn story(lab: &Lab) -> Result<()> {
     everyone_reaches_everyone(&mut near, &mut far, &mut on_go, &go)?;
     let after = identities(&server)?;
     ensure!(after == before, "the restart changed {before:?}\ninto {after:?}");
+    waits_and_is_let_in(lab, &server, &ours, &mut near)?;
+    hears_of_another_name_and_of_a_deletion(&server, &mut near)
+}
+
+/// Without a key the client shows a page. Somebody lets it in, and from its next start on it is a member.
+fn waits_and_is_let_in(
+    lab: &Lab,
+    server: &Server<'_>,
+    ours: &Authority,
+    near: &mut RustPeer<'_>,
+) -> Result<()> {
+    let mut guest = RustPeer::without_key(lab.host("c3")?, "guest", URL, &ours.roots())?;
+    let page = guest.page()?;
+    ensure!(server.node("guest").is_err(), "it is in before anybody has let it in");
+    server.meshctl(&["node", "approve", &page, "--role", "member"])?;
+    guest.start_again()?;
+    near.find("guest").map(drop)
+}
+
+/// Within seconds: the peer by its new name, nobody by the old one, and then nobody by either.
+fn hears_of_another_name_and_of_a_deletion(server: &Server<'_>, near: &mut RustPeer<'_>) -> Result<()> {
+    let begun = Instant::now();
+    server.meshctl(&["node", "rename", "far", "farther"])?;
+    near.find("farther")?;
+    near.forgets("far")?;
+    println!("a rename is known to the Rust client after {:?}", begun.elapsed());
+    let begun = Instant::now();
+    server.meshctl(&["node", "delete", "farther"])?;
+    near.forgets("farther")?;
+    println!("a deletion is known to the Rust client after {:?}", begun.elapsed());
+    ensure!(near.runs()?, "the client ended");
     Ok(())
 }
 

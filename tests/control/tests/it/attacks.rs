@@ -47,6 +47,25 @@ fn every_attack_has_a_test_that_exists() {
     }
 }
 
+#[test]
+fn every_guard_is_named_and_has_a_patch() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("guards");
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut numbers: Vec<_> = files.map(|name| name.split('-').next().unwrap().to_owned()).collect();
+    numbers.sort();
+    let rows = PAGE.lines().filter(|line| line.starts_with("| ") && line.contains("`"));
+    let more = PAGE.lines().filter(|line| line.starts_with("- "));
+    let column = |row: &str| row.split('|').nth(4).unwrap().to_owned();
+    let mut named: Vec<_> = rows
+        .map(column)
+        .chain(more.map(|line| line[2..4].to_owned()))
+        .flat_map(|cell| cell.split(',').map(|n| n.trim().to_owned()).collect::<Vec<_>>())
+        .filter(|number| !number.is_empty())
+        .collect();
+    named.sort();
+    assert_eq!(named, numbers);
+}
+
 /// Attack 9.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_called_by_an_id_that_nothing_has_touches_nothing() {
@@ -115,6 +134,34 @@ async fn a_policy_that_is_empty_or_gone_opens_nothing() {
     let fresh = House::bare(Setup::default()).await;
     assert!(fresh.world().classes.compiled().rules().is_empty(), "nor does a first start open anything");
     fresh.close().await;
+}
+
+/// Attack 13, worse: no trace of the policy's text is left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_is_lost_from_row_and_log_opens_nothing() {
+    let house = House::open().await;
+    let members = [house.member("a").await, house.member("b").await];
+    assert_eq!(members[0].map().await.peers.unwrap().len(), 1, "the policy lets them see each other");
+    let address = house.address;
+    let folder = reopened(house.close().await);
+    let database = rusqlite::Connection::open(folder.path().join("mesh.db")).unwrap();
+    database.execute_batch("UPDATE tailnet SET policy = NULL; DELETE FROM event").unwrap();
+    drop(database);
+
+    let server = control::Server::start(config(folder.path(), address, Setup::default())).await.unwrap();
+    let at = find(address).await;
+    for member in &members {
+        let map = member.again(&at).await.map().await;
+        assert!(map.node.is_some() && map.peers.is_none_or(|peers| peers.is_empty()));
+        let opened = map.packet_filters.values().flatten().flatten().count();
+        assert_eq!(opened, 0, "{:?}", map.packet_filters);
+    }
+    let admin = Admin::local(server.ready().socket.clone());
+    let status = admin.call(&server::STATUS, &[], &()).await.unwrap();
+    assert!(status.policy_unreadable || !status.warnings.is_empty(), "{status:?}");
+    set_policy(&admin, POLICY).await;
+    assert_eq!(members[0].again(&at).await.map().await.peers.unwrap().len(), 1, "the way back");
+    server.stop().await;
 }
 
 /// The folder once the database is let go of.

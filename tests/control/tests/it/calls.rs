@@ -1,17 +1,68 @@
 //! What is no call of the admin API: bodies, members, methods and paths that are none, on every operation there is.
 
-use api::{Method, OPERATIONS, event};
+mod document;
+mod ids;
+mod members;
+mod senders;
+
+use std::time::Instant;
+
+use api::{Method, OPERATIONS, event, user};
 use serde_json::Value;
 
 use crate::{
     admin::Admin,
-    house::{House, durable},
+    house::{House, PATIENCE, durable},
 };
 
-/// All that lasts, and how long the log is.
-async fn state(house: &House) -> (Value, u64) {
-    let head = house.admin.call(&event::VERIFY, &[], &()).await.unwrap().head.unwrap();
-    (durable(&house.world()), head.seq)
+/// All that lasts, and how long the log is without what it says of refusals.
+async fn state(house: &House) -> (Value, usize) {
+    let all = house.admin.call(&event::LIST, &[], &Default::default()).await.unwrap().events;
+    let done = all.iter().filter(|event| event.kind != "call_refused");
+    (durable(&house.world()), done.count())
+}
+
+/// What a path is about, in the words of refusals.
+fn nouns(template: &str) -> Vec<&str> {
+    let roots = ["", "api", "mesh", "v1", "tailnet"];
+    let parts = template.split('/').filter(|part| !roots.contains(part) && !part.starts_with('{'));
+    parts.map(|part| if part == "apikey" { "API key" } else { part }).collect()
+}
+
+/// Somebody with the id 1.
+async fn person(house: &House) {
+    let alice = user::Create { login: "alice".into(), display_name: None };
+    house.admin.call(&user::CREATE, &[], &alice).await.unwrap();
+}
+
+/// Calls that are none: how many were tried, and which of them were not refused as they should be.
+#[derive(Default)]
+struct Tries {
+    tried: usize,
+    wrong: Vec<String>,
+}
+
+impl Tries {
+    /// It must be refused as the caller's fault, in the words of its surface, and the refusal says one of these words.
+    async fn refused(&mut self, admin: &Admin, call: (&str, &str, &str), words: &[&str]) {
+        let (method, path, body) = call;
+        let begun = Instant::now();
+        let (status, text) = admin.raw(method, path, body.to_owned()).await.unwrap();
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        let named = words.iter().any(|word| !word.is_empty() && detail.contains(word));
+        let fits = status.is_client_error() && problem["status"] == status.as_u16();
+        if !fits || !named || begun.elapsed() > PATIENCE {
+            let short = |text: &str| text.chars().take(300).collect::<String>();
+            self.wrong.push(format!("{method} {} {}: {status} {text}", short(path), short(body)));
+        }
+        self.tried += 1;
+    }
+    /// All were refused, and there were more than so many.
+    fn end(self, more_than: usize) {
+        assert!(self.wrong.is_empty(), "{} calls: {:#?}", self.wrong.len(), self.wrong);
+        assert!(self.tried > more_than, "{}", self.tried);
+    }
 }
 
 /// The path with what stands for a thing replaced.

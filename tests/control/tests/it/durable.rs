@@ -101,7 +101,7 @@ fn hinted(fault: Fault, message: &str, hint: &str) {
     assert!(advised.contains(hint), "{said}: {advised}");
 }
 
-async fn start_fails(folder: &Path, message: &str, hint: &str) {
+pub async fn start_fails(folder: &Path, message: &str, hint: &str) {
     hinted(refusal(config(folder, free_address(), Setup::default())).await, message, hint);
 }
 
@@ -143,7 +143,7 @@ async fn keys_and_database_belong_together() {
     again.stop().await;
 }
 
-fn write_private(path: &Path, bytes: &[u8]) {
+pub fn write_private(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }

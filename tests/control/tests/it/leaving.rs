@@ -111,13 +111,51 @@ async fn a_deleted_node_loses_its_stream_and_every_peer_loses_it() {
     theirs.until("the laptop", |m| m.peer(before.id).is_some()).await;
     house.admin.call(&node::DELETE, &[&before.id.to_string()], &()).await.unwrap();
     theirs.until("the laptop gone", |m| m.peer(before.id).is_none()).await;
+    ours.until("that it must log in", |m| m.node().is_some_and(must_log_in)).await;
     ours.ends().await;
-    assert_eq!(status(laptop.client.stream(&laptop.request()).await.map(drop)).0, 404);
     assert!(!laptop.register(None).await.machine_authorized);
 
     let key = house.admin.key(&single_use()).await;
     let back = house.join(laptop.me.clone(), &key, "laptop").await.myself().await;
     assert_ne!(back.id, before.id, "ids are not used again");
+    house.close().await;
+}
+
+fn must_log_in(node: &wire::Node) -> bool {
+    node.key_expiry.is_some_and(|at| at < jiff::Timestamp::now())
+}
+
+/// An official client takes a refusal for a server that is not well, and asks for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_deleted_while_away_learns_that_it_must_log_in_and_nothing_else() {
+    let house = House::open().await;
+    let [laptop, _peer] = [house.member("laptop").await, house.member("peer").await];
+    let id = laptop.myself().await.id.to_string();
+    house.admin.call(&node::DELETE, &[&id], &()).await.unwrap();
+    let house = house.restart().await;
+    let laptop = laptop.again(&house.at).await;
+
+    let mut listener = laptop.listen().await;
+    listener.holds_for(std::time::Duration::from_secs(1), |m| m.node().is_some_and(must_log_in)).await;
+    assert!(listener.go.peers().is_empty() && listener.go.view().rules.is_empty());
+    let once = laptop.map().await;
+    assert!(must_log_in(&once.node.unwrap()) && once.user_profiles.is_empty() && once.dns_config.is_none());
+    laptop.report(&["192.0.2.1:1"], 900).await;
+    assert_eq!(house.world().nodes.len(), 1, "what it says makes no node");
+    let mut thief = Device::connect(&house.at, Identity::random().unwrap(), "thief").await;
+    thief.me.node = laptop.me.node;
+    assert_eq!(
+        status(thief.client.stream(&thief.request()).await.map(drop)).0,
+        404,
+        "nobody else learns of it"
+    );
+    let _second = laptop.listen().await;
+    let third = laptop.client.stream(&laptop.request()).await.map(drop);
+    assert_eq!(status(third).0, 404, "two streams are enough for one machine");
+
+    let key = house.admin.key(&single_use()).await;
+    let back = house.join(laptop.me.clone(), &key, "laptop").await.myself().await;
+    assert!(back.id.to_string() != id && back.key_expiry.is_none());
     house.close().await;
 }
 

@@ -3,6 +3,7 @@
 mod dns;
 mod edits;
 mod logins;
+mod nextdns;
 mod notices;
 mod policies;
 mod postures;

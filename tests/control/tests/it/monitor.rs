@@ -103,7 +103,51 @@ async fn the_dashboard_and_the_alert_rules_name_what_is_there() {
     let guide = std::fs::read_to_string(folder.join("guide/monitoring.md")).unwrap();
     let untold: BTreeSet<_> = metrics.iter().filter(|name| !guide.contains(name.as_str())).collect();
     assert!(untold.is_empty(), "the guide leaves out {untold:?}");
-    let dashboard = std::fs::read_to_string(folder.join("monitoring/dashboard.json")).unwrap();
-    serde_json::from_str::<serde_json::Value>(&dashboard).unwrap();
     house.close().await;
+}
+
+/// Whether brackets and quotes end where they should; there is no Prometheus here to ask.
+fn is_whole(expression: &str) -> bool {
+    let (mut open, mut quoted) = (Vec::new(), false);
+    for c in expression.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            _ if quoted => {}
+            '(' | '[' | '{' => open.push(c),
+            ')' | ']' | '}' if open.pop() != Some(if c == ')' { '(' } else { (c as u8 - 2) as char }) => {
+                return false;
+            }
+            _ => {}
+        }
+    }
+    open.is_empty() && !quoted && !expression.trim().is_empty()
+}
+
+#[test]
+fn the_dashboard_and_the_alert_rules_can_be_read() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let guide = read("guide/monitoring.md");
+    let alerts: serde_json::Value = serde_yaml::from_str(&read("monitoring/alerts.yaml")).unwrap();
+    let rules = alerts["groups"].as_array().unwrap().iter().flat_map(|g| g["rules"].as_array().unwrap());
+    let rules: Vec<_> = rules.collect();
+    for rule in &rules {
+        let alert = rule["alert"].as_str().unwrap();
+        assert!(is_whole(rule["expr"].as_str().unwrap()), "{rule}");
+        assert!(["critical", "warning"].contains(&rule["labels"]["severity"].as_str().unwrap()), "{rule}");
+        assert!(rule["annotations"]["summary"].as_str().unwrap().contains("$labels.instance"), "{rule}");
+        assert!(guide.contains(&format!("| {alert} |")), "the guide does not say what to do about {alert}");
+    }
+    let dashboard: serde_json::Value = serde_json::from_str(&read("monitoring/dashboard.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    for target in panels.iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten()) {
+        assert!(is_whole(target["expr"].as_str().unwrap()), "{target}");
+    }
+    assert!(rules.len() >= 10 && panels.len() >= 15, "{} {}", rules.len(), panels.len());
+    assert!(
+        !is_whole("sum(a[5m)")
+            && !is_whole("a{b=\"c}")
+            && !is_whole("")
+            && is_whole("sum by (a) (b{c=~\"5..\"}[1m])")
+    );
 }

@@ -95,6 +95,11 @@ async fn the_last_key_that_could_make_its_like_does_not_revoke_itself() {
     let (_, narrow) = mint(&house, &admin, scopes(&["apikey:write", "node:write"])).await.unwrap();
     let problem = revoke(&admin, &id).await.unwrap_err();
     assert_eq!((problem.status, problem.code.as_str()), (409, "last_admin"));
+    for (method, path) in [("DELETE", format!("/{id}")), ("POST", format!("/expire?id={id}"))] {
+        let (status, text) =
+            admin.raw(method, &format!("/api/v1/apikey{path}"), String::new()).await.unwrap();
+        assert_eq!(status, 409, "by headscale's interface neither: {text}");
+    }
     let (successor, second) = mint(&house, &admin, None).await.unwrap();
     assert!(revoke(&admin, &id).await.unwrap(), "another one is as good");
     assert_eq!(admin.call(&node::LIST, &[], &()).await.unwrap_err().status, 401);

@@ -12,6 +12,7 @@ use clap::Args;
 use harness::Dialect;
 use serde::{Deserialize, Serialize};
 
+use super::reading::Reader;
 use crate::{
     args::program,
     fleet::{Arrival, Fleet, Plan},
@@ -27,6 +28,9 @@ const WITNESSES: usize = 32;
 const GUESTS_SECONDS: u32 = 8;
 const GUESTS_RATE: u32 = 2;
 const CHURN_RATE: u32 = 35;
+/// Lists of all devices, one after the other, and at once.
+const LISTS: usize = 20;
+const READS: usize = 1000;
 
 /// Whose fleet, and how big.
 #[derive(Args)]
@@ -43,6 +47,9 @@ pub struct CourseArgs {
     /// Its reusable, ephemeral keys, one a line, for tag:swarm-0, tag:swarm-1 and so on
     #[arg(long, value_name = "F", requires = "server")]
     pub key_file: Option<PathBuf>,
+    /// Its API key; without one, nothing is listed
+    #[arg(long, value_name = "F", requires = "server")]
+    pub api_key_file: Option<PathBuf>,
     /// Clients
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(20..=9000))]
     pub nodes: u32,
@@ -116,6 +123,10 @@ async fn steps(args: &CourseArgs, target: &Target, gauge: Gauge) -> Result<()> {
         Step { seconds: (connected + settled).as_secs_f64(), ..clock.stop(&fleet, u64::from(args.nodes))? };
     tell(&step)?;
 
+    if let Some(reader) = reader(args, target).await? {
+        read(reader, &fleet, gauge).await?;
+    }
+
     let ledger = fleet.shared.clone();
     let ledger = &ledger.ledger;
     fleet.listen_only(|_| true);
@@ -151,6 +162,27 @@ async fn steps(args: &CourseArgs, target: &Target, gauge: Gauge) -> Result<()> {
     let verdict = fleet.verdict().await?;
     ensure!(verdict.models_checked > 0, "no model was checked");
     tell(&Step { models_wrong: verdict.models_wrong, ..clock.stop(&fleet, 0)? })
+}
+
+async fn reader(args: &CourseArgs, target: &Target) -> Result<Option<Arc<Reader>>> {
+    let reader = match (&target.keys, &args.api_key_file) {
+        (Keys::Minted(admin), _) => Reader::minted(target.url(), admin).await?,
+        (Keys::Given(_), Some(file)) => Reader::with_file(target.url(), file)?,
+        (Keys::Given(_), None) => return Ok(None),
+    };
+    Ok(Some(Arc::new(reader)))
+}
+
+/// Everybody stays connected meanwhile.
+async fn read(reader: Arc<Reader>, fleet: &Fleet, gauge: Gauge) -> Result<()> {
+    let nodes = fleet.devices.len();
+    reader.warm(nodes).await?;
+    let clock = Clock::start("list", gauge)?;
+    let Quantiles { p50, p99, .. } = reader.one_by_one(LISTS, nodes).await?;
+    tell(&Step { p50_ms: p50, p99_ms: p99, ..clock.stop(fleet, LISTS as u64)? })?;
+    let clock = Clock::start("reads", gauge)?;
+    let Quantiles { p50, p99, .. } = reader.at_once(READS, nodes).await?;
+    tell(&Step { p50_ms: p50, p99_ms: p99, ..clock.stop(fleet, READS as u64)? })
 }
 
 async fn settled_or_complained(fleet: &Fleet) {

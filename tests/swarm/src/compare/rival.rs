@@ -30,6 +30,8 @@ pub struct Rival {
     pub stun: u16,
     /// headscale's keys, one a line.
     pub key_file: PathBuf,
+    /// headscale's API key.
+    pub api_key_file: PathBuf,
     _child: Child,
     _folder: TempDir,
 }
@@ -54,14 +56,14 @@ impl Rival {
         fs::write(folder.path().join("policy.json"), topology.policy(Phase::Whole))?;
         let mut serve = Command::new(&program);
         serve.arg("serve").arg("--config").arg(&path);
-        let key_file = folder.path().join("keys");
-        let rival = Self::start(serve, folder, http, 0, key_file).await?;
+        let rival = Self::start(serve, folder, http, 0).await?;
         let mut keys = String::new();
         for kind in 0..topology.kinds() {
             keys += &mint(&program, &path, &tag(kind)).await?;
             keys.push('\n');
         }
         fs::write(&rival.key_file, keys)?;
+        fs::write(&rival.api_key_file, api_key(&program, &path).await?)?;
         Ok(rival)
     }
 
@@ -73,17 +75,10 @@ impl Rival {
         serve.args(["-a", &format!("127.0.0.1:{port}"), "-http-port", "-1"]);
         serve.args(["-stun-port", &stun.to_string(), "-hostname", "127.0.0.1", "-certmode", "manual"]);
         serve.arg("-certdir").arg(folder.path()).arg("-c").arg(folder.path().join("derper.key"));
-        let key_file = PathBuf::new();
-        Self::start(serve, folder, port, stun, key_file).await
+        Self::start(serve, folder, port, stun).await
     }
 
-    async fn start(
-        mut serve: Command,
-        folder: TempDir,
-        port: u16,
-        stun: u16,
-        key_file: PathBuf,
-    ) -> Result<Self> {
+    async fn start(mut serve: Command, folder: TempDir, port: u16, stun: u16) -> Result<Self> {
         let log = File::create(folder.path().join("log"))?;
         let mut child = serve
             .current_dir(folder.path())
@@ -104,7 +99,8 @@ impl Rival {
             }
             sleep(Duration::from_millis(50)).await;
         }
-        Ok(Self { pid, address, stun, key_file, _child: child, _folder: folder })
+        let [key_file, api_key_file] = ["keys", "api-key"].map(|name| folder.path().join(name));
+        Ok(Self { pid, address, stun, key_file, api_key_file, _child: child, _folder: folder })
     }
 }
 
@@ -115,6 +111,14 @@ async fn mint(program: &Path, config: &Path, tag: &str) -> Result<String> {
     ensure!(made.status.success(), "headscale mints no key: {}", String::from_utf8_lossy(&made.stderr));
     let key: serde_json::Value = serde_json::from_slice(&made.stdout).context("headscale's key")?;
     Ok(key["key"].as_str().context("a key in headscale's answer")?.to_owned())
+}
+
+async fn api_key(program: &Path, config: &Path) -> Result<String> {
+    let mut create = Command::new(program);
+    create.arg("--config").arg(config).args(["apikeys", "create", "--expiration", "24h", "--output", "json"]);
+    let made = create.output().await?;
+    ensure!(made.status.success(), "headscale makes no API key: {}", String::from_utf8_lossy(&made.stderr));
+    serde_json::from_slice(&made.stdout).context("headscale's API key")
 }
 
 /// How headscale is configured, to be printed with what came of it.

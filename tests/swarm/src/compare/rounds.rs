@@ -24,7 +24,7 @@ type Reading = (&'static str, &'static str, Unit, Better, fn(&Step) -> f64);
 /// Name, where in the answer it stands, unit, which is better.
 type Place = (&'static str, &'static str, Unit, Better);
 
-const READINGS: [Reading; 11] = [
+const READINGS: [Reading; 14] = [
     ("register and connect, until all know all", "ramp", Unit::Seconds, Better::Less, |s| s.seconds),
     ("- server CPU", "ramp", Unit::Seconds, Better::Less, |s| s.cpu_seconds),
     ("one changed endpoint, server CPU", "change", Unit::Milliseconds, Better::Less, cpu_each),
@@ -35,6 +35,9 @@ const READINGS: [Reading; 11] = [
     ("- until the last has its map", "reconnect", Unit::Milliseconds, Better::Less, |s| s.p99_ms),
     ("a device comes or goes, to each, p99", "join", Unit::Milliseconds, Better::Less, |s| s.p99_ms),
     ("server memory, peak", "churn", Unit::Bytes, Better::Less, |s| s.peak_rss_bytes as f64),
+    ("all devices listed, server CPU", "list", Unit::Milliseconds, Better::Less, cpu_each),
+    ("1,000 lists at once, server CPU each", "reads", Unit::Milliseconds, Better::Less, cpu_each),
+    ("- to each reader, p99", "reads", Unit::Milliseconds, Better::Less, |s| s.p99_ms),
     ("models that are wrong, and complaints", "verdict", Unit::Count, Better::None, |s| {
         s.models_wrong as f64 + s.errors as f64
     }),
@@ -64,6 +67,7 @@ pub async fn control_round(args: &CompareArgs, ours: &Path, nodes: u32, topology
             words.extend(["--server".to_owned(), format!("http://{}", rival.address)]);
             words.extend(["--server-pid".to_owned(), rival.pid.to_string()]);
             words.extend(["--key-file".to_owned(), rival.key_file.display().to_string()]);
+            words.extend(["--api-key-file".to_owned(), rival.api_key_file.display().to_string()]);
             lines(words, args.limit).await?
         };
         let steps = steps.into_iter().map(serde_json::from_value).collect::<Result<Vec<Step>, _>>()?;

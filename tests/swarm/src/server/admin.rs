@@ -62,6 +62,15 @@ impl Admin {
         Ok(Secret::new(secret.expose().to_owned()))
     }
 
+    /// A key for the admin interface, with which all of it may be read.
+    pub async fn api_key(&self) -> Result<Secret<String>> {
+        let scopes = Some(std::iter::once("all:read".parse()?).collect());
+        let wanted = api::apikey::Create { scopes, ..api::apikey::Create::default() };
+        let made = self.call(&api::apikey::CREATE, &[], &wanted).await?;
+        let secret = made.outcome.secret.context("a key without its secret")?;
+        Ok(Secret::new(secret.expose().to_owned()))
+    }
+
     /// Makes sure that the person is known.
     pub async fn welcome(&self, login: &str) -> Result<()> {
         let wanted = api::user::Create { login: login.to_owned(), display_name: None };

@@ -85,9 +85,9 @@ pub const CATALOGUE: &[Check] = &[
         id: "derp.works",
         stage: BeforeChange,
         stages: ALWAYS,
-        summary: "the relay upgrades connections and names its key",
+        summary: "the relay upgrades connections, names its key and shows the certificate that clients expect",
         reason: "devices that cannot reach each other directly are cut off without a relay (tx grows, rx stays 0)",
-        method: "TLS, the relay's upgrade, and its first frame",
+        method: "TLS, its certificate beside the one that clients are told, the relay's upgrade, and its first frame",
         depends_on: &["server.answers"],
     },
     Check {

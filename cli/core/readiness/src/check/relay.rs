@@ -74,6 +74,10 @@ pub enum Derp {
     Unreachable(String),
     /// TLS failed.
     Tls(String),
+    /// It greets and shows another certificate than clients are told to expect.
+    Foreign { expected: String, shown: String },
+    /// It greets and shows a certificate that no authority vouches for, and clients are told of none.
+    Untrusted(String),
     /// It answered the upgrade with this status; the hops that named themselves.
     NoUpgrade { status: u16, hops: Vec<String> },
     /// It upgraded, and what came is not the protocol.
@@ -106,6 +110,17 @@ fn one_derp(of: &str, answer: &Derp) -> Verdict {
         Derp::Tls(why) => {
             (Verdict::fail(format!("TLS with {of} fails: {why}")).fix("see certificates.expiry"), why.clone())
         }
+        Derp::Foreign { expected, shown } => (
+            Verdict::fail(format!("{of} shows another certificate than clients are told: they refuse it"))
+                .fix(format!("let nothing but the server's own relay have {of}, then meshctl server reload")),
+            format!("{shown}, and clients expect {expected}"),
+        ),
+        Derp::Untrusted(why) => (
+            Verdict::fail(format!("clients do not trust the certificate of {of}: {why}")).fix(
+                "a certificate of an authority that clients know, with its whole chain, for the relay's host",
+            ),
+            why.clone(),
+        ),
         Derp::NoUpgrade { status, hops } => {
             let who = hops.first().map_or("whoever is there", String::as_str);
             (
@@ -156,6 +171,8 @@ mod tests {
             Derp::Refused,
             Derp::Unreachable("5 s".into()),
             Derp::Tls("expired".into()),
+            Derp::Foreign { expected: "sha256-raw:aa".into(), shown: "sha256-raw:bb".into() },
+            Derp::Untrusted("unknown issuer".into()),
             Derp::NoUpgrade { status: 200, hops: vec!["nginx".into()] },
             Derp::Nonsense("no magic".into()),
         ] {

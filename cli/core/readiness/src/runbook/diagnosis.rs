@@ -9,10 +9,19 @@ use serde::{Deserialize, Serialize};
 pub struct Identity {
     /// The public Noise key, which clients hold on to.
     pub public_key: String,
+    /// The one before it, while that is accepted too.
+    pub previous_key: Option<String>,
     /// The database, by the name that it drew when it was made.
     pub database: String,
     /// The machine keys of its devices.
     pub machines: BTreeSet<String>,
+}
+
+impl Identity {
+    /// Whether a client that holds on to this key is served.
+    fn accepts(&self, key: &str) -> bool {
+        self.public_key == key || self.previous_key.as_deref() == Some(key)
+    }
 }
 
 /// What became of it.
@@ -36,7 +45,7 @@ impl Diagnosis {
     pub fn of(before: &Identity, found: Option<&Identity>) -> Self {
         match found {
             None => Self::Unreachable,
-            Some(found) if found.public_key != before.public_key => Self::AnotherServer,
+            Some(found) if !found.accepts(&before.public_key) => Self::AnotherServer,
             Some(found) if found.database != before.database => Self::Emptied,
             Some(found) if !before.machines.is_subset(&found.machines) => Self::Older,
             Some(_) => Self::Intact,
@@ -69,7 +78,7 @@ mod tests {
 
     fn server(key: &str, database: &str, machines: &[&str]) -> Identity {
         let machines = machines.iter().map(|m| (*m).to_owned()).collect();
-        Identity { public_key: key.into(), database: database.into(), machines }
+        Identity { public_key: key.into(), previous_key: None, database: database.into(), machines }
     }
 
     #[test]
@@ -82,5 +91,7 @@ mod tests {
         assert_eq!(of(&server("k", "e", &[])), Diagnosis::Emptied);
         assert_eq!(of(&server("k", "e", &["a", "b"])), Diagnosis::Emptied);
         assert_eq!(of(&server("l", "d", &["a", "b"])), Diagnosis::AnotherServer);
+        let rotated = Identity { previous_key: Some("k".into()), ..server("l", "d", &["a", "b"]) };
+        assert_eq!(of(&rotated), Diagnosis::Intact);
     }
 }

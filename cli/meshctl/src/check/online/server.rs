@@ -7,7 +7,7 @@ use readiness::{
     Verdict,
     check::{
         control,
-        relay::{self, StunPlan},
+        relay::{self, Derp, StunPlan},
         server::{self, Bind, Chain, Clock, Plain, Presented},
     },
 };
@@ -50,8 +50,12 @@ pub async fn handshake(facts: &Facts<'_>) -> Verdict {
         (Some(url), Some(_)) => Some(probe::control::go(url, &facts.trust).await.attempt),
         _ => None,
     };
-    let remembered = facts.memory.as_ref().map(|m| m.public_key.clone());
-    let told = facts.answer().await.as_ref().ok().map(|status| status.public_key.to_string());
+    let status = facts.answer().await.as_ref().ok();
+    let told = status.map(|status| status.public_key.to_string());
+    // A client that knows the key before is served too.
+    let before = status.and_then(|status| status.previous_key).map(|key| key.to_string());
+    let remembered =
+        facts.memory.as_ref().map(|m| m.public_key.clone()).filter(|key| before.as_ref() != Some(key));
     control::handshake(&way.attempt, remembered.or(told).as_deref(), direct.as_ref())
 }
 
@@ -140,8 +144,24 @@ pub async fn stun(facts: &Facts<'_>) -> Result<Verdict, Verdict> {
 pub async fn derp(facts: &Facts<'_>) -> Result<Verdict, Verdict> {
     let status = facts.status().await?;
     let Some(own) = &status.relay else { return Ok(relay::derp(&[])) };
-    let (answer, _) = probe::derp::ask(&own.host, own.derp_port, &facts.trust).await;
+    let (answer, presented) = probe::derp::ask(&own.host, own.derp_port, &facts.trust).await;
+    let answer = match (answer, presented) {
+        (greeted @ Derp::Greeted { .. }, Some(presented)) => as_clients_see(own, greeted, &presented),
+        (other, _) => other,
+    };
     Ok(relay::derp(&[(format!("{}:{}", own.host, own.derp_port), answer)]))
+}
+
+/// A certificate that clients are told of must be exactly that one; any other must be trusted.
+fn as_clients_see(own: &api::server::Relay, greeted: Derp, presented: &tls::Presented) -> Derp {
+    let Some(expected) = &own.certificate else {
+        return presented.distrust.clone().map_or(greeted, Derp::Untrusted);
+    };
+    let shown = presented.chain.first().map(|der| probe::derp::cert_name(der)).unwrap_or_default();
+    if shown.eq_ignore_ascii_case(expected) {
+        return greeted;
+    }
+    Derp::Foreign { expected: expected.clone(), shown }
 }
 
 /// `ui.answers`.

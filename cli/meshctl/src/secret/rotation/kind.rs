@@ -63,6 +63,13 @@ impl Kind {
             Self::Plain { .. } => Ok(None),
         }
     }
+    /// Whether the server that answers is the one of this public key, which it may have rotated since.
+    pub async fn is_at(&self, context: &Context, server: Option<&str>) -> Result<bool, Failure> {
+        let Some(server) = server else { return Ok(true) };
+        let status = context.read(&server::STATUS, &[], &()).await?;
+        let keys = [Some(status.public_key), status.previous_key];
+        Ok(keys.into_iter().flatten().any(|key| key.to_string() == server))
+    }
     /// Which credential a value is, when it is one that can be voided.
     pub async fn identify(
         &self,

@@ -27,7 +27,8 @@ pub async fn run(context: &Context, shelf: &mut Shelf, began: State) -> Result<b
 
 /// Credentials are numbered by each server: what began at one does not go on at another.
 pub async fn same_server(context: &Context, journal: &Journal<Plan>) -> Result<(), Failure> {
-    if journal.is_over() || journal.plan.kind.server(context).await? == journal.plan.server {
+    let plan = &journal.plan;
+    if journal.is_over() || plan.kind.is_at(context, plan.server.as_deref()).await? {
         return Ok(());
     }
     Err(Failure::failed(format!("rotation {} began at another server", journal.id))

@@ -8,6 +8,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, Uri, header, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::{super::entry, super::refused::Refused, Answer, input::Input, unfit::Unfit};
 
@@ -16,10 +17,11 @@ pub async fn input<I: DeserializeOwned>(parts: &Parts, body: Body) -> Result<I, 
     let mut input = Input::default();
     input.body(&entry::whole(body).await?)?;
     let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
-    input.texts("query", query.map_err(|e| Unfit::request(e.body_text()))?.0);
+    let query = query.map_err(|e| Unfit::member("query", Value::Null, e.body_text()))?;
+    input.texts("query", query.0);
     let mut parts = parts.clone();
     let path = RawPathParams::from_request_parts(&mut parts, &()).await;
-    let path = path.map_err(|e| Unfit::request(e.body_text()))?;
+    let path = path.map_err(|e| Unfit::member("path", Value::Null, e.body_text()))?;
     let texts = path.iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
     input.texts("path", texts.collect());
     input.read()

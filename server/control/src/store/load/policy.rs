@@ -24,7 +24,7 @@ pub(super) fn found(
         None => "the stored policy is missing".to_owned(),
     };
     let Some((text, at)) = last_set(connection)? else {
-        let never = stored.is_none();
+        let never = stored.is_none() && !was_set(connection)?;
         let trouble =
             format!("{why}: NOTHING MAY REACH ANYTHING until one is set with `meshctl policy set FILE`");
         return Ok((Prepared::deny_all(), (!never).then_some(trouble)));
@@ -47,6 +47,12 @@ fn last_set(connection: &Connection) -> Result<Option<(String, String)>, StoreEr
     let row: Option<(String, String)> =
         connection.query_row(sql, [TAILNET], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
     Ok(row.and_then(|(body, at)| Some((serde_json::from_str::<Logged>(&body).ok()?.policy, at))))
+}
+
+/// Whether a policy was ever in force, be its text lost.
+fn was_set(connection: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM policy_version WHERE tailnet = ?1)";
+    Ok(connection.query_row(sql, [TAILNET], |r| r.get(0))?)
 }
 
 /// What stood there is kept with other rows that could not be read.
@@ -120,5 +126,11 @@ mod tests {
         let (_, loaded) = load("UPDATE tailnet SET policy = '{'; DELETE FROM event;");
         assert_eq!(loaded.world.policy, Prepared::deny_all());
         assert!(loaded.policy.unwrap().contains("cannot be read"));
+        let (_, loaded) = load("UPDATE tailnet SET policy = NULL; DELETE FROM event;");
+        assert_eq!(loaded.world.policy, Prepared::deny_all());
+        assert!(loaded.policy.unwrap().contains("is missing: NOTHING MAY REACH ANYTHING"));
+        let (_, loaded) =
+            load("UPDATE tailnet SET policy = NULL; DELETE FROM event; DELETE FROM policy_version;");
+        assert_eq!((loaded.world.policy, loaded.policy), (Prepared::deny_all(), None), "none was ever set");
     }
 }

@@ -26,7 +26,7 @@ async fn open(window: u32) -> Channel {
     let transport = initiator.finish(&accepted.response).unwrap();
     let remote = ([192, 0, 2, 1], 7).into();
     let place = Allowances::new(1000).enter(accepted.machine, true, remote).unwrap();
-    let caller = Caller { machine: accepted.machine, remote };
+    let caller = Caller { machine: accepted.machine, remote, server_key: server.public_key() };
     let endless = || Body::from_stream(stream::repeat(Ok::<_, Infallible>(Bytes::from_static(&[0; 4096]))));
     let quiet = || Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
     let swallow = async |body: Body| body.collect().await.map_or("no room", |_| "taken");

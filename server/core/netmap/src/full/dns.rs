@@ -3,14 +3,18 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use wire::{DnsConfig, DnsRecord, Resolver};
-use world::{Nameserver, Records, World};
+use world::{Nameserver, Node, Records, World};
 
+use super::nextdns::NextDns;
 use crate::Span;
 
-/// The resolver's configuration, the same for every node: MagicDNS with the tailnet's domain first in the search list,
-/// nameservers, split DNS, extra names. Global nameservers that do not take the place of a machine's own are fallbacks.
-pub fn dns(world: &World) -> DnsConfig {
+/// The resolver's configuration: MagicDNS with the tailnet's domain first in the search list, nameservers, split DNS,
+/// extra names. Global nameservers that do not take the place of a machine's own are fallbacks. It is the same for every
+/// node but for the URLs of NextDNS.
+pub fn dns(world: &World, viewer: &Node) -> DnsConfig {
     let settings = &world.dns.settings;
+    let nextdns = NextDns::of(world, viewer);
+    let resolvers = |servers: &[Nameserver]| resolvers(servers, nextdns.as_ref());
     let global = resolvers(&settings.resolvers);
     let (nameservers, fallback_resolvers) =
         if settings.override_local { (global, Vec::new()) } else { (Vec::new(), global) };
@@ -28,14 +32,22 @@ pub fn dns(world: &World) -> DnsConfig {
 }
 
 impl Span {
-    /// Whether resolvers are told something else.
+    /// Whether all resolvers are told something else.
     pub fn changes_dns(&self) -> bool {
         self.dns && self.old.dns != self.new.dns
     }
+
+    /// Whether the resolver of this node is told something else.
+    pub(crate) fn changes_dns_of(&self, was: Option<&Node>, now: &Node) -> bool {
+        let may_differ = self.touches(now.id) || self.changes_policy();
+        let differs = || was.and_then(|was| NextDns::of(&self.old, was)) != NextDns::of(&self.new, now);
+        self.changes_dns() || (may_differ && differs())
+    }
 }
 
-fn resolvers(servers: &[Nameserver]) -> Vec<Resolver> {
-    servers.iter().map(|server| Resolver { addr: server.to_string(), ..Resolver::default() }).collect()
+fn resolvers(servers: &[Nameserver], nextdns: Option<&NextDns>) -> Vec<Resolver> {
+    let address = |server: &Nameserver| nextdns.map_or_else(|| server.to_string(), |own| own.address(server));
+    servers.iter().map(|server| Resolver { addr: address(server), ..Resolver::default() }).collect()
 }
 
 /// A name that was set by command is not looked up in the file.

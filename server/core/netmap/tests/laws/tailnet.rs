@@ -54,9 +54,11 @@ const LOGINS: [&str; 5] = [
     r#"{"action": "accept", "src": ["tag:b", "alice@"], "dst": ["tag:c"], "users": ["y"], "recorder": ["tag:a"], "enforceRecorder": true}"#,
     r#"{"action": "accept", "src": ["autogroup:member", "tag:c"], "dst": ["tag:a"], "users": ["localpart:*@x.org"]}"#,
 ];
-const ATTRIBUTES: [&str; 2] = [
+const ATTRIBUTES: [&str; 4] = [
     r#"{"target": ["tag:c", "alice@"], "attr": ["suggest-exit-node"]}"#,
     r#"{"target": ["*"], "attr": ["debug-disable-upnp"], "app": {"example.com/cap": [{"n": 1}]}}"#,
+    r#"{"target": ["tag:a"], "attr": ["nextdns:kids"]}"#,
+    r#"{"target": ["tag:b", "bob@"], "attr": ["nextdns:no-device-info"]}"#,
 ];
 
 pub struct Tailnet {
@@ -213,7 +215,7 @@ impl Tailnet {
                 edit: DnsEdit {
                     magic: Some(record % 3 != 0),
                     override_local: Some(record % 5 == 0),
-                    resolvers: Some(vec![format!("192.0.2.{}", server % 4 + 1).parse().unwrap()]),
+                    resolvers: Some(vec![nameserver(server).parse().unwrap()]),
                     split: [("corp.example".to_owned(), vec!["10.1.0.53".parse().unwrap()])].into(),
                     ..DnsEdit::default()
                 },
@@ -286,6 +288,11 @@ fn report(node: &Node) -> NodeReport {
         home_derp: None,
         capver: node.live.capver,
     }
+}
+
+/// Half of them are told otherwise to each node.
+fn nameserver(n: u8) -> &'static str {
+    if n % 4 == 1 { "192.0.2.2" } else { "https://dns.nextdns.io/abc" }
 }
 
 fn machine(n: u64) -> MachineKey {

@@ -13,6 +13,25 @@ pub(crate) const FUNNEL_PORTS: &str = "https://tailscale.com/cap/funnel-ports?po
 /// The capability that peers are told of as well, of exit nodes.
 pub const SUGGEST_EXIT_NODE: &str = "suggest-exit-node";
 
+/// Which profile of NextDNS answers a node, and whether NextDNS is told who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextDns<'a> {
+    /// Another profile than that of the nameserver's URL.
+    pub profile: Option<&'a str>,
+    /// Whether name, system and address of the node go with its questions.
+    pub tells_device: bool,
+}
+
+/// What an attribute says about NextDNS, behind this.
+pub(crate) const NEXTDNS: &str = "nextdns:";
+const NO_DEVICE: &str = "no-device-info";
+
+/// Whether this can follow [`NEXTDNS`]: `no-device-info` or a profile, which becomes a part of a URL.
+pub(crate) fn says_something_to_nextdns(what: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    (1..=64).contains(&what.len()) && what.bytes().all(inner) && what.bytes().any(|b| b != b'.')
+}
+
 impl Compiled {
     /// Capabilities of every node with this badge, each with its parameters.
     pub fn capabilities(&self, badge: &Badge) -> BTreeMap<String, Vec<Value>> {
@@ -45,6 +64,21 @@ impl Compiled {
         let all = self.content.attributes.iter().enumerate();
         let mut own = all.filter(|(number, _)| badge.has_attribute(*number));
         own.any(|(_, attribute)| attribute.names.iter().any(|known| known == name))
+    }
+
+    /// What nodes with this badge do at NextDNS. Of several profiles the first in the order of the alphabet counts.
+    pub fn nextdns(&self, badge: &Badge) -> NextDns<'_> {
+        let own =
+            self.content.attributes.iter().enumerate().filter(|(number, _)| badge.has_attribute(*number));
+        let said: Vec<&str> = own
+            .flat_map(|(_, attribute)| &attribute.names)
+            .filter_map(|name| name.strip_prefix(NEXTDNS))
+            .filter(|what| says_something_to_nextdns(what))
+            .collect();
+        NextDns {
+            profile: said.iter().copied().filter(|what| *what != NO_DEVICE).min(),
+            tells_device: !said.contains(&NO_DEVICE),
+        }
     }
 
     /// The pools that the address of a new node with these tags or this owner comes from, in the order of the policy;

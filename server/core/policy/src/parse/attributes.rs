@@ -10,11 +10,13 @@ use jsonc_parser::{
 
 use crate::{
     alias::{Alias, Mistake, Names, Side, mistake, network},
+    compiled::{NEXTDNS, says_something_to_nextdns},
     parse::{hujson::Report, json},
     policy::Attribute,
 };
 
 const KEYS: [&str; 4] = ["target", "attr", "app", "ipPool"];
+const NEXTDNS_HINT: &str = "a profile is the short id in the URL that NextDNS shows, such as nextdns:abc123";
 
 /// The attributes in their order.
 pub(crate) fn read(value: &Value, names: &Names, report: &mut Report) -> Vec<Attribute> {
@@ -48,7 +50,12 @@ fn attribute(object: &Object, names: &Names, report: &mut Report) -> Attribute {
     }
     let mut pools = Vec::new();
     let names = field("attr").map(|value| report.texts(value, "attr")).unwrap_or_default();
-    names.iter().for_each(|(at, text)| report.as_it_stands(*at, "attr", text));
+    for (at, text) in &names {
+        report.as_it_stands(*at, "attr", text);
+        if text.strip_prefix(NEXTDNS).is_some_and(|what| !says_something_to_nextdns(what)) {
+            report.cannot_serve(*at, format!("attr {text:?} names no profile of NextDNS"), NEXTDNS_HINT);
+        }
+    }
     for (at, text) in field("ipPool").map(|value| report.texts(value, "ipPool")).unwrap_or_default() {
         match pool(text) {
             Ok(pool) => pools.push(pool),

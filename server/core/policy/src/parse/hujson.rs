@@ -88,14 +88,19 @@ impl<'t> Report<'t> {
 
     /// Notes a name that a running server could tell some clients in other words only.
     pub(crate) fn as_it_stands(&mut self, at: usize, key: &str, name: &str) {
-        if json::needs_escapes(name) && self.unserved.len() < MAX_ERRORS {
+        if json::needs_escapes(name) {
+            let what = "a name with quotes, backslashes or control characters cannot be told to every client";
+            let hint = "write it without them; nothing of the policy is ever changed on the way";
+            self.cannot_serve(at, format!("{key} {name:?}: {what}"), hint);
+        }
+    }
+
+    /// Notes what is right by the language, and of no use to a running server.
+    pub(crate) fn cannot_serve(&mut self, at: usize, message: String, hint: &str) {
+        if self.unserved.len() < MAX_ERRORS {
             let (line, column) = self.place(at);
-            let message = short(format!(
-                "{key} {name:?}: a name with quotes, backslashes or control characters cannot be told to every client"
-            ));
-            let hint =
-                Some("write it without them; nothing of the policy is ever changed on the way".to_owned());
-            self.unserved.push((at, PolicyError { line, column, message, hint }));
+            let error = PolicyError { line, column, message: short(message), hint: Some(hint.to_owned()) };
+            self.unserved.push((at, error));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Who may let whom in: roles, pre-auth keys, API keys and the policy.
 
-use ident::{ApiKeyId, AuthKeyId, Scope, Scopes, UserId};
+use ident::{ApiKeyId, AuthKeyId, MachineKey, NodeId, Scope, Scopes, UserId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Decision, name, person};
@@ -238,6 +238,15 @@ pub(super) fn note_backup(recipients: &[String]) -> Result<Decision, Refusal> {
     }
     let event = DurableEvent::BackupMade { recipients: recipients.to_vec() };
     Ok(Decision::one(event, Answer::Done))
+}
+
+pub(super) fn note_key_rotated(key: MachineKey, before: MachineKey, ctx: Context) -> Decision {
+    Decision::one(DurableEvent::ServerKeyRotated { key, before, at: ctx.now }, Answer::Done)
+}
+
+pub(super) fn note_key_retired(key: MachineKey, left_behind: &[NodeId]) -> Decision {
+    let event = DurableEvent::ServerKeyRetired { key, left_behind: left_behind.to_vec() };
+    Decision::one(event, Answer::Done)
 }
 
 /// A policy may not take away a tag that a role gives.

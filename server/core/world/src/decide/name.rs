@@ -7,6 +7,11 @@ use crate::{Refusal, World};
 const LABEL: &str =
     "lower-case letters, digits and hyphens, at most 63, no hyphen at either end, not digits alone";
 
+/// Names that systems look up on their own and trust, in every domain that is searched: a device that bore one could tell
+/// others which proxy to use, or stand in for the machine itself.
+const RESERVED: [&str; 5] = ["autodiscover", "broadcasthost", "isatap", "localhost", "wpad"];
+const NOT_RESERVED: &str = "systems look this name up on their own and trust the answer; no device bears it";
+
 /// A MagicDNS label out of whatever a device calls itself.
 pub(super) fn label(hostname: &str) -> String {
     let first = hostname.split('.').next().unwrap_or_default();
@@ -30,9 +35,10 @@ pub(super) fn label(hostname: &str) -> String {
     }
 }
 
-/// The label itself, or with `-1`, `-2`… behind it when others have it.
+/// The label itself, or with `-1`, `-2`… behind it when others have it or nobody may.
 pub(super) fn unique(world: &World, label: &str, own: Option<NodeId>) -> String {
-    let free = |name: &str| world.nodes.by_name(name).is_none_or(|n| Some(n.id) == own);
+    let others = |name: &str| world.nodes.by_name(name).is_some_and(|n| Some(n.id) != own);
+    let free = |name: &str| !RESERVED.contains(&name) && !others(name);
     if free(label) {
         return label.to_owned();
     }
@@ -47,12 +53,21 @@ pub(super) fn unique(world: &World, label: &str, own: Option<NodeId>) -> String 
         .unwrap_or_else(|| numbered(world.nodes.len() + 2))
 }
 
-/// Whether an operator may call a node or a role this.
+/// Whether this is a label, as nodes and roles are called.
 pub(super) fn check_label(noun: &'static str, name: &str) -> Result<(), Refusal> {
     let inner = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     let number = name.bytes().all(|b| b.is_ascii_digit());
     if number || name.len() > 63 || !inner || name.starts_with('-') || name.ends_with('-') {
         return Err(Refusal::BadName { noun, name: name.to_owned(), rule: LABEL });
+    }
+    Ok(())
+}
+
+/// Whether an operator may call a node this.
+pub(super) fn check_node(name: &str) -> Result<(), Refusal> {
+    check_label("node", name)?;
+    if RESERVED.contains(&name) {
+        return Err(Refusal::BadName { noun: "node", name: name.to_owned(), rule: NOT_RESERVED });
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::{Answer, DurableEvent, Node, NonEmpty, Owner, Refusal, World};
 
 pub(super) fn rename(world: &World, id: NodeId, to: &str) -> Result<Decision, Refusal> {
     let node = find(world, id)?;
-    name::check_label("node", to)?;
+    name::check_node(to)?;
     if node.name == to && node.renamed {
         return Ok(Decision::nothing(Answer::Node(id)));
     }

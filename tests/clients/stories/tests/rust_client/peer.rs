@@ -56,6 +56,24 @@ impl<'lab> RustPeer<'lab> {
         Self::start(host, name, &words, roots)
     }
 
+    /// Asks to join without a key.
+    pub fn without_key(host: &'lab Host, name: &str, url: &str, roots: &Path) -> Result<Self> {
+        let state = host.dir().join(format!("{name}.state")).display().to_string();
+        let patience = PATIENCE.to_string();
+        let words =
+            ["mesh", "--control-url", url, "--hostname", name, "--patience", &patience, "--state", &state];
+        Self::start(host, name, &words, roots)
+    }
+
+    /// The page on which this client, which has no key, can be let in; it ends when it has shown it.
+    pub fn page(&mut self) -> Result<String> {
+        self.await_gone()?;
+        let lost = self.events("lost")?.into_iter().next().context("it does not say why it ended")?;
+        let why = lost["why"].as_str().unwrap_or_default();
+        let page = why.split_whitespace().find(|word| word.contains("/register/"));
+        page.map(str::to_owned).with_context(|| format!("{} shows no page: {why}", self.name))
+    }
+
     /// Speaks over the sockets of the host itself, for the client that gives the host its own interface.
     pub fn kernel(host: &'lab Host) -> Result<Self> {
         Self::start(host, "kernel", &["kernel"], Path::new(""))
@@ -97,6 +115,13 @@ impl<'lab> RustPeer<'lab> {
         until(Duration::from_secs(30), &format!("{} to know {name}", self.name), || {
             let peer = self.ask(&format!("peer {name}"))?;
             Ok((!peer.is_null()).then_some(peer))
+        })
+    }
+
+    /// Waits until the client finds no peer by `name`.
+    pub fn forgets(&mut self, name: &str) -> Result<()> {
+        until(Duration::from_secs(30), &format!("{} to know no {name}", self.name), || {
+            Ok(self.ask(&format!("peer {name}"))?.is_null().then_some(()))
         })
     }
 

@@ -27,6 +27,8 @@ fn hostnames() -> Vec<String> {
         "<script>alert(1)</script>&amp;",
         "'; DROP TABLE node; --",
         "node",
+        "LOCALHOST",
+        "wpad.corp.example",
     ];
     let mut all: Vec<_> = texts.iter().map(ToString::to_string).collect();
     all.extend(["a".repeat(300), "é".repeat(300), "a-".repeat(150), "💥".repeat(5000)]);
@@ -95,6 +97,7 @@ async fn no_host_name_breaks_a_peers_map() {
         let label = node.name.strip_suffix(".mesh.internal.").unwrap();
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         assert!(label.len() <= 63 && label.chars().all(plain) && !label.starts_with('-'), "{label:?}");
+        assert!(!["localhost", "wpad"].contains(&label), "a name that others look up on their own");
         let id = node.id;
         listener.until("the newcomer", |m| m.peer(id).is_some()).await;
         listener.agrees_with(&peer).await;
@@ -103,6 +106,23 @@ async fn no_host_name_breaks_a_peers_map() {
     house.world().check_invariants().unwrap();
     let house = house.restart().await;
     assert_eq!(peer.again(&house.at).await.map().await.peers.unwrap().len(), hostnames().len());
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_gives_no_name_that_is_none() {
+    let house = House::open().await;
+    house.member("laptop").await;
+    let before = durable(&house.world());
+    let long = "a".repeat(300);
+    for name in ["", &long, "🦀", "é", "wpad", "localhost", "Laptop", "a b", "7", "-a", "a.b", "\u{202e}a"]
+    {
+        let rename = api::node::Rename { name: name.to_owned() };
+        let problem = house.admin.call(&api::node::RENAME, &["laptop"], &rename).await.unwrap_err();
+        assert_eq!((problem.code.as_str(), problem.status), ("bad_name", 422), "{name:?}");
+        assert!(problem.detail.len() < 1000, "{problem:?}");
+    }
+    assert_eq!(durable(&house.world()), before);
     house.close().await;
 }
 

@@ -15,7 +15,8 @@ async fn the_login_of_another_machine_is_of_no_use() {
     person(&house, "alice").await;
     let guest = Guest::come(&house, Identity::random().unwrap(), "laptop").await;
     let thief = Device::connect(&house.at, Identity::random().unwrap(), "thief").await;
-    let own = told(&follow_up(&thief, &guest.url).await);
+    let at_once = tokio::time::timeout(PATIENCE / 3, follow_up(&thief, &guest.url)).await;
+    let own = told(&at_once.expect("the thief waits for the login of another"));
     assert_ne!(own, guest.url, "the thief gets a page of its own");
     let waiting = tokio::spawn({
         let (thief, own) = (thief.clone(), own.clone());

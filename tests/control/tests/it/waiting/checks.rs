@@ -99,8 +99,12 @@ async fn a_login_goes_on_when_a_person_says_so_and_only_once() {
 async fn nobody_else_asks_answers_or_profits() {
     let scene = Scene::set().await;
     let (page, next) = scene.begin().await;
-    assert_eq!(status_of(&scene.laptop, &next).await.0, 404, "it is not the laptop that is logged in to");
-    assert_eq!(status_of(&scene.laptop, &scene.ask).await.0, 404);
+    assert_eq!(
+        status_of(&scene.laptop, &scene.ask).await.0,
+        404,
+        "it is not the laptop that is logged in to"
+    );
+    assert_eq!(status_of(&scene.laptop, &next).await.0, 404);
     let stranger = scene.house.island("stranger").await;
     let (from, to) = (scene.laptop.myself().await.id, stranger.myself().await.id);
     let code = next.rsplit('=').next().unwrap();

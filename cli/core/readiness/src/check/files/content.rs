@@ -48,7 +48,7 @@ impl Kind {
         let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
         match name.as_str() {
             "client.keys" => Self::WazuhKeys,
-            "noise.key" | "noise_private.key" => Self::NoiseKey,
+            "noise.key" | "noise-previous.key" | "noise_private.key" => Self::NoiseKey,
             _ if ends(&[".sqlite", ".sqlite3", ".db"]) => Self::Database,
             _ if ends(&[".crt", ".cer", "cert.pem", "fullchain.pem", "chain.pem"]) => Self::Certificate,
             _ if ends(&["privkey.pem", "key.pem"]) => Self::PrivateKey,
