@@ -9,13 +9,14 @@ use anyhow::{Context, Result, ensure};
 use client_stories::{Mesh, POLICY, ROLES};
 use lab::{Clients, Lab, Pong, Process, SERVER_ADDRESS, Server, Tailscaled, server_binary, until};
 
-const RELAY: Ipv4Addr = Ipv4Addr::new(172, 30, 0, 1);
+/// A process of its own on the server's host, which is the one that all networks reach.
+const RELAY: Ipv4Addr = SERVER_ADDRESS;
 const OTHER: Ipv4Addr = Ipv4Addr::new(172, 30, 0, 2);
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A relay on r1 that asks the server, and the file that the server needs of it.
+/// A relay that asks the server, and the file that the server needs of it.
 fn relay(lab: &Lab) -> Result<(Process, String)> {
-    let (host, binary) = (lab.host("r1")?, server_binary()?);
+    let (host, binary) = (lab.host("srv")?, server_binary()?);
     let (data, file) = (host.dir().join("relay-data"), host.dir().join("relay.yaml"));
     fs::write(
         &file,
