@@ -19,6 +19,7 @@ mod node;
 mod policy;
 mod probe;
 mod recover;
+mod relay;
 mod reset;
 mod role;
 mod route;
@@ -52,6 +53,9 @@ enum Noun {
     /// Run a server; ask how one is
     #[command(subcommand)]
     Server(server::Verb),
+    /// A relay on its own, away from its control server
+    #[command(subcommand)]
+    Relay(relay::Verb),
     /// People who are responsible for devices
     #[command(subcommand)]
     User(user::Verb),
@@ -112,6 +116,7 @@ impl Noun {
         match self {
             Noun::Quickstart(args) => server::quickstart::run(context, args).await,
             Noun::Server(verb) => verb.run(context).await,
+            Noun::Relay(verb) => verb.run(context).await,
             Noun::User(verb) => verb.run(context).await,
             Noun::Node(verb) => verb.run(context).await,
             Noun::Route(verb) => verb.run(context).await,

@@ -15,7 +15,8 @@ use clap::Subcommand;
 use crate::talk::{Answer, Context, Failure};
 
 pub use config::told;
-pub use launch::{LogFormat, StopSignals, log, mistaken};
+pub use launch::{HangupSignals, LogFormat, StopSignals, log, mistaken};
+pub use notify::{State, notify};
 
 #[derive(Subcommand)]
 pub enum Verb {

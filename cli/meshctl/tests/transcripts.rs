@@ -58,6 +58,7 @@ fn every_page_has_its_test() {
             "people.md",
             "policy-offline.md",
             "policy.md",
+            "relay.md",
             "secrets.md",
             "server-config.md",
             "server-key.md",
@@ -142,6 +143,11 @@ fn policy() {
 #[test]
 fn agent() {
     play("agent.md");
+}
+
+#[test]
+fn relay() {
+    play("relay.md");
 }
 
 #[test]

@@ -7,15 +7,19 @@ mod proxies;
 mod reload;
 mod resolve;
 mod unknown;
+mod written;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use acme::AcmeConfig;
+pub(crate) use acme::acme;
 pub use file::{AcmeFile, AdminFile, DnsFile, File, KeysFile, ProxiesFile, RelayFile, TlsFile};
 pub use proxies::{Proxies, ProxyHeader};
 pub use reload::{Difference, NotReloaded};
+pub(crate) use resolve::{Check, clash};
 pub use resolve::{Flags, resolve};
 use world::Settings;
+pub(crate) use written::read;
 
 /// Everything the server needs to know, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

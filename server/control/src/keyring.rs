@@ -191,6 +191,15 @@ impl Keyring {
 /// Sets the key of identity tokens apart from everything else that the pepper is for.
 const TOKENS: &[u8] = b"meshctl identity tokens 1";
 
+/// The key of a relay that stands alone, in a file of mode 0600; made at the first start. The data folder's lock must be held.
+pub fn relay_key(path: &Path) -> Result<Secret<[u8; 32]>, KeyringError> {
+    let (_, prefix, _) = FILES[1];
+    if path.symlink_metadata().is_err() {
+        file::create(path, prefix, &random())?;
+    }
+    file::read(path, prefix)
+}
+
 /// 256 bits from the operating system's generator. Without one there is no safe way to go on.
 pub fn random() -> Secret<[u8; 32]> {
     let mut bytes = [0u8; 32];

@@ -1,6 +1,7 @@
-//! The control server: sockets, TLS, SQL, HTTP and timers around the pure core. The only composition root.
+//! The control server: sockets, TLS, SQL, HTTP and timers around the pure core; and its relay, standing alone. The only
+//! composition roots are here.
 //!
-//! Enters: a resolved [`config::Config`]. Leaves: a running [`Server`]. Must not know: flags, terminals, Ansible.
+//! Enters: a resolved [`config::Config`]. Leaves: a running [`Server`], or a [`standalone::Standalone`] relay. Must not know: flags, terminals, Ansible.
 
 pub mod admin;
 mod agent;
@@ -12,6 +13,7 @@ mod certificate;
 pub mod config;
 mod doors;
 pub mod fanout;
+mod files;
 pub mod keyring;
 mod listen;
 mod login;
@@ -28,14 +30,17 @@ mod revoked;
 mod security;
 mod server;
 mod site;
+pub mod standalone;
 pub mod store;
 mod timers;
 mod ts2021;
 mod verdict;
+mod verify;
 mod websocket;
 pub mod writer;
 
 pub use doors::Doors;
+pub use files::FileFault;
 pub use server::{Fault, Ready, Server, Source};
 
 /// The policy that `quickstart` begins with: nothing but what its roles need.

@@ -2,6 +2,7 @@
 
 mod figures;
 mod health;
+pub(crate) mod parts;
 
 use std::sync::Arc;
 
@@ -36,8 +37,13 @@ pub fn routes(doors: Arc<Doors>, strangers: Arc<Quota>) -> Router {
 }
 
 async fn metrics(State(monitor): State<Arc<Monitor>>) -> Response {
+    shown(&monitor.registry)
+}
+
+/// Everything that is registered, as Prometheus reads it.
+pub(crate) fn shown(registry: &Registry) -> Response {
     let mut text = String::new();
-    match encode(&mut text, &monitor.registry) {
+    match encode(&mut text, registry) {
         Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

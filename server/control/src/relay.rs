@@ -20,5 +20,5 @@ mod tally;
 pub use gulp::Gulp;
 pub use routes::{BootstrapNames, routes};
 pub use sniff::{Rewind, Sniffed, sniff};
-pub use switch::{Admission, Relay};
+pub use switch::{Admission, Inquiry, Relay};
 pub use tally::Traffic;

@@ -2,8 +2,6 @@
 
 mod addresses;
 mod certificates;
-mod files;
-mod open_files;
 mod reload;
 mod start;
 
@@ -17,6 +15,7 @@ use crate::{
     certificate::TlsError,
     config::{Config, NotReloaded},
     doors::Doors,
+    files::FileFault,
     keyring::KeyringError,
     relay::certificate::CertificateError,
     store::StoreError,
@@ -52,16 +51,9 @@ pub enum Fault {
     /// The relay's certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// Others may put something else in its place.
-    #[error("{path} {why}")]
-    Unsafe {
-        /// The file or folder.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-        /// What to do next.
-        hint: String,
-    },
+    /// A file or folder cannot be used.
+    #[error(transparent)]
+    File(#[from] FileFault),
     /// Nobody is left who could change anything.
     #[error("the writer has ended unexpectedly")]
     WriterEnded,
@@ -85,7 +77,7 @@ impl Fault {
             Fault::WriterEnded => {
                 "start again: nothing acknowledged is lost; the log above tells why, please report it".into()
             }
-            Fault::Unsafe { hint, .. } => hint.clone(),
+            Fault::File(fault) => return fault.hint(),
             _ => return None,
         })
     }

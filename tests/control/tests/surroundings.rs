@@ -35,7 +35,11 @@ mod renewed;
 mod secure;
 #[path = "surroundings/settings.rs"]
 mod settings;
+#[path = "surroundings/standalone.rs"]
+mod standalone;
 #[path = "surroundings/stopping.rs"]
 mod stopping;
+#[path = "surroundings/standalone/verify.rs"]
+mod verify;
 #[path = "surroundings/web.rs"]
 mod web;

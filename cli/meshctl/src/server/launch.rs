@@ -116,18 +116,22 @@ pub fn fault(fault: &Fault) -> Failure {
     }
 }
 
-/// Signals that ask for another reading of the configuration.
-pub struct ReloadSignals(Signal);
+/// Signals that ask for another reading of what was read at the start.
+pub struct HangupSignals(Signal);
 
-impl ReloadSignals {
+impl HangupSignals {
     /// From now on the signal arrives here instead of ending the program.
     pub fn watch() -> Result<Self, Failure> {
         Ok(Self(watch(SignalKind::hangup())?))
     }
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        _ = self.0.recv().await;
+    }
     /// Reloads at each one, for ever. What comes of it is in the log.
-    pub async fn follow(&mut self, server: &Server) {
+    async fn follow(&mut self, server: &Server) {
         loop {
-            self.0.recv().await;
+            self.next().await;
             notify(State::Reloading);
             let _ = server.reload().await;
             notify(State::Ready);
@@ -163,7 +167,7 @@ fn watch(kind: SignalKind) -> Result<Signal, Failure> {
 pub async fn serve(
     server: Server,
     mut signals: StopSignals,
-    reloads: Option<ReloadSignals>,
+    reloads: Option<HangupSignals>,
 ) -> Result<(), Failure> {
     notify(State::Ready);
     let reloading = async {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use control::{Ready, Server};
 use serde::Serialize;
 
-use super::launch::{LogFormat, ReloadSignals, Settings, StopSignals, fault, log, serve};
+use super::launch::{HangupSignals, LogFormat, Settings, StopSignals, fault, log, serve};
 use crate::talk::{Answer, Context, Failure, Render, Screen};
 
 #[derive(clap::Args)]
@@ -38,7 +38,7 @@ struct Serving {
 pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
     let config = args.settings.resolve()?;
     log(&args.log, args.log_format)?;
-    let (signals, reloads) = (StopSignals::watch()?, ReloadSignals::watch()?);
+    let (signals, reloads) = (StopSignals::watch()?, HangupSignals::watch()?);
     let settings = args.settings.clone();
     let again = Box::new(move || settings.again());
     let server = Server::start_from(config, again).await.map_err(|e| fault(&e))?;

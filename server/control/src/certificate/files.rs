@@ -74,6 +74,17 @@ impl CertificateFiles {
         Ok(pair)
     }
 
+    /// Reads the files again at once; whether they hold another pair, which is shown from now on.
+    pub fn again(&self) -> Result<bool, String> {
+        let files = self.state().files.clone();
+        let pair = self.read(&files)?;
+        let is_another = !self.shows(&pair);
+        if is_another {
+            self.take(files, pair);
+        }
+        Ok(is_another)
+    }
+
     /// Shows this pair, which was read from these files, and watches them from now on.
     pub fn take(&self, files: TlsFiles, pair: Pair) {
         self.shown.exchange(pair);

@@ -28,7 +28,7 @@ pub struct AcmeConfig {
 
 /// As it is written, for a server whose URL begins with `https` or not and leads to this host; what is wrong with it goes
 /// to `mistake`.
-pub(super) fn acme(
+pub fn acme(
     file: &File,
     (is_https, host): (bool, &str),
     mistake: &mut impl FnMut(&str, String, &str),

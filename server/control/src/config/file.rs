@@ -6,9 +6,8 @@ use std::{
 };
 
 use serde::Deserialize;
-use serde_yaml::{Mapping, Value};
 
-use super::{Flags, Mistake, resolve, unknown};
+use super::{Flags, Mistake, resolve, written};
 
 /// The whole file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -189,18 +188,7 @@ impl File {
     /// Parses the text of the file called `path`. When something is wrong with it, its values are checked too, so
     /// that all mistakes are reported together.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Vec<Mistake>> {
-        let place = path.display().to_string();
-        let whole =
-            |message: String| vec![Mistake { place: place.clone(), key: String::new(), message, hint: None }];
-        let value: Value = serde_yaml::from_str(text).map_err(|e| whole(e.to_string()))?;
-        if value.is_null() {
-            return Ok(Self::default());
-        }
-        if !value.is_mapping() {
-            return Err(whole("not a list of keys and values".into()));
-        }
-        let mut mistakes = unknown::keys(&place, &value, KEYS);
-        let file = typed(&place, value, &mut mistakes);
+        let (file, mut mistakes) = written::read(path, text, KEYS)?;
         if mistakes.is_empty() {
             return Ok(file);
         }
@@ -208,25 +196,4 @@ impl File {
         mistakes.extend(resolve(&file, &flags).err().unwrap_or_default());
         Err(mistakes)
     }
-}
-
-/// What has the right type; the rest is left out and becomes mistakes.
-fn typed(place: &str, mut value: Value, mistakes: &mut Vec<Mistake>) -> File {
-    for key in KEYS.iter().rev() {
-        let path: Vec<&str> = key.split('.').collect();
-        let Some(found) = path.iter().try_fold(&value, |value, name| value.get(name)) else { continue };
-        let inside = |value, name: &&str| Value::from(Mapping::from_iter([(Value::from(*name), value)]));
-        let alone = path.iter().rev().fold(found.clone(), inside);
-        let Err(e) = serde_yaml::from_value::<File>(alone) else { continue };
-        mistakes.push(Mistake {
-            place: place.into(),
-            key: (*key).into(),
-            message: e.to_string(),
-            hint: None,
-        });
-        let Some((name, above)) = path.split_last() else { continue };
-        let parent = above.iter().try_fold(&mut value, |value, name| value.get_mut(name));
-        parent.and_then(Value::as_mapping_mut).map(|parent| parent.remove(*name));
-    }
-    serde_yaml::from_value(value).unwrap_or_default()
 }

@@ -31,7 +31,7 @@ pub struct Flags {
 /// Checks everything, looks at no file but the names.
 pub fn resolve(file: &File, flags: &Flags) -> Result<Config, Vec<Mistake>> {
     let place = flags.config_path.as_deref().map_or("flags".into(), |p: &Path| p.display().to_string());
-    let mut check = Check { place, mistakes: Vec::new() };
+    let mut check = Check::of(place);
     let listen = flags.listen.as_ref().or(file.listen.as_ref()).map_or("127.0.0.1:8080", String::as_str);
     let listen = check.address("listen", listen);
     let tls = check.tls(file);
@@ -103,13 +103,21 @@ fn own_addresses(listen: SocketAddr, host: &str, relay: Option<&RelayConfig>) ->
     all.map(|address: IpAddr| address.to_canonical()).filter(|address| !address.is_unspecified()).collect()
 }
 
-struct Check {
+/// Values on their way into a configuration, and what is wrong with them.
+pub struct Check {
     place: String,
-    mistakes: Vec<Mistake>,
+    /// So far.
+    pub mistakes: Vec<Mistake>,
 }
 
 impl Check {
-    fn mistake(&mut self, key: &str, message: impl Into<String>, hint: &str) {
+    /// Of the file called so, or of flags.
+    pub fn of(place: String) -> Self {
+        Self { place, mistakes: Vec::new() }
+    }
+
+    /// One mistake more.
+    pub fn mistake(&mut self, key: &str, message: impl Into<String>, hint: &str) {
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
         self.mistakes.push(Mistake {
             place: self.place.clone(),
@@ -119,7 +127,8 @@ impl Check {
         });
     }
 
-    fn address(&mut self, key: &str, text: &str) -> SocketAddr {
+    /// `ADDRESS:PORT`.
+    pub fn address(&mut self, key: &str, text: &str) -> SocketAddr {
         text.parse().unwrap_or_else(|_| {
             self.mistake(
                 key,
@@ -130,7 +139,8 @@ impl Check {
         })
     }
 
-    fn duration(&mut self, key: &str, text: Option<&str>, default_seconds: u64) -> Duration {
+    /// A span of at most a year.
+    pub fn duration(&mut self, key: &str, text: Option<&str>, default_seconds: u64) -> Duration {
         let Some(text) = text else { return Duration::from_secs(default_seconds) };
         parse_duration(text).filter(|d| *d <= Duration::from_secs(366 * 86400)).unwrap_or_else(|| {
             self.mistake(key, format!("{text:?} is no duration"), "a number and s, m, h or d, at most 366d");
@@ -148,7 +158,8 @@ impl Check {
         Some(self.duration("key_expiry", text, 180 * 86400))
     }
 
-    fn tls(&mut self, file: &File) -> Option<TlsFiles> {
+    /// Both files or none.
+    pub fn tls(&mut self, file: &File) -> Option<TlsFiles> {
         let tls = file.tls.as_ref()?;
         if tls.cert_file.is_none() {
             self.mistake("tls.cert_file", "is missing", "PEM chain, leaf first");
@@ -311,7 +322,7 @@ fn plain_host(host: &str) -> String {
 }
 
 /// Whether one program cannot listen on both.
-fn clash(one: SocketAddr, other: SocketAddr) -> bool {
+pub fn clash(one: SocketAddr, other: SocketAddr) -> bool {
     let same = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
     same && one.port() == other.port() && one.port() != 0
 }

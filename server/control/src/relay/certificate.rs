@@ -65,17 +65,23 @@ impl SelfSigned {
 /// damaged or lacks one of `names` (host names or IP addresses), a new one takes its place: the pin changes, and
 /// with it the DERP map. The caller must hold the data directory's lock.
 pub fn load_or_create(data_dir: &Path, names: &[String]) -> Result<SelfSigned, CertificateError> {
-    let (cert_path, key_path) = (data_dir.join(CERT_FILE), data_dir.join(KEY_FILE));
-    let kept = read(&cert_path)?.zip(read(&key_path)?).and_then(|(cert, key)| usable(&cert, &key));
-    if let Some(kept) = kept.filter(|kept| names.iter().all(|name| covers(&kept.cert_der, name))) {
+    if let Some(kept) = load(data_dir, names)? {
         return Ok(kept);
     }
+    let (cert_path, key_path) = (data_dir.join(CERT_FILE), data_dir.join(KEY_FILE));
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let cert = parameters(names)?.self_signed(&key)?;
     write(data_dir, &key_path, Zeroizing::new(key.serialize_pem()).as_bytes())?;
     write(data_dir, &cert_path, cert.pem().as_bytes())?;
     let key_der = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     Ok(SelfSigned::new(cert.der().clone(), key_der))
+}
+
+/// The same, if there is one that would be kept; makes nothing, and so needs no lock.
+pub fn load(data_dir: &Path, names: &[String]) -> Result<Option<SelfSigned>, CertificateError> {
+    let (cert, key) = (read(&data_dir.join(CERT_FILE))?, read(&data_dir.join(KEY_FILE))?);
+    let kept = cert.zip(key).and_then(|(cert, key)| usable(&cert, &key));
+    Ok(kept.filter(|kept| names.iter().all(|name| covers(&kept.cert_der, name))))
 }
 
 fn parameters(names: &[String]) -> Result<CertificateParams, rcgen::Error> {

@@ -57,7 +57,7 @@ impl Relay {
         };
         let (reader, mut writer) = tokio::io::split(io);
         let mut reader = FrameReader::new(reader);
-        let hello = timeout(HELLO_DEADLINE, hello(&self, &mut reader, &mut writer)).await;
+        let hello = timeout(HELLO_DEADLINE, hello(&self, remote, &mut reader, &mut writer)).await;
         drop(pass);
         let seat = match hello.unwrap_or(Err(Ended::HelloDeadline)) {
             Ok(seat) => seat,
@@ -77,6 +77,7 @@ impl Relay {
 
 async fn hello<IO>(
     relay: &Arc<Relay>,
+    remote: SocketAddr,
     reader: &mut FrameReader<IO>,
     writer: &mut (impl AsyncWrite + Unpin),
 ) -> Result<Seat, Ended>
@@ -88,6 +89,9 @@ where
         return Err(Ended::OutOfTurn);
     };
     let info = relay.key().open_client_info(&key, &sealed)?;
+    if let Some(inquiry) = relay.inquire(&key, remote.ip()) {
+        inquiry.await;
+    }
     let seat = relay.admit(key).ok_or(Ended::NotAdmitted)?;
     tracing::trace!(node_key = ?key, version = info.version, prober = info.is_prober, "relay: hello");
     let answer = relay.key().seal_server_info(&key, random()?)?;

@@ -2,6 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    future::Future,
+    net::IpAddr,
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -22,10 +25,19 @@ use crate::quota::Quota;
 const STRANGERS: usize = 256;
 const STRANGERS_EACH: usize = 32;
 
+/// Something that is being found out.
+pub type Inquiry = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Who may use the relay. Asked when a node says hello; who loses the right later is [`Relay::cut`].
 pub trait Admission: Send + Sync + 'static {
-    /// Whether the key belongs to a known node and has not expired.
+    /// Whether the key belongs to a known node and has not expired, as far as is known here at this moment.
     fn admits(&self, key: &NodeKey) -> bool;
+
+    /// What has to be waited for before [`Admission::admits`] knows about a node that came from this address; `None` where
+    /// it knows by itself.
+    fn inquire(&self, _key: &NodeKey, _from: IpAddr) -> Option<Inquiry> {
+        None
+    }
 }
 
 /// One relay, shared by all its connections.
@@ -68,6 +80,11 @@ impl Relay {
         self.key.public()
     }
 
+    /// The keys of those who are connected.
+    pub fn keys(&self) -> Vec<NodeKey> {
+        self.change(|board| board.switch.keys().copied().collect())
+    }
+
     /// How many connections have said hello and are open.
     pub fn connections(&self) -> usize {
         self.change(|board| board.switch.connections())
@@ -88,6 +105,11 @@ impl Relay {
 
     pub(super) fn strangers(&self) -> &Arc<Quota> {
         &self.strangers
+    }
+
+    /// What has to be waited for before [`Relay::admit`] can tell.
+    pub(super) fn inquire(&self, key: &NodeKey, from: IpAddr) -> Option<Inquiry> {
+        self.admission.inquire(key, from)
     }
 
     /// A seat for a client that proved to hold `key`; `None` if it is not admitted.

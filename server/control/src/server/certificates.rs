@@ -1,13 +1,14 @@
 //! What the listeners show, and what clients are told to expect of the relay's.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use rustls::ServerConfig;
 
-use super::{Fault, files};
+use super::Fault;
 use crate::{
     certificate::{Acme, Certificate, CertificateFiles, Pair, Shown, TlsError, server_config},
     config::Config,
+    files,
     relay::certificate,
 };
 
@@ -43,12 +44,5 @@ fn source(config: &Config) -> Result<Option<Certificate>, Fault> {
     }
     let Some(tls) = config.tls.clone() else { return Ok(None) };
     files::key(&tls.key_file)?;
-    Ok(Some(Certificate::Files(CertificateFiles::open(tls, key_is_safe)?)))
-}
-
-fn key_is_safe(path: &Path) -> Result<(), String> {
-    files::key(path).map_err(|fault| match fault.hint() {
-        Some(hint) => format!("{fault} ({hint})"),
-        None => fault.to_string(),
-    })
+    Ok(Some(Certificate::Files(CertificateFiles::open(tls, files::key_is_safe)?)))
 }

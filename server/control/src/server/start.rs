@@ -1,9 +1,6 @@
 //! The order of a start: folder, lock, keys, database, World, writer, relay, listeners.
 
-use std::{
-    collections::BTreeMap, fs::DirBuilder, net::SocketAddr, os::unix::fs::DirBuilderExt, path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -18,7 +15,6 @@ use world::Command;
 use super::{
     Fault, Ready, Server, addresses,
     certificates::Certificates,
-    files, open_files,
     reload::{Reloader, Source, face},
 };
 use crate::{
@@ -29,6 +25,7 @@ use crate::{
     config::{Config, MonitorConfig, Proxies, RelayConfig},
     doors::{Doors, LiveConfig},
     fanout::Hub,
+    files,
     keyring::{Keyring, first_start, random, write_uses},
     listen::{self, Face, Listener},
     login::Lobby,
@@ -42,6 +39,7 @@ use crate::{
     store::{Loaded, Store},
     timers, ts2021,
     verdict::{self, Verdict},
+    verify,
     writer::{Origin, Running, Writer},
 };
 
@@ -57,8 +55,8 @@ const RELOADS: usize = 4;
 const SCRAPERS: usize = 64;
 
 pub(super) async fn start(mut config: Config, source: Source) -> Result<Server, Fault> {
-    let open_files = open_files::raise();
-    make_folder(&config.data_dir)?;
+    let open_files = files::raise_limit();
+    files::own_folder(&config.data_dir)?;
     let lock = LockFile::take(&config.data_dir)
         .map_err(Fault::io(config.data_dir.join(lockfile::NAME).display().to_string()))?;
     let lock = lock.ok_or_else(|| Fault::Locked { folder: config.data_dir.clone() })?;
@@ -128,12 +126,6 @@ pub(super) async fn start(mut config: Config, source: Source) -> Result<Server, 
     parts.tasks.spawn(reloader.run(wishes, parts.stop.clone()));
     parts.monitor(&doors, monitor);
     Ok(parts.server(doors, running, lock))
-}
-
-fn make_folder(folder: &Path) -> Result<(), Fault> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(Fault::io(folder.display().to_string()))?;
-    files::folder(folder)
 }
 
 fn open_store(folder: &Path) -> Result<(Arc<Store>, Keyring), Fault> {
@@ -230,6 +222,7 @@ impl Parts {
         let machine = machine::routes(doors.clone());
         let mut base = ts2021::routes(doors.clone(), machine, self.open_files);
         base = base.merge(admin::open(doors.clone())).merge(agent::routes(doors.clone()));
+        base = base.merge(verify::routes(doors.clone()));
         let shared = config.relay.as_ref().is_some_and(|r| r.listen.is_none());
         if let (Some(relay), true) = (&relay, shared) {
             base = base.merge(relay::routes(relay.clone(), BTreeMap::new()));

@@ -123,6 +123,11 @@ impl Switchboard {
         self.generation
     }
 
+    /// The keys of those who are connected, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &NodeKey> {
+        self.seats.keys()
+    }
+
     /// How many connections there are.
     pub fn connections(&self) -> usize {
         self.lines.len()

@@ -48,7 +48,11 @@ pub struct Mesh<'lab> {
 impl<'lab> Mesh<'lab> {
     /// A server without any client.
     pub fn start(lab: &'lab Lab) -> Result<Self> {
-        let server = Server::start(lab.host("srv")?, &server_binary()?)?;
+        Self::of_server(lab, Server::start(lab.host("srv")?, &server_binary()?)?)
+    }
+
+    /// The same with a server of one's own making.
+    pub fn of_server(lab: &'lab Lab, server: Server<'lab>) -> Result<Self> {
         server.set_policy(POLICY)?;
         server.apply_roles(ROLES)?;
         Ok(Self { lab, server, clients: BTreeMap::new(), binaries: Clients::find()? })

@@ -73,6 +73,11 @@ async fn serve(mut socket: TcpStream, answer: Answer) -> std::io::Result<()> {
     while !head.ends_with(b"\r\n\r\n") {
         head.push(socket.read_u8().await?);
     }
+    // What is left unread would tear the answer.
+    let asked = String::from_utf8_lossy(&head).to_lowercase();
+    let length =
+        asked.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok());
+    socket.read_exact(&mut vec![0; length.unwrap_or(0)]).await?;
     let head = |rest: &str| format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{rest}\r\n");
     match answer {
         Answer::Text(text) => socket.write_all((head("") + &text).as_bytes()).await,

@@ -24,7 +24,15 @@ pub fn key_pair(seed: u8) -> ClientKey {
 }
 
 /// Says hello over a fresh connection.
-pub async fn enter<S>(mut io: S, way: Way, pair: &ClientKey) -> Relayed<S>
+pub async fn enter<S>(io: S, way: Way, pair: &ClientKey) -> Relayed<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    knock(io, way, pair).await.expect("refused")
+}
+
+/// The same; `None` when the relay ends the connection instead.
+pub async fn knock<S>(mut io: S, way: Way, pair: &ClientKey) -> Option<Relayed<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -43,9 +51,9 @@ where
     let info = ClientInfo { version: 2, ..ClientInfo::default() };
     let hello = pair.seal_client_info(&server, [7; 24], &info).unwrap();
     relayed.io.write_all(&hello.to_bytes()).await.unwrap();
-    let answer = relayed.next().await;
-    assert!(matches!(answer, Some(Frame::ServerInfo { .. })), "{answer:?}");
-    relayed
+    let answer = relayed.next().await?;
+    assert!(matches!(answer, Frame::ServerInfo { .. }), "{answer:?}");
+    Some(relayed)
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Relayed<S> {
@@ -65,6 +73,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Relayed<S> {
                 return None;
             }
         }
+    }
+
+    /// Whether the relay answers.
+    pub async fn lives(&mut self) -> bool {
+        let ping = self.io.write_all(&Frame::Ping(*b"are you?").to_bytes()).await;
+        ping.is_ok() && self.next().await == Some(Frame::Pong(*b"are you?"))
     }
 
     /// The relay ends the connection.

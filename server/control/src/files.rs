@@ -1,15 +1,60 @@
-//! Files and folders that others must not be able to replace, and keys that they must not read.
+//! Files and folders that others must not be able to replace, keys that they must not read, and how many may be open.
 
-use std::{fs::Metadata, os::unix::fs::MetadataExt, path::Path};
+mod limit;
 
-use super::Fault;
+use std::{
+    fs::{DirBuilder, Metadata},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Path, PathBuf},
+};
+
+pub use limit::raise as raise_limit;
 
 const OTHERS_WRITE: u32 = 0o022;
 const STRANGERS_READ: u32 = 0o004;
 
-/// The data folder: only its owner may write to it.
-pub(super) fn folder(path: &Path) -> Result<(), Fault> {
-    let meta = path.metadata().map_err(Fault::io(path.display().to_string()))?;
+/// Why a file or folder is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileFault {
+    /// The system said no.
+    #[error("{path}: {cause}", path = path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// Others may put something else in its place.
+    #[error("{path} {why}", path = path.display())]
+    Unsafe {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// What to do next.
+        hint: String,
+    },
+}
+
+impl FileFault {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io { .. } => None,
+            Self::Unsafe { hint, .. } => Some(hint.clone()),
+        }
+    }
+}
+
+/// The data folder, made if there is none: only its owner may write to it.
+pub fn own_folder(path: &Path) -> Result<(), FileFault> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
+    folder(path)
+}
+
+fn folder(path: &Path) -> Result<(), FileFault> {
+    let meta = path.metadata().map_err(failed(path))?;
     if !meta.is_dir() {
         return Err(refuse(path, "is no folder", "choose another `data_dir`"));
     }
@@ -18,10 +63,10 @@ pub(super) fn folder(path: &Path) -> Result<(), Fault> {
 
 /// A private key, or a link to one. That strangers may read it is worth a warning: where it stands, the operator chose.
 /// One that is missing is left to who reads it.
-pub(super) fn key(path: &Path) -> Result<(), Fault> {
+pub fn key(path: &Path) -> Result<(), FileFault> {
     let meta = match path.metadata() {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        meta => meta.map_err(Fault::io(path.display().to_string()))?,
+        meta => meta.map_err(failed(path))?,
     };
     if !meta.is_file() {
         return Err(refuse(path, "is no regular file", "put the key there as a file"));
@@ -32,7 +77,15 @@ pub(super) fn key(path: &Path) -> Result<(), Fault> {
     writable_by_its_owner_only(path, &meta)
 }
 
-fn writable_by_its_owner_only(path: &Path, meta: &Metadata) -> Result<(), Fault> {
+/// The same in one line of words.
+pub fn key_is_safe(path: &Path) -> Result<(), String> {
+    key(path).map_err(|fault| match fault.hint() {
+        Some(hint) => format!("{fault} ({hint})"),
+        None => fault.to_string(),
+    })
+}
+
+fn writable_by_its_owner_only(path: &Path, meta: &Metadata) -> Result<(), FileFault> {
     if meta.mode() & OTHERS_WRITE == 0 {
         return Ok(());
     }
@@ -40,8 +93,13 @@ fn writable_by_its_owner_only(path: &Path, meta: &Metadata) -> Result<(), Fault>
     Err(refuse(path, &why, &format!("look who did, then chmod go-w {}", path.display())))
 }
 
-fn refuse(path: &Path, why: &str, hint: &str) -> Fault {
-    Fault::Unsafe { path: path.to_owned(), why: why.into(), hint: hint.into() }
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> FileFault {
+    let path = path.to_owned();
+    move |cause| FileFault::Io { path, cause }
+}
+
+fn refuse(path: &Path, why: &str, hint: &str) -> FileFault {
+    FileFault::Unsafe { path: path.to_owned(), why: why.into(), hint: hint.into() }
 }
 
 #[cfg(test)]

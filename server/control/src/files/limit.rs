@@ -6,7 +6,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 const FEW: usize = 1024;
 
 /// Raises the soft limit to the hard one; the limit in force.
-pub(super) fn raise() -> usize {
+pub fn raise() -> usize {
     let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
         if soft < hard
             && let Err(e) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
