@@ -15,7 +15,7 @@ use clap::Subcommand;
 use crate::talk::{Answer, Context, Failure};
 
 pub use config::told;
-pub use launch::mistaken;
+pub use launch::{LogFormat, StopSignals, log, mistaken};
 
 #[derive(Subcommand)]
 pub enum Verb {

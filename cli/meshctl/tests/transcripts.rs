@@ -50,6 +50,7 @@ fn every_page_has_its_test() {
         pages,
         [
             "access.md",
+            "agent.md",
             "check.md",
             "dns.md",
             "help.md",
@@ -136,6 +137,11 @@ fn policy_offline() {
 #[test]
 fn policy() {
     play("policy.md");
+}
+
+#[test]
+fn agent() {
+    play("agent.md");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Enters: a resolved [`config::Config`]. Leaves: a running [`Server`]. Must not know: flags, terminals, Ansible.
 
 pub mod admin;
+mod agent;
 mod arrival;
 pub mod backup;
 mod bootstrap;
@@ -22,6 +23,7 @@ pub mod pending;
 mod quota;
 mod records;
 pub mod relay;
+mod reports;
 mod revoked;
 mod security;
 mod server;
