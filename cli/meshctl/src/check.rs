@@ -16,6 +16,7 @@ use readiness::{Check, Report, Stage, State, Waivers, find, of_stage};
 
 use crate::talk::{Answer, Context, Exit, Failure, read_text};
 use inputs::Inputs;
+pub use local::look;
 use show::{Catalogue, Explained, Shown};
 
 #[derive(clap::Args)]

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use talk::{Answer, Context, Failure, Options};
 
+mod agent;
 mod apikey;
 mod backup;
 mod check;
@@ -82,6 +83,9 @@ enum Noun {
     /// Secrets in files: Ansible Vault, SOPS, age; and their rotation
     #[command(subcommand)]
     Secret(secret::Verb),
+    /// The agent on a node: its checks, its reports, its way back after a reset
+    #[command(subcommand)]
+    Agent(agent::Verb),
     /// Checks: before a change, after a reset, at an installation
     Check(Box<check::Args>),
     /// Backups: everything that a server is, in one encrypted file
@@ -122,6 +126,7 @@ impl Noun {
             Noun::Role(verb) => verb.run(context).await,
             Noun::Policy(verb) => verb.run(context).await,
             Noun::Secret(verb) => verb.run(context).await,
+            Noun::Agent(verb) => verb.run(context).await,
             Noun::Check(args) => check::run(context, *args).await,
             Noun::Backup(verb) => verb.run(context).await,
             Noun::Recover(verb) => verb.run(context).await,

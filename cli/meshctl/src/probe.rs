@@ -3,7 +3,8 @@
 pub mod control;
 pub mod derp;
 pub mod dns;
-mod http;
+pub mod exchange;
+pub mod http;
 pub mod ping;
 pub mod plain;
 pub mod stun;

@@ -50,6 +50,7 @@ fn every_page_has_its_test() {
         pages,
         [
             "access.md",
+            "agent.md",
             "check.md",
             "dns.md",
             "help.md",
@@ -142,6 +143,11 @@ fn policy() {
 #[test]
 fn relay() {
     play("relay.md");
+}
+
+#[test]
+fn agent() {
+    play("agent.md");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Enters and leaves: JSON, the same types on both ends. Must not know: how any of it is fulfilled.
 
+pub mod agent;
 pub mod apikey;
 pub mod backup;
 pub mod dns;

@@ -104,6 +104,9 @@ pub struct Nodes {
 pub struct One {
     /// The device.
     pub node: Node,
+    /// What the agent on it said last; null when none ever reported.
+    #[serde(default)]
+    pub agent: Option<crate::agent::Seen>,
 }
 
 /// A device's client has answered.

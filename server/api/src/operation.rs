@@ -6,7 +6,9 @@ use ident::Scope;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{apikey, backup, dns, event, key, login, node, policy, role, route, server, server_key, user};
+use crate::{
+    agent, apikey, backup, dns, event, key, login, node, policy, role, route, server, server_key, user,
+};
 
 /// The HTTP method of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -182,6 +184,7 @@ operations![
     node::SET_EXPIRY,
     node::MOVE,
     node::DELETE,
+    agent::LIST,
     login::LIST,
     login::APPROVE,
     login::DENY,

@@ -40,6 +40,21 @@ pub struct Notice {
     pub told: Vec<String>,
     /// The others.
     pub not_told: Vec<String>,
+    /// Devices whose agent showed that it has arrived on the machine.
+    #[serde(default)]
+    pub acknowledged: Vec<Acknowledged>,
+    /// Devices that are online, whose agent reports and has not shown it yet.
+    #[serde(default)]
+    pub awaited: Vec<String>,
+}
+
+/// A device that a notice has reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Acknowledged {
+    /// Its name.
+    pub node: String,
+    /// When its agent showed it.
+    pub at: Timestamp,
 }
 
 /// What a reload found.

@@ -2,6 +2,7 @@
 //!
 //! One handler per operation in the file of its noun; [`entry`] lets callers in, [`refused`] turns them away.
 
+mod agent;
 mod apikey;
 mod backup;
 mod call;
@@ -18,6 +19,7 @@ mod refused;
 mod role;
 mod route;
 mod server;
+mod told;
 mod user;
 mod v1;
 
@@ -42,6 +44,7 @@ pub fn routes(doors: Arc<Doors>, cors_origins: &[String]) -> Router {
         server::add,
         user::add,
         node::add,
+        agent::add,
         login::add,
         route::add,
         dns::add,

@@ -24,6 +24,7 @@ use crate::{
     quota::CallLimits,
     records::RecordsFile,
     relay::Relay,
+    reports::Reports,
     security::SecurityLog,
     store::Store,
     verdict::Verdict,
@@ -58,6 +59,8 @@ pub struct Doors {
     pub verdict: Arc<Verdict>,
     /// Devices that wait to be let in.
     pub pending: Arc<Pending>,
+    /// What agents on nodes said last.
+    pub reports: Arc<Reports>,
     /// The watched file of extra names.
     pub records: Arc<RecordsFile>,
     /// Where the certificate comes from, if the server has TLS of its own.

@@ -84,6 +84,7 @@ pub struct Keyring {
     /// Private key of the relay.
     pub derp: Secret<[u8; 32]>,
     pepper: hmac::Key,
+    tokens: hmac::Key,
 }
 
 /// The version of the only pepper there is.
@@ -150,7 +151,8 @@ impl Keyring {
         file::remove(&data_dir.join(BEGUN))?;
         let [derp, pepper] = <[_; 2]>::try_from(keys).unwrap_or_else(|_| std::process::abort());
         let pepper = hmac::Key::new(hmac::HMAC_SHA256, pepper.expose());
-        Ok(Self { noise, derp, pepper })
+        let tokens = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&pepper, TOKENS).as_ref());
+        Ok(Self { noise, derp, pepper, tokens })
     }
 
     /// Makes the keys of a first start, before the database exists; those that an interrupted one left are kept.
@@ -172,6 +174,18 @@ impl Keyring {
         digest.copy_from_slice(tag.as_ref());
         Verifier { pepper: PEPPER, digest }
     }
+
+    /// What stands under an identity token, so that this server knows it again.
+    pub fn sign_token(&self, text: &str) -> [u8; 32] {
+        let mut tag = [0u8; 32];
+        tag.copy_from_slice(hmac::sign(&self.tokens, text.as_bytes()).as_ref());
+        tag
+    }
+
+    /// Whether this server has signed the text, found out in the same time whatever is wrong.
+    pub fn has_signed_token(&self, text: &str, tag: &[u8]) -> bool {
+        hmac::verify(&self.tokens, text.as_bytes(), tag).is_ok()
+    }
 }
 
 /// The key of a relay that stands alone, in a file of mode 0600; made at the first start. The data folder's lock must be held.
@@ -182,6 +196,9 @@ pub fn relay_key(path: &Path) -> Result<Secret<[u8; 32]>, KeyringError> {
     }
     file::read(path, prefix)
 }
+
+/// Sets the key of identity tokens apart from everything else that the pepper is for.
+const TOKENS: &[u8] = b"meshctl identity tokens 1";
 
 /// 256 bits from the operating system's generator. Without one there is no safe way to go on.
 pub fn random() -> Secret<[u8; 32]> {

@@ -4,6 +4,7 @@
 //! Enters: a resolved [`config::Config`]. Leaves: a running [`Server`], or a [`standalone::Standalone`] relay. Must not know: flags, terminals, Ansible.
 
 pub mod admin;
+mod agent;
 mod arrival;
 pub mod backup;
 mod bootstrap;
@@ -24,6 +25,7 @@ pub mod pending;
 mod quota;
 mod records;
 pub mod relay;
+mod reports;
 mod revoked;
 mod security;
 mod server;

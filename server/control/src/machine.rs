@@ -9,6 +9,7 @@ mod pace;
 mod parting;
 mod polls;
 mod register;
+mod token;
 
 use std::{error::Error, iter::successors, sync::Arc, time::Duration};
 
@@ -43,6 +44,7 @@ pub fn routes(doors: Arc<Doors>) -> Router {
         .route("/machine/map", post(map::map))
         .route("/machine/ssh/action/{src}/to/{dst}", get(action::action))
         .route("/machine/answer/{id}", post(answer::answer))
+        .route("/machine/id-token", post(token::token))
         .fallback(|| async { (StatusCode::NOT_FOUND, "unknown path\n") })
         .with_state(Arc::new(Machines {
             doors,

@@ -12,6 +12,7 @@ mod migrate;
 mod pending;
 mod persist;
 mod policy;
+mod report;
 pub mod server_key;
 
 use std::{

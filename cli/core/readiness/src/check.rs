@@ -1,5 +1,6 @@
 //! One judgement per check: what was seen in, a verdict out.
 
+pub mod agent;
 pub mod control;
 pub mod dns;
 pub mod files;

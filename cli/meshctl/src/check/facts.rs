@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use api::{
+    agent::{self, Agents},
     apikey::{self, ApiKeys},
     dns::{self, Dns},
     key::{self, Access, Create, Keys},
@@ -42,6 +43,7 @@ pub struct Facts<'a> {
     keys: Fact<Keys>,
     api_keys: Fact<ApiKeys>,
     users: Fact<Users>,
+    agents: Fact<Agents>,
     roles: Fact<Vec<RoleAccess>>,
     way: OnceCell<Option<Way>>,
 }
@@ -70,6 +72,7 @@ impl<'a> Facts<'a> {
             keys: OnceCell::new(),
             api_keys: OnceCell::new(),
             users: OnceCell::new(),
+            agents: OnceCell::new(),
             roles: OnceCell::new(),
             way: OnceCell::new(),
         })
@@ -81,6 +84,7 @@ impl<'a> Facts<'a> {
     fact!(keys, Keys, key::LIST);
     fact!(api_keys, ApiKeys, apikey::LIST);
     fact!(users, Users, user::LIST);
+    fact!(agents, Agents, agent::LIST);
 
     /// How the server is, or why that cannot be asked.
     pub async fn answer(&self) -> &Result<Status, Failure> {

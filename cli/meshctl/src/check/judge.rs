@@ -7,6 +7,7 @@ use super::{facts::Facts, local, online};
 /// The verdict of a check.
 pub async fn judge(facts: &Facts<'_>, id: &str) -> Verdict {
     match id {
+        "agents.healthy" => online::nodes::agents(facts).await.unwrap_or_else(told),
         "apikey.live" => online::keys::live(facts).await,
         "backup.restorable" => local::backups(facts).await,
         "certificates.expiry" => online::server::certificates(facts).await,

@@ -103,11 +103,21 @@ pub async fn notified(facts: &Facts<'_>) -> Verdict {
         return Verdict::skip("no reset is planned: --reset-plan FILE names the plan of one");
     };
     let plan = match crate::reset::Plan::load(file) {
-        Ok(plan) => plan.told(file),
+        Ok(plan) => nodes::notified::with_agents(plan.told(file), &word_of_agents(facts, &plan.notice).await),
         Err(e) => return Verdict::unknown(e.detail),
     };
     let live = facts.answer().await.as_ref().ok().map(|status| status.database.as_str());
     nodes::notified::notified(&plan, live.filter(|name| !name.is_empty()), facts.context.screen().now)
+}
+
+/// Devices whose agent has shown the notice in force, and whose agent has not.
+async fn word_of_agents(facts: &Facts<'_>, notice: &str) -> nodes::notified::Agents {
+    let said = facts.context.read(&api::server::NOTICE, &[], &()).await.ok();
+    let Some(notice) = said.filter(|said| said.text.as_deref() == Some(notice)) else {
+        return Default::default();
+    };
+    let acknowledged = notice.acknowledged.into_iter().map(|seen| (seen.node, seen.at.to_string())).collect();
+    nodes::notified::Agents { acknowledged, awaited: notice.awaited }
 }
 
 /// `proxy.limits`.
@@ -228,7 +238,8 @@ fn server_files(folder: &Path) -> std::io::Result<Vec<(PathBuf, Kind)>> {
     Ok(found)
 }
 
-fn look(path: &Path, kind: Kind) -> Seen {
+/// A file as it is there.
+pub fn look(path: &Path, kind: Kind) -> Seen {
     Seen { path: path.display().to_string(), kind, found: found(path) }
 }
 

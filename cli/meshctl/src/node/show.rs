@@ -3,7 +3,10 @@
 use api::node::{One, SHOW};
 
 use super::list::state;
-use crate::talk::{Answer, Context, Failure, Fields, Render, Screen, join};
+use crate::{
+    agent::judged,
+    talk::{Answer, Context, Failure, Fields, Render, Screen, Table, ago, join},
+};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -22,7 +25,7 @@ impl Render for One {
     fn render(&self, screen: &Screen) -> String {
         let n = &self.node;
         let expires = n.expires.map_or("never".to_owned(), |e| e.to_string());
-        Fields::default()
+        let fields = Fields::default()
             .add("id", n.id)
             .add("name", &n.name)
             .add("full name", &n.fqdn)
@@ -41,7 +44,19 @@ impl Render for One {
             .add("endpoints", join(&n.endpoints))
             .add("home relay", n.home_derp)
             .add("machine key", n.machine_key)
-            .add("node key", n.node_key)
-            .render(screen)
+            .add("node key", n.node_key);
+        let Some(seen) = &self.agent else { return fields.render(screen) };
+        let state = if seen.missed { "silent" } else { judged(seen.state).word() };
+        let mut text = fields
+            .add("agent", format!("{state}, reported {}", ago(screen.now, seen.received)))
+            .add_if("notice", seen.acknowledged.map(|at| format!("acknowledged at {at}")))
+            .add_if("recovery", seen.report.recovery.as_ref())
+            .render(screen);
+        let mut table = Table::new(["CHECK", "STATE", "FOUND"], "its agent checks nothing");
+        for check in &seen.report.checks {
+            table.row([check.id.clone(), judged(check.state).word().to_owned(), check.detail.clone()]);
+        }
+        text.push_str(&format!("\n{}", table.render(screen)));
+        text
     }
 }

@@ -204,6 +204,19 @@ pub async fn answers(at: SocketAddr, name: &str) -> Result<String, String> {
     Ok(format!("{}, {} records", code_word(answer.response_code), answer.answers.len()))
 }
 
+/// The IPv4 addresses that a resolver gives over UDP.
+pub async fn addresses_of(at: SocketAddr, name: &str) -> Result<Vec<IpAddr>, String> {
+    let answer = raw(at, name, false).await?;
+    if answer.response_code != ResponseCode::NoError {
+        return Err(code_word(answer.response_code));
+    }
+    let address = |data: &RData| match data {
+        RData::A(ip) => Some(IpAddr::V4(ip.0)),
+        _ => None,
+    };
+    Ok(answer.answers.iter().filter_map(|record| address(&record.data)).collect())
+}
+
 /// One question over UDP, built by hand.
 async fn raw(at: SocketAddr, name: &str, unverified: bool) -> Result<Message, String> {
     let id = u16::from_be_bytes(random()?);

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
-use api::server::{SET_NOTICE, SetNotice};
+use api::server::{NOTICE, Notice, SET_NOTICE, SetNotice};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
@@ -11,6 +11,9 @@ use super::snapshot::{Plan, Receipt};
 use crate::talk::{Check, Context, Failure, read_secret};
 
 const WITHIN: Duration = Duration::from_secs(15);
+/// How long agents are waited for: a client takes some seconds to show a notice, and its agent looks every few.
+const AGENTS_WITHIN: Duration = Duration::from_secs(25);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How to tell.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -118,13 +121,47 @@ async fn program(command: &str, json: &str) -> Receipt {
 
 async fn clients(context: &Context, plan: &Plan, text: &str) -> Result<Vec<Receipt>, Failure> {
     let input = SetNotice { text: Some(text.to_owned()) };
-    let told = context.write(&SET_NOTICE, &[], &input, Check { check: false }).await?.outcome;
-    let one = |node: &api::node::Node| {
-        let outcome = match told.told.contains(&node.name) {
-            true => Ok("its connection took the notice up".to_owned()),
-            false => Err("it is not connected".to_owned()),
+    let mut told = context.write(&SET_NOTICE, &[], &input, Check { check: false }).await?.outcome;
+    let began = tokio::time::Instant::now();
+    while !told.awaited.is_empty() && began.elapsed() < AGENTS_WITHIN {
+        tokio::time::sleep(LOOK_EVERY).await;
+        told = context.read(&NOTICE, &[], &()).await?;
+    }
+    Ok(plan.mesh.nodes.iter().map(|node| receipt("client", &node.name, reached(&told, &node.name))).collect())
+}
+
+/// Where an agent is, its word counts and nothing less.
+fn reached(told: &Notice, name: &str) -> Result<String, String> {
+    if let Some(seen) = told.acknowledged.iter().find(|seen| seen.node == name) {
+        return Ok(format!("its agent acknowledged the notice at {}", seen.at));
+    }
+    if told.awaited.iter().any(|awaited| awaited == name) {
+        return Err("its agent has not acknowledged the notice".to_owned());
+    }
+    match told.told.iter().any(|took| took == name) {
+        true => Ok("its connection took the notice up".to_owned()),
+        false => Err("it is not connected".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::server::Acknowledged;
+
+    #[test]
+    fn where_an_agent_is_its_word_counts() {
+        let names = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let told = Notice {
+            text: Some("t".into()),
+            told: names(&["a", "b", "c"]),
+            not_told: names(&["d"]),
+            acknowledged: vec![Acknowledged { node: "a".into(), at: Timestamp::UNIX_EPOCH }],
+            awaited: names(&["b"]),
         };
-        receipt("client", &node.name, outcome)
-    };
-    Ok(plan.mesh.nodes.iter().map(one).collect())
+        assert!(reached(&told, "a").unwrap().contains("agent acknowledged"));
+        assert!(reached(&told, "b").unwrap_err().contains("not acknowledged"));
+        assert!(reached(&told, "c").unwrap().contains("connection"));
+        assert!(reached(&told, "d").is_err() && reached(&told, "e").is_err());
+    }
 }

@@ -62,13 +62,13 @@ pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
             .hint("a plan is kept for the recovery: name another file"));
     }
     let mesh = Mesh::ask(context).await?;
-    let mut plan = Plan { made: Timestamp::now(), reason: args.reason, mesh, receipts: Vec::new() };
+    let default =
+        || format!("This mesh is going to be reset: {}. You will have to connect again.", args.reason);
+    let notice = args.text.unwrap_or_else(default);
+    let mut plan = Plan { made: Timestamp::now(), reason: args.reason, notice, mesh, receipts: Vec::new() };
     if !args.check.check {
         plan.keep(&args.out)?;
-        let default =
-            || format!("This mesh is going to be reset: {}. You will have to connect again.", plan.reason);
-        let text = args.text.unwrap_or_else(default);
-        plan.receipts = tell(context, &plan, &args.channels, &text).await?;
+        plan.receipts = tell(context, &plan, &args.channels, &plan.notice).await?;
         plan.keep(&args.out)?;
     }
     let missed = plan.receipts.iter().any(|r| !r.reached);

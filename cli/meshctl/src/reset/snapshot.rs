@@ -26,6 +26,9 @@ pub struct Plan {
     pub made: Timestamp,
     /// Why.
     pub reason: String,
+    /// What clients were told.
+    #[serde(default)]
+    pub notice: String,
     /// The mesh.
     pub mesh: Mesh,
     /// Who was told.

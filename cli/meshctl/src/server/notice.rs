@@ -41,11 +41,19 @@ pub async fn run(context: &Context, args: Args) -> Result<Answer, Failure> {
 
 impl Render for Shown {
     fn render(&self, _: &Screen) -> String {
-        let Notice { text, told, not_told } = &self.0.outcome;
+        let Notice { text, told, not_told, acknowledged, awaited } = &self.0.outcome;
+        let agents = match (acknowledged.is_empty(), awaited.is_empty()) {
+            (true, true) => String::new(),
+            _ => format!(
+                "acknowledged by agents: {}\nnot yet: {}\n",
+                join(acknowledged.iter().map(|seen| &seen.node)),
+                join(awaited)
+            ),
+        };
         match text {
             None => "devices are told nothing\n".to_owned(),
             Some(text) if self.0.check => format!("would tell every connected device: {text}\n"),
-            Some(text) => format!("{text}\ntold: {}\nnot told: {}\n", join(told), join(not_told)),
+            Some(text) => format!("{text}\ntold: {}\nnot told: {}\n{agents}", join(told), join(not_told)),
         }
     }
 }

@@ -1,23 +1,33 @@
 //! Devices.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use api::{
     Changed,
     node::{
-        DELETE, EXPIRE, Expiry, LIST, MOVE, Move, Node, Nodes, One, PING, Pong, RENAME, Rename, SET_EXPIRY,
-        SHOW, TAG, Tags,
+        DELETE, EXPIRE, Expiry, LIST, MOVE, Move, Node, One, PING, Pong, RENAME, Rename, SET_EXPIRY, SHOW,
+        TAG, Tags,
     },
 };
+use axum::response::Response;
 use world::{Command, Lifecycle, Presence, World};
 
-use super::{Routes, call::Call, call::Outcome, key::in_seconds, refused::Refused, serve, user};
+use super::{
+    Routes,
+    call::{Call, Outcome},
+    key::in_seconds,
+    refused::Refused,
+    serve, serve_raw,
+    told::{Told, Written, json},
+    user,
+};
 
 /// Longer than a client takes that has to connect anew to answer.
 const PONG_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) fn add(routes: Routes) -> Routes {
-    let routes = serve(routes, &LIST, list);
+    let told = Arc::new(Told::default());
+    let routes = serve_raw(routes, LIST.declared(), move |call, ()| list(told.clone(), call));
     let routes = serve(routes, &SHOW, show);
     let routes = serve(routes, &RENAME, rename);
     let routes = serve(routes, &TAG, tag);
@@ -28,13 +38,16 @@ pub(super) fn add(routes: Routes) -> Routes {
     serve(routes, &DELETE, delete)
 }
 
-async fn list(call: Call, (): ()) -> Result<Nodes, Refused> {
-    Ok(Nodes { nodes: call.world.nodes.iter().map(|n| view(&call.world, n)).collect() })
+async fn list(told: Arc<Told>, call: Call) -> Result<Response, Refused> {
+    let world = &call.world;
+    let nodes: Vec<_> = world.nodes.iter().collect();
+    let list = told.list(world, &nodes, b"", |node| Written::plain(&view(world, node)));
+    Ok(json(list.map_err(|e| Refused::fault(&e))?))
 }
 
 async fn show(call: Call, (): ()) -> Result<One, Refused> {
     let node = call.node(&call.name)?;
-    Ok(One { node: view(&call.world, &node) })
+    Ok(One { node: view(&call.world, &node), agent: call.doors.reports.of(node.id) })
 }
 
 async fn rename(call: Call, input: Rename) -> Result<Changed<One>, Refused> {
@@ -79,12 +92,14 @@ async fn move_to(call: Call, input: Move) -> Result<Changed<One>, Refused> {
 async fn delete(call: Call, (): ()) -> Result<Changed<One>, Refused> {
     let node = call.node(&call.name)?;
     let outcome = call.carry_out(Command::DeleteNode { id: node.id }).await?;
-    Ok(call.answer(outcome.changed, One { node: view(&call.world, &node) }))
+    let agent = call.doors.reports.of(node.id);
+    Ok(call.answer(outcome.changed, One { node: view(&call.world, &node), agent }))
 }
 
 pub(super) fn changed(call: &Call, id: ident::NodeId, outcome: Outcome) -> Result<Changed<One>, Refused> {
     let node = outcome.world.nodes.get(id).ok_or_else(|| Refused::not_found("the node is gone already"))?;
-    Ok(call.answer(outcome.changed, One { node: view(&outcome.world, node) }))
+    let agent = call.doors.reports.of(id);
+    Ok(call.answer(outcome.changed, One { node: view(&outcome.world, node), agent }))
 }
 
 fn view(world: &World, node: &world::Node) -> Node {

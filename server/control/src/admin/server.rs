@@ -7,8 +7,8 @@ use std::time::Duration;
 use api::{
     Changed,
     server::{
-        Counts, NOTICE, Notice, RELOAD, Relay, RelayTraffic, Reloaded, SET_NOTICE, STATUS, SetAside,
-        SetNotice, Status,
+        Acknowledged, Counts, NOTICE, Notice, RELOAD, Relay, RelayTraffic, Reloaded, SET_NOTICE, STATUS,
+        SetAside, SetNotice, Status,
     },
 };
 use world::{Command, dns_dangers};
@@ -61,7 +61,20 @@ fn told(call: &Call) -> Notice {
         nodes.map(|node| node.name.clone()).collect()
     };
     match text {
-        Some(_) => Notice { text, told: names(true), not_told: names(false) },
+        Some(_) => {
+            let (told, not_told) = (names(true), names(false));
+            let mut notice = Notice { text, told, not_told, ..Notice::default() };
+            for node in world.nodes.iter() {
+                let Some(seen) = call.doors.reports.of(node.id) else { continue };
+                let name = node.name.clone();
+                match seen.acknowledged {
+                    Some(at) => notice.acknowledged.push(Acknowledged { node: name, at }),
+                    None if node.online() && !seen.missed => notice.awaited.push(name),
+                    None => {}
+                }
+            }
+            notice
+        }
         None => Notice::default(),
     }
 }

@@ -60,21 +60,47 @@ where
     F: Fn(Call, I) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Answer<O>> + Send,
 {
-    let operation = rpc.declared();
-    let ours = answer.clone();
-    let by_path = move |State(doors): State<Arc<Doors>>, request: Request| {
-        attend::<I, O, F, Fut>(operation, doors, request, Form::Rest, ours.clone())
-    };
-    let by_name = move |State(doors): State<Arc<Doors>>, request: Request| {
-        attend::<I, O, F, Fut>(operation, doors, request, Form::Grpc, answer.clone())
-    };
+    let routes = by_path(routes, rpc.declared(), answer.clone(), rest::answer);
+    by_name(routes, rpc, answer)
+}
+
+/// Answers a call by path with what `answer` returns, written by `write`.
+fn by_path<I, O, F, Fut>(
+    routes: Routes,
+    operation: Declared,
+    answer: F,
+    write: fn(Answer<O>) -> Response,
+) -> Routes
+where
+    I: Message + Default + DeserializeOwned + 'static,
+    O: Send + 'static,
+    F: Fn(Call, I) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Answer<O>> + Send,
+{
     let method = match operation.method {
         Method::Get => MethodFilter::GET,
         Method::Post => MethodFilter::POST,
         Method::Put => MethodFilter::PUT,
         Method::Delete => MethodFilter::DELETE,
     };
-    routes.route(operation.path, on(method, by_path)).route(&rpc.grpc_path(), post(by_name))
+    let handler = move |State(doors): State<Arc<Doors>>, request: Request| {
+        attend(operation, doors, request, Form::Rest, answer.clone(), write)
+    };
+    routes.route(operation.path, on(method, handler))
+}
+
+fn by_name<I, O, F, Fut>(routes: Routes, rpc: &Rpc<I, O>, answer: F) -> Routes
+where
+    I: Message + Default + DeserializeOwned + 'static,
+    O: Message + 'static,
+    F: Fn(Call, I) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Answer<O>> + Send,
+{
+    let operation = rpc.declared();
+    let handler = move |State(doors): State<Arc<Doors>>, request: Request| {
+        attend(operation, doors, request, Form::Grpc, answer.clone(), grpc::answer)
+    };
+    routes.route(&rpc.grpc_path(), post(handler))
 }
 
 /// How a call is written.
@@ -91,10 +117,10 @@ async fn attend<I, O, F, Fut>(
     request: Request,
     form: Form,
     answer: F,
+    write: fn(Answer<O>) -> Response,
 ) -> Response
 where
     I: Message + Default + DeserializeOwned,
-    O: Message + Serialize,
     F: Fn(Call, I) -> Fut,
     Fut: Future<Output = Answer<O>>,
 {
@@ -102,10 +128,7 @@ where
     let outcome = answered(operation, doors, request, form, answer).await;
     let status = outcome.as_ref().map_or_else(Unfit::status, |_| StatusCode::OK).as_u16();
     metrics.called(operation.noun, &operation.method, status, begun.elapsed());
-    match form {
-        Form::Rest => rest::answer(outcome),
-        Form::Grpc => grpc::answer(outcome),
-    }
+    write(outcome)
 }
 
 async fn answered<I, O, F, Fut>(

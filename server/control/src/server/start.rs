@@ -18,7 +18,7 @@ use super::{
     reload::{Reloader, Source, face},
 };
 use crate::{
-    admin,
+    admin, agent,
     backup::lockfile::{self, LockFile},
     calls::{self, Calls},
     certificate::Certificate,
@@ -34,6 +34,7 @@ use crate::{
     quota::Quota,
     records::{self, RecordsFile},
     relay::{self, Admission, Relay},
+    reports::Reports,
     revoked, site,
     store::{Loaded, Store},
     timers, ts2021,
@@ -92,6 +93,8 @@ pub(super) async fn start(mut config: Config, source: Source) -> Result<Server, 
     parts.tasks.spawn(routers);
     let pending = Arc::new(Pending::open(store.clone(), hub.clone())?);
     parts.tasks.spawn(pending.clone().run(parts.stop.clone()));
+    let reports = Arc::new(Reports::open(store.clone(), hub.clone())?);
+    parts.tasks.spawn(reports.clone().run(parts.stop.clone()));
     let monitor = monitor_socket(&live.load_full()).await?;
     let doors = Arc::new(Doors {
         limits: Default::default(),
@@ -100,6 +103,7 @@ pub(super) async fn start(mut config: Config, source: Source) -> Result<Server, 
         monitor: monitor.as_ref().and_then(|socket| socket.local_addr().ok()),
         verdict,
         pending,
+        reports,
         records,
         calls,
         certificate: certificate.source.clone(),
@@ -217,7 +221,8 @@ impl Parts {
         let (config, relay) = (doors.config(), doors.relay.clone());
         let machine = machine::routes(doors.clone());
         let mut base = ts2021::routes(doors.clone(), machine, self.open_files);
-        base = base.merge(admin::open(doors.clone())).merge(verify::routes(doors.clone()));
+        base = base.merge(admin::open(doors.clone()));
+        base = base.merge(agent::routes(doors.clone())).merge(verify::routes(doors.clone()));
         let shared = config.relay.as_ref().is_some_and(|r| r.listen.is_none());
         if let (Some(relay), true) = (&relay, shared) {
             base = base.merge(relay::routes(relay.clone(), BTreeMap::new()));

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0006_pending_logins.sql"),
     include_str!("../../migrations/0007_scopes.sql"),
     include_str!("../../migrations/0008_key_use.sql"),
+    include_str!("../../migrations/0009_agent_reports.sql"),
 ];
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

@@ -70,7 +70,11 @@ impl Touched {
             E::ApiKeyRevoked { key, .. } => {
                 self.api_keys.insert(*key);
             }
-            E::CallRefused { .. } | E::BackupMade { .. } | E::NoticeGiven { .. } => {}
+            E::CallRefused { .. }
+            | E::BackupMade { .. }
+            | E::NoticeGiven { .. }
+            | E::NoticeAcknowledged { .. }
+            | E::NodeHealthChanged { .. } => {}
             E::ServerKeyRotated { key, before, at } => {
                 self.server_key.push(server_key::Change::Rotated { key: *key, before: *before, at: *at });
             }

@@ -23,6 +23,7 @@ mod register;
 mod server_keys;
 mod spelling;
 mod ssh;
+mod token;
 
 pub use capver::CapVer;
 pub use decode::{DecodeError, Request, decode};
@@ -41,3 +42,4 @@ pub use profile::UserProfile;
 pub use register::{Login, RegisterAuth, RegisterRequest, RegisterResponse, User};
 pub use server_keys::ServerKeys;
 pub use ssh::{SshAction, SshPolicy, SshPrincipal, SshRecordingFailure, SshRule};
+pub use token::{TokenRequest, TokenResponse};

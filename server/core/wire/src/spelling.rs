@@ -14,8 +14,8 @@ fn order(a: &str, b: &str) -> Ordering {
 /// In the order of their lower-case forms.
 #[rustfmt::skip]
 const KEYS: &[&str] = &[
-    "AllowsUpdate", "App", "AppConnector", "Auth", "AuthKey", "BackendLogID", "City", "CityCode", "Cloud",
-    "Compress", "ConnectionHandleForTest", "Container", "Country", "CountryCode", "DebugFlags",
+    "AllowsUpdate", "App", "AppConnector", "Audience", "Auth", "AuthKey", "BackendLogID", "CapVersion", "City", "CityCode",
+    "Cloud", "Compress", "ConnectionHandleForTest", "Container", "Country", "CountryCode", "DebugFlags",
     "DERPLatency", "Description", "Desktop", "DeviceCert", "DeviceModel", "DiscoKey", "Distro",
     "DistroCodeName", "DistroVersion", "Endpoints", "EndpointTypes", "Env", "Ephemeral", "ExitNodeID",
     "Expiry", "FamilyIndicator", "FirewallMode", "FirmwareVersion", "Followup", "FrontendLogID", "GoArch",

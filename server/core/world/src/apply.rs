@@ -95,6 +95,8 @@ impl Draft {
             E::CallRefused { .. }
             | E::BackupMade { .. }
             | E::NoticeGiven { .. }
+            | E::NoticeAcknowledged { .. }
+            | E::NodeHealthChanged { .. }
             | E::ServerKeyRotated { .. }
             | E::ServerKeyRetired { .. } => {}
             E::PolicySet { policy, .. } => self.put_in_force(policy),

@@ -203,6 +203,10 @@ pub enum Command {
     NoteRefusal { noun: &'static str, operation: String, code: String, left_out: u64 },
     /// Whoever holds a connection is about to be told this, or that it no longer holds.
     NoteNotice { text: Option<String> },
+    /// A node's agent shows that the notice in force has reached the machine.
+    AcknowledgeNotice { id: NodeId },
+    /// What a node's agent finds is as bad, or as good, as it was not before; and which checks say so.
+    NoteHealth { id: NodeId, state: &'static str, failing: Vec<String> },
     /// Everything that the server is is about to be handed out, encrypted to these.
     NoteBackup { recipients: Vec<String> },
     /// Channels are about to be opened with this key of the server; with the one before it too, for a time.

@@ -79,6 +79,8 @@ pub fn decide(world: &World, command: &Command, ctx: Context) -> Result<Decision
             Ok(access::note_refusal(noun, operation, code, *left_out))
         }
         C::NoteNotice { text } => access::note_notice(text.as_deref()),
+        C::AcknowledgeNotice { id } => node::acknowledge(world, *id),
+        C::NoteHealth { id, state, failing } => node::note_health(world, *id, state, failing),
         C::NoteBackup { recipients } => access::note_backup(recipients),
         C::NoteKeyRotated { key, before } => Ok(access::note_key_rotated(*key, *before, ctx)),
         C::NoteKeyRetired { key, left_behind } => Ok(access::note_key_retired(*key, left_behind)),

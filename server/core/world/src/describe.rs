@@ -41,6 +41,8 @@ impl DurableEvent {
             E::ApiKeyCreated { key } => ("api_key_created", format!("apikey:{}", key.id)),
             E::ApiKeyRevoked { key, .. } => ("api_key_revoked", format!("apikey:{key}")),
             E::NoticeGiven { .. } => ("notice_given", "server".to_owned()),
+            E::NoticeAcknowledged { node } => ("notice_acknowledged", format!("node:{node}")),
+            E::NodeHealthChanged { node, .. } => ("node_health_changed", format!("node:{node}")),
             E::BackupMade { .. } => ("backup_made", "backup".to_owned()),
             E::ServerKeyRotated { .. } => ("server_key_rotated", "server".to_owned()),
             E::ServerKeyRetired { .. } => ("server_key_retired", "server".to_owned()),

@@ -147,6 +147,17 @@ pub enum DurableEvent {
         text: Option<String>,
     },
 
+    /// A node's agent showed that the notice in force had reached the machine.
+    NoticeAcknowledged { node: NodeId },
+    /// A node's agent finds its machine as it was not before: `pass`, `warn`, `unknown` or `fail`, and the checks that
+    /// say so.
+    NodeHealthChanged {
+        node: NodeId,
+        state: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failing: Vec<String>,
+    },
+
     /// Everything that the server is was handed out, for these to open: their public keys.
     BackupMade { recipients: Vec<String> },
 

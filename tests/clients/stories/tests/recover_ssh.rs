@@ -113,6 +113,9 @@ fn a_router_behind_a_jump_host_joins_again_over_ssh() {
     mesh.server.meshctl(&["reset", "plan", "--out", "reset.json", "--reason", "a trial"]).unwrap();
 
     let (key, public) = pair(srv, "operator").unwrap();
+    let door =
+        ["nft", "insert", "rule", "inet", "fw", "input", "iifname", "wan", "tcp", "dport", "22", "accept"];
+    jump.exec(&door).unwrap();
     let (_jump, jump_line) = sshd(jump, JUMP.1, &public).unwrap();
     let (_router, router_line) = sshd(router, ROUTER.1, &public).unwrap();
     command_line(router, &Clients::find().unwrap()).unwrap();

@@ -12,7 +12,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const ID: &str = "dns.resolver-protocol";
 /// The address that the document pings.
 const RESOLVER: &str = "10.0.0.2";
-const DEAF: &str = "table inet deaf { chain input { type filter hook input priority 0; policy accept; icmp type echo-request drop; } }\n";
+const DEAF: &str = "table inet deaf { chain input {
+    type filter hook input priority 0; policy accept;
+    icmp type echo-request drop
+} }
+";
 
 fn answers_a_ping(host: &Host) -> bool {
     host.try_exec(&["ping", "-n", "-c", "1", "-W", "1", RESOLVER], PATIENCE).unwrap().success()

@@ -16,8 +16,9 @@ const ID: &str = "dns.split-excludes-bootstrap";
 const HOME: &str = "192.168.2.1";
 /// One that everybody reaches, which the printed line names; in the lab it is the same one.
 const PUBLIC: &str = "1.1.1.1";
-/// A resolver that only who is inside would reach.
+/// A resolver in the network behind c1, which only who is in the mesh would reach.
 const INSIDE: &str = "10.9.9.9";
+const BEHIND: &str = "10.9.9.0/24";
 
 fn config(certificate: &Path, key: &Path) -> String {
     format!(
@@ -81,6 +82,9 @@ fn split_dns_over_the_control_name_cuts_a_client_off_and_the_printed_line_heals_
     assert!(reaches(from, &address, "20"));
     assert_eq!(judged(&server)["state"], "pass");
 
+    c1.tailscale(&["set", &format!("--advertise-routes={BEHIND}")], PATIENCE).unwrap().ok().unwrap();
+    let offered = || Ok(server.meshctl(&["route", "list"])?.to_string().contains(BEHIND).then_some(()));
+    until(PATIENCE, "c1 to offer its network", offered).unwrap();
     let split = format!("{NAME}={INSIDE}");
     let refused = server.try_meshctl(&["dns", "set", "--split", &split]).unwrap();
     assert!(!refused.success() && refused.stderr.contains(NAME), "{refused:?}");

@@ -3,6 +3,7 @@
 
 use control_tests::{admin, device};
 
+mod agents;
 mod api_keys;
 mod attacks;
 mod callers;
@@ -12,6 +13,7 @@ mod house;
 mod joining;
 mod leaving;
 mod lifetimes;
+mod lists;
 mod map;
 mod monitor;
 mod relayed;

@@ -123,8 +123,10 @@ async fn steps(args: &CourseArgs, target: &Target, gauge: Gauge) -> Result<()> {
         Step { seconds: (connected + settled).as_secs_f64(), ..clock.stop(&fleet, u64::from(args.nodes))? };
     tell(&step)?;
 
-    if let Some(reader) = reader(args, target).await? {
-        read(reader, &fleet, gauge).await?;
+    if let Some(reader) = reader(args, target).await?
+        && let Err(e) = read(reader, &fleet, gauge).await
+    {
+        fleet.shared.ledger.complain(&format!("{e:#}"));
     }
 
     let ledger = fleet.shared.clone();

@@ -10,6 +10,15 @@ const ALWAYS: &[Stage] = &Stage::ALL;
 /// Every check there is, in order of its name.
 pub const CATALOGUE: &[Check] = &[
     Check {
+        id: "agents.healthy",
+        stage: BeforeChange,
+        stages: ALWAYS,
+        summary: "agents report, and find nothing amiss on their machines",
+        reason: "a tunnel, a resolver or a clock that is wrong on a node is seen from that node only",
+        method: "the last report of each agent; an agent that is silent on a node that is online is unknown, not well",
+        depends_on: &["server.answers"],
+    },
+    Check {
         id: "apikey.live",
         stage: AfterReset,
         stages: ALWAYS,

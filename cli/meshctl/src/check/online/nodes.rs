@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use readiness::{
-    Verdict,
+    State, Verdict,
     check::{
+        agent,
         nodes::{self, Node},
         routes::{self, Route},
     },
@@ -50,6 +51,23 @@ pub async fn reachable(facts: &Facts<'_>) -> Result<Verdict, Verdict> {
         }
     }
     Ok(nodes::reachable(Ok(&pings)))
+}
+
+/// `agents.healthy`.
+pub async fn agents(facts: &Facts<'_>) -> Result<Verdict, Verdict> {
+    let now = facts.context.screen().now;
+    let one = |agent: &api::agent::Agent| agent::Agent {
+        node: agent.name.clone(),
+        online: agent.online,
+        silent_seconds: agent.seen.missed.then(|| now.as_second() - agent.seen.received.as_second()),
+        checks: agent.seen.report.checks.iter().map(found).collect(),
+    };
+    let agents: Vec<_> = facts.agents().await?.agents.iter().map(one).collect();
+    Ok(agent::healthy(&agents))
+}
+
+fn found(check: &api::agent::Check) -> (String, State, String, Option<String>) {
+    (check.id.clone(), crate::agent::judged(check.state), check.detail.clone(), check.fix.clone())
 }
 
 /// `routes.serving`.

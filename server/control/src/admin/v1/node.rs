@@ -22,15 +22,19 @@ use super::{
         Routes,
         call::{Call, Outcome},
         refused::Refused,
+        told::{Told, Written},
     },
-    Answer, serve,
+    Answer, by_name, by_path, rest, serve,
     unfit::Unfit,
     user,
 };
-use view::view;
+use view::{is_connected, view};
 
 pub(super) fn add(routes: Routes) -> Routes {
-    let routes = serve(routes, &LIST, list);
+    let told = Arc::new(Told::default());
+    let written = move |call, asked| list_written(told.clone(), call, asked);
+    let routes = by_path(routes, LIST.declared(), written, rest::written);
+    let routes = by_name(routes, &LIST, list);
     let routes = serve(routes, &GET, get);
     let routes = serve(routes, &DELETE, delete);
     let routes = serve(routes, &EXPIRE, expire);
@@ -42,21 +46,35 @@ pub(super) fn add(routes: Routes) -> Routes {
 }
 
 async fn list(call: Call, asked: List) -> Answer<Nodes> {
+    let now = Timestamp::now();
+    let nodes = asked_for(&call, &asked)?;
+    Ok(Nodes { nodes: nodes.into_iter().map(|n| view(&call.world, n, Some(now))).collect() })
+}
+
+async fn list_written(told: Arc<Told>, call: Call, asked: List) -> Answer<Vec<u8>> {
+    let (world, now) = (&call.world, format!("\"{}\"", Timestamp::now()));
+    let nodes = asked_for(&call, &asked)?;
+    let list = told.list(world, &nodes, now.as_bytes(), |node| {
+        let told = view(world, node, None);
+        if is_connected(node) { Written::with_moment(&told, "lastSeen") } else { Written::plain(&told) }
+    });
+    Ok(list.map_err(|e| Refused::fault(&e))?)
+}
+
+fn asked_for<'a>(call: &'a Call, asked: &List) -> Answer<Vec<&'a Arc<Node>>> {
     let owner = match asked.user.as_str() {
         "" => None,
         name => Some(call.user(name)?.id),
     };
-    let now = Timestamp::now();
     let limit =
         if asked.limit == 0 { usize::MAX } else { usize::try_from(asked.limit).unwrap_or(usize::MAX) };
     let nodes = call.world.nodes.iter().filter(|n| n.id.get() > asked.after);
-    let nodes = nodes.filter(|n| owner.is_none() || n.owner.user() == owner).take(limit);
-    Ok(Nodes { nodes: nodes.map(|n| view(&call.world, n, now)).collect() })
+    Ok(nodes.filter(|n| owner.is_none() || n.owner.user() == owner).take(limit).collect())
 }
 
 async fn get(call: Call, asked: Which) -> Answer<One> {
     let node = find(&call, asked.node_id)?;
-    Ok(One { node: Some(view(&call.world, &node, Timestamp::now())) })
+    Ok(One { node: Some(view(&call.world, &node, Some(Timestamp::now()))) })
 }
 
 async fn delete(call: Call, asked: Which) -> Answer<Nothing> {
@@ -137,7 +155,7 @@ async fn carry_out(call: &Call, id: NodeId, command: Command) -> Answer<One> {
 /// The device as it is after it.
 pub(super) fn one(id: NodeId, outcome: &Outcome) -> Answer<One> {
     let node = outcome.world.nodes.get(id).ok_or_else(|| Refused::not_found("the node is gone already"))?;
-    Ok(One { node: Some(view(&outcome.world, node, Timestamp::now())) })
+    Ok(One { node: Some(view(&outcome.world, node, Some(Timestamp::now()))) })
 }
 
 fn find(call: &Call, number: u64) -> Answer<Arc<Node>> {

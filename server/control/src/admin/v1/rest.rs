@@ -10,7 +10,12 @@ use http::{HeaderMap, HeaderValue, Uri, header, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{super::entry, super::refused::Refused, Answer, input::Input, unfit::Unfit};
+use super::{
+    super::{entry, refused::Refused, told::json},
+    Answer,
+    input::Input,
+    unfit::Unfit,
+};
 
 /// What was sent.
 pub async fn input<I: DeserializeOwned>(parts: &Parts, body: Body) -> Result<I, Unfit> {
@@ -33,6 +38,11 @@ pub fn answer<O: Serialize>(outcome: Answer<O>) -> Response {
         Ok(answer) => Json(answer).into_response(),
         Err(unfit) => refusal(unfit),
     }
+}
+
+/// The same, where it was written already.
+pub fn written(outcome: Answer<Vec<u8>>) -> Response {
+    outcome.map_or_else(refusal, json)
 }
 
 /// Nothing here answers to that path and method.

@@ -57,6 +57,23 @@ pub(super) fn confirm(
     Ok(Decision::one(event, Answer::Done))
 }
 
+pub(super) fn acknowledge(world: &World, id: NodeId) -> Result<Decision, Refusal> {
+    find(world, id)?;
+    Ok(Decision::one(DurableEvent::NoticeAcknowledged { node: id }, Answer::Node(id)))
+}
+
+pub(super) fn note_health(
+    world: &World,
+    id: NodeId,
+    state: &str,
+    failing: &[String],
+) -> Result<Decision, Refusal> {
+    find(world, id)?;
+    let event =
+        DurableEvent::NodeHealthChanged { node: id, state: state.to_owned(), failing: failing.to_vec() };
+    Ok(Decision::one(event, Answer::Node(id)))
+}
+
 pub(super) fn find(world: &World, id: NodeId) -> Result<&Arc<Node>, Refusal> {
     world.nodes.get(id).ok_or_else(|| Refusal::NotFound { noun: "node", name: id.to_string() })
 }

@@ -33,6 +33,28 @@ pub struct Receipt {
     pub detail: String,
 }
 
+/// What agents say of the notice in force, as the server knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Agents {
+    /// Devices on which it has arrived, and when that was shown.
+    pub acknowledged: Vec<(String, String)>,
+    /// Devices whose agent reports and has not shown it.
+    pub awaited: Vec<String>,
+}
+
+/// The plan's receipts of clients, corrected by what agents have shown since it was made.
+pub fn with_agents(mut plan: Plan, agents: &Agents) -> Plan {
+    for receipt in plan.receipts.iter_mut().filter(|receipt| receipt.channel == "client") {
+        if let Some((_, at)) = agents.acknowledged.iter().find(|(node, _)| *node == receipt.to) {
+            (receipt.reached, receipt.detail) = (true, format!("its agent acknowledged the notice at {at}"));
+        } else if agents.awaited.contains(&receipt.to) {
+            (receipt.reached, receipt.detail) =
+                (false, "its agent has not acknowledged the notice".to_owned());
+        }
+    }
+    plan
+}
+
 /// Whether clients and owners were told; `live` is the database in use, where that is known.
 pub fn notified(plan: &Plan, live: Option<&str>, now: Timestamp) -> Verdict {
     let again = "meshctl reset plan --out FILE --reason TEXT";
@@ -76,6 +98,18 @@ mod tests {
     }
     fn state(plan: &Plan, live: Option<&str>, hours: i64) -> State {
         notified(plan, live, Timestamp::from_second(1_800_000_000 + hours * 3600).unwrap()).state()
+    }
+
+    #[test]
+    fn what_agents_show_counts_for_more_than_what_was_sent() {
+        let agents = |acknowledged: &[&str], awaited: &[&str]| Agents {
+            acknowledged: acknowledged.iter().map(|n| (n.to_string(), "t".into())).collect(),
+            awaited: awaited.iter().map(ToString::to_string).collect(),
+        };
+        let reached = |was: bool, agents: &Agents| with_agents(plan(&[was]), agents).receipts[0].reached;
+        assert!(reached(false, &agents(&["n"], &[])));
+        assert!(!reached(true, &agents(&[], &["n"])));
+        assert!(reached(true, &agents(&["other"], &["another"])));
     }
 
     #[test]

@@ -7,10 +7,9 @@ use world::{Presence, World};
 
 use super::super::{preauthkey, user};
 
-/// As it is at that moment.
-pub fn view(world: &World, node: &world::Node, now: Timestamp) -> Node {
-    let connected = matches!(node.live.presence, Presence::Connected { .. });
-    let seen = if connected { Some(now) } else { node.live.last_seen };
+/// As it is; who is connected was seen at that moment.
+pub fn view(world: &World, node: &world::Node, now: Option<Timestamp>) -> Node {
+    let seen = if is_connected(node) { now } else { node.live.last_seen };
     let key = node.auth_key.and_then(|id| world.auth_keys.get(&id));
     let tags: Vec<String> = node.owner.tags().iter().map(ToString::to_string).collect();
     let texts = |routes: &mut dyn Iterator<Item = IpNet>| routes.map(|r| r.to_string()).collect();
@@ -42,4 +41,9 @@ pub fn view(world: &World, node: &world::Node, now: Timestamp) -> Node {
         subnet_routes: texts(&mut world.primary_routes(node).chain(exit)),
         tags,
     }
+}
+
+/// Whether it listens.
+pub fn is_connected(node: &world::Node) -> bool {
+    matches!(node.live.presence, Presence::Connected { .. })
 }
