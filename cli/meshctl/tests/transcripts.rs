@@ -141,13 +141,13 @@ fn policy() {
 }
 
 #[test]
-fn relay() {
-    play("relay.md");
+fn agent() {
+    play("agent.md");
 }
 
 #[test]
-fn agent() {
-    play("agent.md");
+fn relay() {
+    play("relay.md");
 }
 
 #[test]

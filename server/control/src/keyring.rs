@@ -188,6 +188,9 @@ impl Keyring {
     }
 }
 
+/// Sets the key of identity tokens apart from everything else that the pepper is for.
+const TOKENS: &[u8] = b"meshctl identity tokens 1";
+
 /// The key of a relay that stands alone, in a file of mode 0600; made at the first start. The data folder's lock must be held.
 pub fn relay_key(path: &Path) -> Result<Secret<[u8; 32]>, KeyringError> {
     let (_, prefix, _) = FILES[1];
@@ -196,9 +199,6 @@ pub fn relay_key(path: &Path) -> Result<Secret<[u8; 32]>, KeyringError> {
     }
     file::read(path, prefix)
 }
-
-/// Sets the key of identity tokens apart from everything else that the pepper is for.
-const TOKENS: &[u8] = b"meshctl identity tokens 1";
 
 /// 256 bits from the operating system's generator. Without one there is no safe way to go on.
 pub fn random() -> Secret<[u8; 32]> {

@@ -221,8 +221,8 @@ impl Parts {
         let (config, relay) = (doors.config(), doors.relay.clone());
         let machine = machine::routes(doors.clone());
         let mut base = ts2021::routes(doors.clone(), machine, self.open_files);
-        base = base.merge(admin::open(doors.clone()));
-        base = base.merge(agent::routes(doors.clone())).merge(verify::routes(doors.clone()));
+        base = base.merge(admin::open(doors.clone())).merge(agent::routes(doors.clone()));
+        base = base.merge(verify::routes(doors.clone()));
         let shared = config.relay.as_ref().is_some_and(|r| r.listen.is_none());
         if let (Some(relay), true) = (&relay, shared) {
             base = base.merge(relay::routes(relay.clone(), BTreeMap::new()));

@@ -15,7 +15,8 @@ const RESOLVER: &str = "10.0.0.2";
 const DEAF: &str = "table inet deaf { chain input {
     type filter hook input priority 0; policy accept;
     icmp type echo-request drop
-} }
+}
+}
 ";
 
 fn answers_a_ping(host: &Host) -> bool {
