@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::picture::Path;
-use super::spec::{ELSEWHERE, ITEMS};
+use super::spec::{ITEMS, MISSING};
 use super::{Measure, Story, Verdict, all};
 
 /// How a story ended.
@@ -167,9 +167,11 @@ pub fn stories_page() -> String {
     for (item, words) in ITEMS {
         let stories: Vec<String> =
             all().iter().filter(|s| s.proves.contains(&item)).map(|s| format!("`{}`", s.id)).collect();
-        let elsewhere = ELSEWHERE.iter().find(|(there, _)| *there == item);
-        let elsewhere = elsewhere.map(|(_, playbook)| format!("`{playbook}`, on hosts with systemd"));
-        let _ = writeln!(page, "| {item} | {words} | {} |", elsewhere.unwrap_or_else(|| stories.join(", ")));
+        let missing = MISSING
+            .iter()
+            .find(|(missing, _)| *missing == item)
+            .map(|(_, why)| format!("**missing**: {why}"));
+        let _ = writeln!(page, "| {item} | {words} | {} |", missing.unwrap_or_else(|| stories.join(", ")));
     }
     page
 }

@@ -53,9 +53,14 @@ pub const ITEMS: [(&str, &str); 49] = [
     ("SC-008", "first-try success in 95 % of the runs"),
 ];
 
-/// What only a host shows whose first process is systemd: the playbook of `tests/ansible/run` that shows it.
-pub const ELSEWHERE: [(&str, &str); 2] =
-    [("FR-008", "tests/ansible/scenario/reboot.yml"), ("FR-009a", "tests/ansible/scenario/reboot.yml")];
+/// What has no story yet, and why. It may only become shorter.
+pub const MISSING: [(&str, &str); 2] = [
+    (
+        "FR-008",
+        "needs a host whose first process is systemd; that state outlives a power cut is shown by `edge.bind_loss`",
+    ),
+    ("FR-009a", "needs a host with a systemd journal"),
+];
 
 /// What a criterion asks for.
 pub(super) fn wanted(criterion: &str) -> &'static str {
@@ -70,23 +75,16 @@ mod tests {
     use crate::story::all;
 
     #[test]
-    fn every_item_has_a_story_or_a_playbook_that_is_played() {
+    fn every_item_has_a_story_or_is_listed_as_missing() {
         let told: BTreeSet<&str> = all().iter().flat_map(|story| story.proves.iter().copied()).collect();
-        let elsewhere: BTreeSet<&str> = ELSEWHERE.iter().map(|(item, _)| *item).collect();
+        let missing: BTreeSet<&str> = MISSING.iter().map(|(item, _)| *item).collect();
         let known: BTreeSet<&str> = ITEMS.iter().map(|(item, _)| *item).collect();
         assert_eq!(known.len(), ITEMS.len(), "an item stands there twice");
         assert!(told.is_subset(&known), "{:?} are not in the specification", &told - &known);
-        assert!(told.is_disjoint(&elsewhere), "{:?} have a story here", &told & &elsewhere);
-        let gap = &(&known - &told) - &elsewhere;
+        assert!(told.is_disjoint(&missing), "{:?} are not missing any more", &told & &missing);
+        let gap = &(&known - &told) - &missing;
         assert!(gap.is_empty(), "{gap:?} have no story");
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-        let suite = std::fs::read_to_string(format!("{root}/tests/ansible/run")).unwrap();
-        for (item, playbook) in ELSEWHERE {
-            let text = std::fs::read_to_string(format!("{root}/{playbook}")).unwrap();
-            assert!(text.contains(&format!("({item})")), "{playbook} does not speak of {item}");
-            let steps = suite.lines().filter(|line| line.trim_start().starts_with("step "));
-            assert_eq!(steps.filter(|line| line.contains(playbook)).count(), 1, "{playbook} is not played");
-        }
+        assert!(MISSING.len() <= 2, "the list of what is missing has grown");
     }
 
     #[test]

@@ -19,7 +19,6 @@ mod monitor;
 mod relayed;
 mod scopes;
 mod secrets;
-mod server_key;
 mod strangers;
 mod v1;
 mod waiting;

@@ -1,5 +1,7 @@
 //! Canaries: every secret is used in every way, at the most talkative log level, and found nowhere.
 
+mod server_key;
+
 use std::{fs, path::Path};
 
 use api::{apikey, event, key, node, server, user};
