@@ -36,6 +36,9 @@ fn run<'a>(plan: &'a str, recipient: &'a str) -> Vec<&'a str> {
 fn a_reset_needs_a_plan_by_which_somebody_was_told_and_keeps_what_was_there() {
     let mut house = House::open();
     house.ok(&["user", "create", "alice"]);
+    house.ok(&["server", "key", "rotate"]);
+    fs::create_dir_all(house.path("mesh-data/acme")).unwrap();
+    house.write("mesh-data/acme/certificate.pem", "a certificate\n");
     let before = house.status();
     house.ok(&["reset", "plan", "--out", "unheard.json", "--reason", "test", "--no-clients"]);
     let (url, heard) = webhook("200 OK");
@@ -71,7 +74,10 @@ fn a_reset_needs_a_plan_by_which_somebody_was_told_and_keeps_what_was_there() {
 
     house.start();
     let after = house.status();
-    assert_eq!(after["public_key"], before["public_key"], "devices reach it still");
+    for key in ["public_key", "previous_key"] {
+        assert!(after[key] == before[key] && after[key].is_string(), "devices reach it still: {key}");
+    }
+    assert_eq!(fs::read_to_string(house.path("mesh-data/acme/certificate.pem")).unwrap(), "a certificate\n");
     assert_ne!(after["database"], before["database"]);
     assert_eq!(house.ok(&["user", "list"])["users"].as_array().unwrap().len(), 0);
 }

@@ -1,6 +1,11 @@
 //! An empty server in the place of another: a database with nothing in it, and the keys that clients know or new ones.
 
-use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::PathBuf};
+use std::{
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 
@@ -37,6 +42,7 @@ pub fn empty(held: &Held, new_keys: bool, now: Timestamp) -> Result<Emptied, Bac
     for name in kept.filter(|name| !new_keys && held.folder().join(name).is_file()) {
         proof::copy(&held.folder().join(name), &place_of.join(name))?;
     }
+    keep_acme(held, &place_of).map_err(BackupError::io("account and certificate of the authority"))?;
     Keyring::create(&place_of)?;
     let store = Store::open(&place_of.join(DATABASE))?;
     Keyring::open(&place_of, &store, true)?;
@@ -44,4 +50,20 @@ pub fn empty(held: &Held, new_keys: bool, now: Timestamp) -> Result<Emptied, Bac
     drop(store);
     let aside = place(held, &place_of, "reset", now)?;
     Ok(Emptied { aside, database })
+}
+
+/// Account and certificate belong to the server's name and to no database: an authority gives out only so many.
+fn keep_acme(held: &Held, place: &Path) -> io::Result<()> {
+    let (from, to) = (held.folder().join("acme"), place.join("acme"));
+    if !from.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().mode(0o700).create(&to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
 }
