@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use ident::{MachineKey, NodeKey, Tag, UserId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Decision,
@@ -15,6 +15,9 @@ use crate::{
     Answer, AuthKey, Context, DurableEvent, Event, Lifecycle, Live, Node, Owner, Presence, Refusal,
     Registered, Registration, World,
 };
+
+/// How long joining takes at most: a client that begins again by then has paid already.
+const JOINS_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) fn register(world: &World, r: &Registration, ctx: Context) -> Result<Decision, Refusal> {
     let known = known_node(world, r)?;
@@ -109,10 +112,18 @@ fn valid_key<'a>(world: &'a World, r: &Registration, ctx: Context) -> Result<&'a
     if key.tags.is_none() && !world.settings.allow_untagged {
         return Err(Refusal::AuthKey("without a role, and such keys are not taken here"));
     }
-    if !key.reusable && key.used > 0 {
+    if !key.reusable && key.used > 0 && !has_just_paid(world, r, key, ctx) {
         return Err(Refusal::AuthKey("single-use and already used"));
     }
     Ok(key)
+}
+
+/// An official client that is told to join may begin twice, each time with a node key of its own (`tailscale up` starts a login
+/// and, a moment later, another one), and only the machine that spent the key can say so.
+fn has_just_paid(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> bool {
+    let node = key.owner().and_then(|owner| world.nodes.by_slot(r.machine, owner.slot()));
+    let lately = key.last_used.is_some_and(|at| ctx.now.duration_since(at) <= JOINS_WITHIN);
+    lately && node.is_some_and(|node| node.accepted() && node.auth_key == Some(key.id))
 }
 
 pub(super) fn permitted_tags(requested: &[String], may: impl Fn(&Tag) -> bool) -> Result<(), Refusal> {
@@ -122,8 +133,10 @@ pub(super) fn permitted_tags(requested: &[String], may: impl Fn(&Tag) -> bool) -
 }
 
 fn reauthenticated(world: &World, r: &Registration, node: &Node, key: &AuthKey, ctx: Context) -> Decision {
-    let mut events: Vec<Event> = vec![
-        DurableEvent::AuthKeyUsed { key: key.id, node: node.id, at: ctx.now }.into(),
+    let pays = key.reusable || key.used == 0;
+    let used = pays.then_some(DurableEvent::AuthKeyUsed { key: key.id, node: node.id, at: ctx.now });
+    let mut events: Vec<Event> = used.into_iter().map(Event::from).collect();
+    events.push(
         DurableEvent::NodeReauthenticated {
             node: node.id,
             node_key: r.node_key,
@@ -134,7 +147,7 @@ fn reauthenticated(world: &World, r: &Registration, node: &Node, key: &AuthKey, 
             expiry: usual_expiry(world, key, ctx).filter(|_| !node.never_expires),
         }
         .into(),
-    ];
+    );
     events.extend(super::report::hostinfo_events(world, node, &r.hostinfo, ctx));
     if node.live.presence == Presence::Offline {
         events.push(presence::changed(node, Presence::Offline, Some(ctx.now)).into());

@@ -163,3 +163,23 @@ async fn cell(house: &House, bad: &BadKeys, key: Key, state: State) {
     let used = |world: &world::World| world.auth_keys.values().map(|k| k.used).sum::<u64>();
     assert_eq!(used(&after) - used(&before), u64::from(key == Key::Fresh), "{key:?} {state:?}");
 }
+
+/// As `tailscale up` does now and then: it starts to join, and a moment later starts again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_begins_to_join_twice_has_paid_already() {
+    let house = House::open().await;
+    let key = house.admin.key(&single_use()).await;
+    let first = house.join(Identity::random().unwrap(), &key, "hasty").await;
+    let id = first.myself().await.id;
+    let again = house.join(first.me.rotated().unwrap(), &key, "hasty").await;
+    assert_eq!(again.myself().await.id, id);
+    let uses: Vec<_> = house.world().auth_keys.values().map(|key| key.used).collect();
+    assert!(uses.iter().all(|used| *used <= 1), "{uses:?}");
+
+    let stranger = Device::connect(&house.at, Identity::random().unwrap(), "hasty").await;
+    assert!(stranger.register(Some(&key)).await.error.contains("single-use"), "another machine has not");
+    again.log_out().await;
+    let late = Device::connect(&house.at, again.me.rotated().unwrap(), "hasty").await;
+    assert!(late.register(Some(&key)).await.error.contains("single-use"), "nor has one that has left");
+    house.close().await;
+}
