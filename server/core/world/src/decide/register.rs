@@ -121,9 +121,12 @@ fn valid_key<'a>(world: &'a World, r: &Registration, ctx: Context) -> Result<&'a
 /// An official client that is told to join may begin twice, each time with a node key of its own (`tailscale up` starts a login
 /// and, a moment later, another one), and only the machine that spent the key can say so.
 fn has_just_paid(world: &World, r: &Registration, key: &AuthKey, ctx: Context) -> bool {
-    let node = key.owner().and_then(|owner| world.nodes.by_slot(r.machine, owner.slot()));
+    let Some(owner) = key.owner() else { return false };
     let lately = key.last_used.is_some_and(|at| ctx.now.duration_since(at) <= JOINS_WITHIN);
-    lately && node.is_some_and(|node| node.accepted() && node.auth_key == Some(key.id))
+    // Who has other tags since then would get back what was taken away.
+    let is_as_it_joined =
+        |node: &Arc<Node>| node.accepted() && node.auth_key == Some(key.id) && node.owner == owner;
+    lately && world.nodes.by_slot(r.machine, owner.slot()).is_some_and(is_as_it_joined)
 }
 
 pub(super) fn permitted_tags(requested: &[String], may: impl Fn(&Tag) -> bool) -> Result<(), Refusal> {

@@ -178,6 +178,15 @@ async fn a_client_that_begins_to_join_twice_has_paid_already() {
 
     let stranger = Device::connect(&house.at, Identity::random().unwrap(), "hasty").await;
     assert!(stranger.register(Some(&key)).await.error.contains("single-use"), "another machine has not");
+    let before = again.myself().await.tags;
+    let tagged = async |tags: &[String]| {
+        let tags = node::Tags { tags: tags.iter().map(|tag| tag.parse().unwrap()).collect() };
+        house.admin.call(&node::TAG, &[&id.to_string()], &tags).await.unwrap();
+    };
+    tagged(&["tag:island".to_owned()]).await;
+    let back = Device::connect(&house.at, again.me.rotated().unwrap(), "hasty").await;
+    assert!(back.register(Some(&key)).await.error.contains("single-use"), "no tag that was taken comes back");
+    tagged(&before).await;
     again.log_out().await;
     let late = Device::connect(&house.at, again.me.rotated().unwrap(), "hasty").await;
     assert!(late.register(Some(&key)).await.error.contains("single-use"), "nor has one that has left");
