@@ -9,7 +9,7 @@ use ident::MachineKey;
 use crate::{
     admin::{Admin, reusable},
     device::Device,
-    durable::{start_fails, write_private},
+    durable::{other_key, start_fails, write_private},
     house::binary::Binary,
     house::{House, find, free_address, furnish},
 };
@@ -136,7 +136,7 @@ async fn both_keys_and_the_database_belong_together() {
     assert_eq!(before, first);
     fs::remove_file(path(BEFORE)).unwrap();
     start_fails(folder.path(), "is missing, but the database", "from the same backup").await;
-    let other: Vec<_> = before.iter().map(|b| if *b == b'a' { b'b' } else { *b }).collect();
+    let other = other_key(&before);
     let wrong = "is not the key that the database was made with";
     for (name, bytes, right) in
         [(BEFORE, &other, &before), (BEFORE, &key, &before), ("noise.key", &first, &key)]
