@@ -30,7 +30,7 @@ fn a_healthy_server_owes_nothing_before_a_change_and_that_is_quickly_said() {
         assert_eq!(said.state(id), "pass", "{}", said.check(id));
         assert!(!said.check(id)["evidence"].as_array().unwrap().is_empty(), "{id} shows what it rests on");
     }
-    assert!(took < Duration::from_secs(30), "far from hanging: {took:?}");
+    assert!(took < Duration::from_secs(60), "far from hanging: {took:?}");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_full_run_against_a_healthy_server_takes_seconds() {
     let failed: Vec<_> = failed.map(|check| check["id"].as_str().unwrap()).collect();
     assert_eq!(failed, ["nodes.registered"], "nothing but that the mesh is empty");
     assert!(checks.len() > 20, "{}", checks.len());
-    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert!(took < Duration::from_secs(60), "{took:?}");
 }
 
 #[test]
