@@ -19,7 +19,7 @@ const POLICY: &str = r#"{
     "acls": [{"action": "accept", "src": ["tag:web"], "dst": ["tag:web:*", "tag:db:5432"]}],
 }"#;
 /// Nothing is expected within this time.
-const QUIET: Duration = Duration::from_millis(60);
+const QUIET: Duration = Duration::from_millis(250);
 
 fn id(n: u64) -> NodeId {
     NodeId::new(n).unwrap()
