@@ -195,6 +195,7 @@ impl Queues {
 mod tests {
     use super::*;
     use derp::Decoder;
+    use futures_util::FutureExt;
     use std::{future::poll_fn, task::Poll, time::Instant};
 
     fn outbox() -> Outbox {
@@ -230,11 +231,10 @@ mod tests {
         let start = Instant::now();
         outbox.deliver(Lane::Data, &sender(), &packets(32..33)).await;
         assert!(start.elapsed() >= ROOM_WAIT);
-        let start = Instant::now();
         for n in 33..64 {
-            outbox.deliver(Lane::Data, &sender(), &packets(n..n + 1)).await;
+            let delivered = outbox.deliver(Lane::Data, &sender(), &packets(n..n + 1)).now_or_never();
+            delivered.expect("a stalled lane holds nobody");
         }
-        assert!(start.elapsed() < ROOM_WAIT * 31, "a stalled lane holds nobody");
         outbox.deliver(Lane::Disco, &sender(), &packets(200..201)).await;
         assert_eq!(taken(&outbox), [vec![200], (32..64).collect()].concat());
         let traffic = outbox.tally.traffic();
@@ -284,7 +284,7 @@ mod tests {
         });
         let mut got = Vec::new();
         while got.len() < 200 {
-            tokio::time::timeout(Duration::from_secs(5), outbox.ready()).await.unwrap();
+            tokio::time::timeout(Duration::from_secs(30), outbox.ready()).await.unwrap();
             got.extend(taken(&outbox));
         }
         sending.await.unwrap();

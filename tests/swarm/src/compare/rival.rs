@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    server::{free_tcp, free_udp},
+    server::free_port,
     topology::{Phase, Topology, tag},
 };
 
@@ -48,7 +48,7 @@ impl Rival {
     ) -> Result<Self> {
         let program = programs.join("headscale");
         let folder = tempfile::Builder::new().prefix("swarm-headscale-").tempdir()?;
-        let [http, metrics, grpc] = [free_tcp()?, free_tcp()?, free_tcp()?];
+        let [http, metrics, grpc] = [free_port(), free_port(), free_port()];
         let mut config = fs::read_to_string(configs.join("config.yaml"))?;
         if tuned {
             config.push_str(&fs::read_to_string(configs.join("tuned.yaml"))?);
@@ -82,7 +82,7 @@ impl Rival {
     /// derper that lets anybody in, with a certificate of its own.
     pub async fn derper(programs: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("swarm-derper-").tempdir()?;
-        let (port, stun) = (free_tcp()?, free_udp()?);
+        let (port, stun) = (free_port(), free_port());
         let mut serve = Command::new(programs.join("derper"));
         serve.args(["-a", &format!("127.0.0.1:{port}"), "-http-port", "-1"]);
         serve.args(["-stun-port", &stun.to_string(), "-hostname", "127.0.0.1", "-certmode", "manual"]);
