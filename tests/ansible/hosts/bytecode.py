@@ -10,7 +10,7 @@ def _keep_bytecode(folder):
 
     plain = zipimport._compile_source
 
-    def compile_source(path, source):
+    def compile_source(path, source, *more):
         kept = os.path.join(folder, _imp.source_hash(0, source).hex())
         try:
             with open(kept, 'rb') as file:
@@ -18,7 +18,7 @@ def _keep_bytecode(folder):
             _imp._fix_co_filename(code, path)
             return code
         except (OSError, EOFError, ValueError, TypeError):
-            code = plain(path, source)
+            code = plain(path, source, *more)
         try:
             started = '%s.%d.%d' % (kept, os.getpid(), os.stat('/proc/self/ns/pid').st_ino)
             with open(started, 'wb') as file:

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::picture::Path;
-use super::spec::{ITEMS, MISSING};
+use super::spec::{FRESH_HOSTS, ITEMS};
 use super::{Measure, Story, Verdict, all};
 
 /// How a story ended.
@@ -163,15 +163,19 @@ pub fn stories_page() -> String {
             story.sabotage.words()
         );
     }
+    page.push_str("\n## On fresh hosts\n\nWhat needs a host whose first process is systemd, told by `tests/ansible/run`; the sabotage \
+        with `MESHCTL_TEST_FULL=1`.\n\n| step | what happens | proves | sabotage that makes it fail |\n|---|---|---|---|\n");
+    for step in FRESH_HOSTS {
+        let _ = writeln!(page, "| `{}` | {} | {} | {} |", step.name, step.title, step.proves, step.sabotage);
+    }
     page.push_str("\n## The specification\n\n| item | words | stories |\n|---|---|---|\n");
     for (item, words) in ITEMS {
         let stories: Vec<String> =
             all().iter().filter(|s| s.proves.contains(&item)).map(|s| format!("`{}`", s.id)).collect();
-        let missing = MISSING
-            .iter()
-            .find(|(missing, _)| *missing == item)
-            .map(|(_, why)| format!("**missing**: {why}"));
-        let _ = writeln!(page, "| {item} | {words} | {} |", missing.unwrap_or_else(|| stories.join(", ")));
+        let fresh = FRESH_HOSTS.iter().find(|step| step.proves == item);
+        let fresh =
+            fresh.map(|step| format!("step `{}` of `tests/ansible/run`, on hosts with systemd", step.name));
+        let _ = writeln!(page, "| {item} | {words} | {} |", fresh.unwrap_or_else(|| stories.join(", ")));
     }
     page
 }

@@ -53,13 +53,29 @@ pub const ITEMS: [(&str, &str); 49] = [
     ("SC-008", "first-try success in 95 % of the runs"),
 ];
 
-/// What has no story yet, and why. It may only become shorter.
-pub const MISSING: [(&str, &str); 2] = [
-    (
-        "FR-008",
-        "needs a host whose first process is systemd; that state outlives a power cut is shown by `edge.bind_loss`",
-    ),
-    ("FR-009a", "needs a host with a systemd journal"),
+/// A step of `tests/ansible/run`, where hosts have systemd as process 1.
+pub struct FreshHosts {
+    pub name: &'static str,
+    pub title: &'static str,
+    pub proves: &'static str,
+    /// What its step `NAME-sabotaged` does first.
+    pub sabotage: &'static str,
+}
+
+/// What only such hosts show.
+pub const FRESH_HOSTS: [FreshHosts; 2] = [
+    FreshHosts {
+        name: "reboot",
+        title: "a host reboots: without a key it is the device that it was",
+        proves: "FR-008",
+        sabotage: "its client is not started at boot",
+    },
+    FreshHosts {
+        name: "journal",
+        title: "start and end of server and client and the client's registration are in the journals, over a reboot",
+        proves: "FR-009a",
+        sabotage: "the journals are emptied",
+    },
 ];
 
 /// What a criterion asks for.
@@ -75,16 +91,36 @@ mod tests {
     use crate::story::all;
 
     #[test]
-    fn every_item_has_a_story_or_is_listed_as_missing() {
+    fn every_item_has_a_story_or_a_step_on_fresh_hosts() {
         let told: BTreeSet<&str> = all().iter().flat_map(|story| story.proves.iter().copied()).collect();
-        let missing: BTreeSet<&str> = MISSING.iter().map(|(item, _)| *item).collect();
+        let fresh: BTreeSet<&str> = FRESH_HOSTS.iter().map(|step| step.proves).collect();
         let known: BTreeSet<&str> = ITEMS.iter().map(|(item, _)| *item).collect();
         assert_eq!(known.len(), ITEMS.len(), "an item stands there twice");
         assert!(told.is_subset(&known), "{:?} are not in the specification", &told - &known);
-        assert!(told.is_disjoint(&missing), "{:?} are not missing any more", &told & &missing);
-        let gap = &(&known - &told) - &missing;
+        assert!(told.is_disjoint(&fresh), "{:?} have a story of the lab", &told & &fresh);
+        let gap = &(&known - &told) - &fresh;
         assert!(gap.is_empty(), "{gap:?} have no story");
-        assert!(MISSING.len() <= 2, "the list of what is missing has grown");
+    }
+
+    #[test]
+    fn steps_on_fresh_hosts_are_taken_and_can_fail() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        let suite = std::fs::read_to_string(format!("{root}/tests/ansible/run")).unwrap();
+        let steps: Vec<&str> =
+            suite.lines().map(str::trim).filter(|line| line.starts_with("step ")).collect();
+        for step in FRESH_HOSTS {
+            let (name, playbook) = (step.name, format!("tests/ansible/scenario/{}.yml", step.name));
+            let plays =
+                |head: String| steps.iter().filter(|s| s.starts_with(&head) && s.contains(&playbook)).count();
+            assert_eq!(plays(format!("step {name} play ")), 1, "{name} is no step");
+            assert_eq!(plays(format!("step {name}-sabotaged fails_at ")), 1, "{name} is never sabotaged");
+            let text = std::fs::read_to_string(format!("{root}/{playbook}")).unwrap();
+            assert!(
+                text.contains(&format!("({})", step.proves)),
+                "{playbook} does not speak of {}",
+                step.proves
+            );
+        }
     }
 
     #[test]
