@@ -83,10 +83,17 @@ goes_on_after_a_cut() {
 
 # ---- certificates by ACME
 
+offer_certbot() {
+    local repository root=$work/lab/control/root
+    repository=$(tests/ansible/hosts/certbot "$cache") && cp -r "$repository" "$root/srv/certbot" &&
+        echo 'deb [trusted=yes] file:/srv/certbot ./' >"$root/etc/apt/sources.list.d/certbot.list" &&
+        ansible -i inventories/lab control -m command -a 'apt-get -qq update'
+}
+
 # Pebble on the newcomer's host, whose network has nothing else on it: an authority that looks at the proxy as one outside would.
 acme() {
     local at=$work/acme host=$work/lab/spare
-    mkdir -p "$at" || return
+    mkdir -p "$at" && offer_certbot || return
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=authority' \
         -keyout "$at/authority.key" -out "$at/authority.csr" 2>/dev/null &&
         openssl x509 -req -in "$at/authority.csr" -CA "$work/lab/ca.pem" -CAkey "$work/lab/ca.key" -CAcreateserial -days 20 \
