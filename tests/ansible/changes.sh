@@ -20,7 +20,8 @@ refused() {
 # ---- join and leave
 
 joins() {
-    refused 'there is no role nobody' newcomer meshctl.mesh.join -e node_key_role=nobody &&
+    tests/ansible/hosts/lab more "$MESHCTL_LAB_PREFIX" "$MESHCTL_LAB_FOLDER" "$cache" &&
+        refused 'there is no role nobody' newcomer meshctl.mesh.join -e node_key_role=nobody &&
         newcomer meshctl.mesh.join && newcomer tests/ansible/scenario/joined.yml
 }
 
@@ -47,10 +48,10 @@ server() { ansible -i inventories/lab control -m systemd_service -a "name=meshct
 offer() {
     local host
     for host in control web; do
-        mkdir -p "$work/lab/$host/root/srv/newer"
-        rm -f "$work/lab/$host/root/srv/newer"/*
-        cp "$work/versions/$1"/* "$work/lab/$host/root/srv/newer/"
-        echo 'deb [trusted=yes] file:/srv/newer ./' >"$work/lab/$host/root/etc/apt/sources.list.d/newer.list"
+        mkdir -p "$MESHCTL_LAB_FOLDER/$host/root/srv/newer"
+        rm -f "$MESHCTL_LAB_FOLDER/$host/root/srv/newer"/*
+        cp "$work/versions/$1"/* "$MESHCTL_LAB_FOLDER/$host/root/srv/newer/"
+        echo 'deb [trusted=yes] file:/srv/newer ./' >"$MESHCTL_LAB_FOLDER/$host/root/etc/apt/sources.list.d/newer.list"
     done
 }
 
@@ -84,7 +85,7 @@ goes_on_after_a_cut() {
 # ---- certificates by ACME
 
 offer_certbot() {
-    local repository root=$work/lab/control/root
+    local repository root=$MESHCTL_LAB_FOLDER/control/root
     repository=$(tests/ansible/hosts/certbot "$cache") && cp -r "$repository" "$root/srv/certbot" &&
         echo 'deb [trusted=yes] file:/srv/certbot ./' >"$root/etc/apt/sources.list.d/certbot.list" &&
         ansible -i inventories/lab control -m command -a 'apt-get -qq update'
@@ -92,11 +93,11 @@ offer_certbot() {
 
 # Pebble on the newcomer's host, whose network has nothing else on it: an authority that looks at the proxy as one outside would.
 acme() {
-    local at=$work/acme host=$work/lab/spare
+    local at=$work/acme host=$MESHCTL_LAB_FOLDER/spare
     mkdir -p "$at" && offer_certbot || return
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=authority' \
         -keyout "$at/authority.key" -out "$at/authority.csr" 2>/dev/null &&
-        openssl x509 -req -in "$at/authority.csr" -CA "$work/lab/ca.pem" -CAkey "$work/lab/ca.key" -CAcreateserial -days 20 \
+        openssl x509 -req -in "$at/authority.csr" -CA "$MESHCTL_LAB_FOLDER/ca.pem" -CAkey "$MESHCTL_LAB_FOLDER/ca.key" -CAcreateserial -days 20 \
             -extfile <(echo 'subjectAltName=IP:172.30.0.13') -out "$at/authority.pem" 2>/dev/null || return
     cat >"$at/pebble.json" <<END
 {"pebble": {"listenAddress": "172.30.0.13:14000", "managementListenAddress": "172.30.0.13:15000", "httpPort": 80, "tlsPort": 443,

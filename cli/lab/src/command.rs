@@ -120,8 +120,8 @@ mod tests {
     #[test]
     fn a_command_that_hangs_is_killed_with_its_children() {
         let before = Instant::now();
-        let told = run(shell("sleep 60 & echo started; wait"), "", Duration::from_millis(300)).unwrap_err();
-        assert!(before.elapsed() < Duration::from_secs(5));
+        let told = run(shell("sleep 60 & echo started; wait"), "", Duration::from_secs(2)).unwrap_err();
+        assert!(before.elapsed() < Duration::from_secs(30));
         assert!(told.to_string().contains("started"), "{told}");
     }
 }

@@ -11,7 +11,9 @@ pub mod code {
     pub const LACKS_SCOPE: &str = "lacks_scope";
     /// More often than anybody needs to; the header Retry-After says when to come back.
     pub const TOO_OFTEN: &str = "too_often";
-    /// The path, the method or the content type is not ours.
+    /// The path is ours and does not take the method; the header Allow names those that it takes.
+    pub const WRONG_METHOD: &str = "wrong_method";
+    /// The path or the content type is not ours.
     pub const NO_SUCH_OPERATION: &str = "no_such_operation";
     /// The body, the query or a path segment is not what the operation takes.
     pub const BAD_REQUEST: &str = "bad_request";

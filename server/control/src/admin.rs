@@ -59,7 +59,7 @@ pub fn routes(doors: Arc<Doors>, cors_origins: &[String]) -> Router {
     let routes = routes
         .merge(reference::routes())
         .route("/api/mesh/{*rest}", any(async || Refused::no_such_operation()))
-        .method_not_allowed_fallback(async || Refused::no_such_operation())
+        .method_not_allowed_fallback(async || Refused::wrong_method())
         .with_state(doors.clone())
         .merge(v1::routes(doors.clone()));
     cors::allow(routes, cors_origins)

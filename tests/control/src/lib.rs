@@ -4,7 +4,8 @@
 //! server is started, which each test program does in its own way.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is test code")]
 
-pub mod address;
 pub mod admin;
 pub mod device;
 pub mod patience;
+
+pub use ports as address;

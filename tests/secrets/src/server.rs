@@ -2,7 +2,6 @@
 
 use std::{
     io::{BufRead, BufReader},
-    net::TcpListener,
     process::{Child, Command, Stdio},
 };
 
@@ -17,7 +16,7 @@ pub struct Server {
 impl Server {
     /// Returns once it serves.
     pub fn start(bench: &Bench) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = ports::free_address().port();
         let config = format!("listen: 127.0.0.1:{port}\ndata_dir: mesh-data\nrelay: {{enabled: false}}\n");
         bench.write("server.yaml", &config);
         let mut command: Command = bench.command(&meshctl());

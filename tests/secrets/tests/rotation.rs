@@ -75,8 +75,12 @@ impl Stage {
         assert!(held.starts_with(&format!("mk-api-{}-", keys[0]["id"])), "{held} {keys:?}");
         let stored = self.bench.secret(&format!("get {}", self.flags)).ok().json();
         assert_eq!(stored["value"].as_str().unwrap().trim(), held.trim());
-        let (asked, refused) = self.consumer.count();
-        assert!(asked > 0 && refused == 0, "{refused} of {asked} were refused");
+        let (mut asked, mut refused) = self.consumer.count();
+        while asked == 0 {
+            std::thread::sleep(Duration::from_millis(20));
+            (asked, refused) = self.consumer.count();
+        }
+        assert!(refused == 0, "{refused} of {asked} were refused");
     }
 }
 

@@ -107,8 +107,13 @@ fn the_terminal_is_asked_without_echo() {
     bench.write("v.yml", PLAIN);
     bench.tool("ansible-vault", "encrypt --vault-password-file pass v.yml", "").ok();
     let line = "meshctl secret get --file v.yml --var user --ask-vault-pass";
-    let typed = format!("(sleep 1; cat pass; sleep 1) | script -qec \"{line}\" /dev/null");
-    let said = bench.tool("sh", &format!("-c '{typed}'"), "").ok();
+    // As somebody does who waits for the question, and then for the answer.
+    let shows =
+        |what: &str| format!("for n in $(seq 300); do grep -q '{what}' seen && break; sleep 0.1; done");
+    let (asked, told) = (shows("Vault password"), shows("alice"));
+    let typing = format!(": >seen; ({asked}; sleep 0.5; cat pass; {told}) | script -qefc \"{line}\" seen");
+    bench.write("type.sh", &typing);
+    let said = bench.tool("sh", "type.sh", "").ok();
     assert!(said.out.contains("Vault password (default): ") && said.out.contains("alice"), "{said:?}");
     assert!(!said.out.contains("typed by hand"), "{said:?}");
 }

@@ -4,7 +4,6 @@ mod admin;
 
 use std::{
     fs::{self, File},
-    net::{TcpListener, UdpSocket},
     path::Path,
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -36,7 +35,7 @@ impl Server {
     /// is left at the defaults.
     pub async fn spawn(program: &Path, settings: &str) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("swarm-").tempdir()?;
-        let (listen, relay, stun) = (free_tcp()?, free_tcp()?, free_udp()?);
+        let [listen, relay, stun] = [free_port(), free_port(), free_port()];
         let url = format!("http://127.0.0.1:{listen}");
         let data = folder.path().join("data");
         fs::create_dir(&data)?;
@@ -92,10 +91,7 @@ impl Server {
     }
 }
 
-pub fn free_tcp() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-pub fn free_udp() -> Result<u16> {
-    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port())
+/// For TCP and UDP.
+pub fn free_port() -> u16 {
+    ports::free_address().port()
 }

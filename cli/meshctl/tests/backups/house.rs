@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -29,7 +28,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let pair = age::x25519::Identity::generate();
         fs::write(folder.path().join("ops.key"), pair.to_string().expose_secret()).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = ports::free_address().port();
         let mut house = Self { folder, recipient: pair.to_public().to_string(), server: None, port };
         let config = format!("listen: 127.0.0.1:{port}\ndata_dir: mesh-data\nrelay: {{enabled: false}}\n");
         house.write("server.yaml", &config);

@@ -15,14 +15,18 @@ fn webhook(status: &'static str) -> (String, thread::JoinHandle<String>) {
     let url = format!("http://{}/hook/secret-path", listener.local_addr().unwrap());
     let served = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let (mut said, mut chunk) = (Vec::new(), [0; 4096]);
-        while !said.ends_with(b"}") {
-            let read = stream.read(&mut chunk).unwrap();
-            assert!(read > 0, "it ended in {:?}", String::from_utf8_lossy(&said));
-            said.extend_from_slice(&chunk[..read]);
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
         }
+        let head = String::from_utf8(head).unwrap().to_lowercase();
+        let (_, rest) = head.split_once("content-length: ").unwrap_or_else(|| panic!("{head}"));
+        let mut body = vec![0; rest.lines().next().unwrap().trim().parse().unwrap()];
+        stream.read_exact(&mut body).unwrap();
         write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
-        String::from_utf8(said).unwrap()
+        String::from_utf8(body).unwrap()
     });
     (url, served)
 }

@@ -82,7 +82,7 @@ fn stun_is_a_binding_response_and_not_an_open_port() {
     bench.write("off.yaml", &config);
     // The port is open, and whoever has it says nothing.
     let silent = UdpSocket::bind(format!("{}:3478", bench.ip)).unwrap();
-    let said = bench.check("--only stun.answers --only derp.works");
+    let said = bench.check_once("--only stun.answers --only derp.works");
     assert_eq!((said.code, said.state("stun.answers").as_str()), (3, "unknown"), "{}", said.out);
     drop(silent);
 }

@@ -46,7 +46,7 @@ impl Resolver {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().expect("dnsmasq (Debian: dnsmasq-base)");
         let resolver = Self { process, at };
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + Duration::from_secs(30);
         while TcpStream::connect(&resolver.at).is_err() {
             assert!(Instant::now() < until, "dnsmasq does not listen");
             sleep(Duration::from_millis(20));

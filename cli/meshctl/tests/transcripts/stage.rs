@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -62,7 +61,7 @@ fn command(folder: &Path) -> Command {
 
 /// Returns once clients are served.
 fn serve(folder: &Path) -> (Child, u16) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = ports::free_address().port();
     let config = format!("listen: 127.0.0.1:{port}\ndata_dir: mesh-data\nrelay: {{enabled: false}}\n");
     fs::write(folder.join("server.yaml"), config).unwrap();
     let arguments = ["server", "run", "--config", "server.yaml"];

@@ -43,9 +43,17 @@ impl Refused {
         refused.1 = Some(spent);
         refused
     }
-    /// Nothing here answers to that path and method.
+    /// Something here answers to that path, and not to that method. Whoever routes says in `Allow` to which.
+    pub fn wrong_method() -> Self {
+        let detail = "an operation of this API has that path, and none of them that method";
+        let mut refused =
+            Self::new(StatusCode::METHOD_NOT_ALLOWED, code::WRONG_METHOD, "wrong method", detail);
+        refused.0.hint = Some("the header Allow names the methods that the path takes".into());
+        refused
+    }
+    /// Nothing here answers to that path.
     pub fn no_such_operation() -> Self {
-        let detail = "no operation of this API has that method and path";
+        let detail = "no operation of this API has that path";
         Self::new(StatusCode::NOT_FOUND, code::NO_SUCH_OPERATION, "no such operation", detail)
     }
     /// There is no such thing.

@@ -38,7 +38,7 @@ pub fn routes(doors: Arc<Doors>) -> Router {
     routes
         .route("/api/v1/{*rest}", any(rest::no_such_call))
         .route("/headscale.v1.HeadscaleService/{call}", post(grpc::no_such_call))
-        .method_not_allowed_fallback(rest::no_such_call)
+        .method_not_allowed_fallback(rest::wrong_method)
         .with_state(doors)
 }
 

@@ -19,7 +19,7 @@ const POLICY: &str = r#"{
     "acls": [{"action": "accept", "src": ["tag:web"], "dst": ["tag:web:*", "tag:db:5432"]}],
 }"#;
 /// Nothing is expected within this time.
-const QUIET: Duration = Duration::from_millis(60);
+const QUIET: Duration = Duration::from_millis(250);
 
 fn id(n: u64) -> NodeId {
     NodeId::new(n).unwrap()
@@ -100,7 +100,7 @@ async fn message(session: &mut Session) -> Option<Bytes> {
 }
 
 async fn told(session: &mut Session) -> MapResponse {
-    let message = tokio::time::timeout(Duration::from_secs(5), message(session)).await.unwrap().unwrap();
+    let message = tokio::time::timeout(Duration::from_secs(30), message(session)).await.unwrap().unwrap();
     decoded(&message, session.encoding())
 }
 
@@ -109,7 +109,7 @@ async fn silent(session: &mut Session) -> bool {
 }
 
 async fn ended(session: &mut Session) -> bool {
-    matches!(tokio::time::timeout(Duration::from_secs(5), session.next()).await, Ok(None))
+    matches!(tokio::time::timeout(Duration::from_secs(30), session.next()).await, Ok(None))
 }
 
 #[tokio::test]

@@ -131,7 +131,7 @@ mod tests {
     use http_body_util::BodyExt;
     use proptest::prelude::*;
 
-    const LONG: Duration = Duration::from_millis(200);
+    const LONG: Duration = Duration::from_secs(1);
 
     async fn half() {
         tokio::time::sleep(LONG / 2).await;

@@ -10,7 +10,7 @@ use lab::{Host, Process, until};
 use serde_json::{Value, json};
 
 const PORT: u16 = 9515;
-const FOUND_WITHIN: Duration = Duration::from_secs(15);
+const FOUND_WITHIN: Duration = Duration::from_secs(30);
 /// How WebDriver names the element in an answer.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const QUIET: [&str; 10] = [
@@ -111,7 +111,7 @@ impl Drop for Browser<'_> {
 /// The body of the answer.
 fn exchange(request: &str) -> Result<String> {
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, PORT))?;
-    socket.set_read_timeout(Some(Duration::from_secs(30)))?;
+    socket.set_read_timeout(Some(2 * FOUND_WITHIN))?;
     socket.write_all(request.as_bytes())?;
     let mut answer = BufReader::new(socket);
     let mut length = None;

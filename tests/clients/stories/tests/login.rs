@@ -119,7 +119,7 @@ fn a_right_that_is_taken_away_is_gone() {
     until(SHORT, "the member to get in", || Ok(login(&mesh, "c1", "root", "c3")?.0.then_some(()))).unwrap();
 
     let principals = |wanted: usize| {
-        until(Duration::from_secs(2), "the worker to hear of it", || {
+        until(SHORT, "the worker to hear of it", || {
             let rules = mesh.client("c3")?.netmap()?["SSHPolicy"]["rules"].as_array().map_or(0, Vec::len);
             Ok((rules == wanted).then_some(()))
         })

@@ -1,7 +1,14 @@
 //! Attacks that other control servers fell for, each played by a hostile caller. `docs/reference/attacks.md` names the test of
 //! every one of them; those that have no better place are here.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use api::{OPERATIONS, node, policy, server, user};
 use harness::Identity;
@@ -10,7 +17,7 @@ use serde_json::json;
 use crate::{
     admin::{Admin, reusable},
     device::Device,
-    house::{House, PATIENCE, POLICY, Setup, config, durable, find, set_policy},
+    house::{House, PATIENCE, POLICY, Setup, at_rest, config, durable, eventually, find, set_policy},
     waiting::person,
 };
 
@@ -108,8 +115,9 @@ async fn a_policy_that_is_empty_or_gone_opens_nothing() {
     let empty = house.admin.call(&policy::SET, &[], &policy::Edit::of("")).await.unwrap_err();
     assert!([400, 422].contains(&empty.status), "{empty:?}");
     let address = house.address;
-    let mut folder = house.close().await;
+    let folder = house.close().await;
     for gone in ["policy = ''", "policy = ' '", "policy = NULL"] {
+        at_rest(folder.path()).await;
         let database = rusqlite::Connection::open(folder.path().join("mesh.db")).unwrap();
         database.execute_batch(&format!("UPDATE tailnet SET {gone}")).unwrap();
         drop(database);
@@ -129,7 +137,6 @@ async fn a_policy_that_is_empty_or_gone_opens_nothing() {
         let is_said = status.policy_unreadable || !status.policy_set || !status.warnings.is_empty();
         assert!(is_said, "{gone}: {status:?}");
         server.stop().await;
-        folder = reopened(folder);
     }
     let fresh = House::bare(Setup::default()).await;
     assert!(fresh.world().classes.compiled().rules().is_empty(), "nor does a first start open anything");
@@ -143,7 +150,8 @@ async fn a_policy_that_is_lost_from_row_and_log_opens_nothing() {
     let members = [house.member("a").await, house.member("b").await];
     assert_eq!(members[0].map().await.peers.unwrap().len(), 1, "the policy lets them see each other");
     let address = house.address;
-    let folder = reopened(house.close().await);
+    let folder = house.close().await;
+    at_rest(folder.path()).await;
     let database = rusqlite::Connection::open(folder.path().join("mesh.db")).unwrap();
     database.execute_batch("UPDATE tailnet SET policy = NULL; DELETE FROM event").unwrap();
     drop(database);
@@ -162,16 +170,6 @@ async fn a_policy_that_is_lost_from_row_and_log_opens_nothing() {
     set_policy(&admin, POLICY).await;
     assert_eq!(members[0].again(&at).await.map().await.peers.unwrap().len(), 1, "the way back");
     server.stop().await;
-}
-
-/// The folder once the database is let go of.
-fn reopened(folder: tempfile::TempDir) -> tempfile::TempDir {
-    let journal = folder.path().join("mesh.db-wal");
-    let by = std::time::Instant::now() + PATIENCE;
-    while journal.exists() && std::time::Instant::now() < by {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    folder
 }
 
 /// Attack 14.
@@ -242,11 +240,14 @@ async fn no_message_says_anything_of_who_is_hidden() {
     }
     let ids: Vec<_> = hidden.iter().map(|(id, _)| json!(id)).collect();
     let mut listener = viewer.listen().await;
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
     let heard = tokio::spawn(async move {
         let mut messages = Vec::new();
         while let Some(message) = listener.heard().await {
             let is_last = serde_json::to_string(&message).unwrap().contains("\"last.");
             messages.push(message);
+            counted.store(messages.len(), Ordering::SeqCst);
             if is_last {
                 return messages;
             }
@@ -278,7 +279,9 @@ async fn no_message_says_anything_of_who_is_hidden() {
             _ => {
                 let nobody = POLICY.replace("tag:member:*", "tag:member:22");
                 set_policy(&house.admin, if step % 2 == 0 { &nobody } else { POLICY }).await;
+                let before = count.load(Ordering::SeqCst);
                 seen.report(&[&format!("192.0.2.1:{}", 1000 + step)], 900).await;
+                eventually("something is heard", || count.load(Ordering::SeqCst) > before).await;
             }
         }
     }

@@ -84,12 +84,14 @@ async fn who_is_refused_all_the_time_does_not_fill_the_log() {
     for _ in 0..60 {
         assert_eq!(by.call(&role::LIST, &[], &()).await.unwrap_err().status, 403);
     }
-    let noted = refusals(&house).await.len();
-    assert!((20..60).contains(&noted), "{noted}");
+    let noted = refusals(&house).await;
+    assert!((20..60).contains(&noted.len()), "{}", noted.len());
     let (other, _) = mint(&house, &["role:read"]).await;
     assert_eq!(caller(&house, &other).call(&node::LIST, &[], &()).await.unwrap_err().status, 403);
-    let last = refusals(&house).await.pop().unwrap();
-    assert_eq!(last.event["left_out"].as_u64().unwrap(), 60 - noted as u64, "{last:?}");
+    // On a slow day one of those in between is noted, too, and tells of those before it.
+    let all = refusals(&house).await;
+    let left_out: u64 = all.iter().filter_map(|e| e.event["left_out"].as_u64()).sum();
+    assert_eq!((all.len(), left_out), (noted.len() + 1, 60 - noted.len() as u64), "{all:?}");
     house.close().await;
 }
 

@@ -167,6 +167,12 @@ pub async fn find(address: SocketAddr) -> harness::Server {
     harness::Server::find(&format!("http://{address}"), None).await.unwrap()
 }
 
+/// Waits until the database of a server that was stopped is one file, which a test may change.
+pub async fn at_rest(folder: &Path) {
+    let journal = folder.join("mesh.db-wal");
+    eventually("the database is closed", || !journal.exists()).await;
+}
+
 /// Why a server does not start with this.
 pub async fn refusal(config: Config) -> Fault {
     match Server::start(config).await {

@@ -55,10 +55,11 @@ async fn an_ephemeral_node_is_forgotten_when_it_logs_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ephemeral_node_is_forgotten_some_time_after_its_stream_and_not_while_it_lasts() {
     let house = House::open_with(Setup { ephemeral_grace: "2s", ..Setup::default() }).await;
-    let [runner, peer] = [ephemeral(&house, "runner").await, house.member("peer").await];
+    let peer = house.member("peer").await;
+    // It has two seconds until it must listen.
+    let ours = ephemeral(&house, "runner").await.listen().await;
+    let id = ours.go.node().unwrap().id;
     let never_came = ephemeral(&house, "never-came").await.me.node;
-    let id = runner.myself().await.id;
-    let ours = runner.listen().await;
     let mut theirs = peer.listen().await;
     eventually("who never listened is forgotten", || house.world().nodes.by_node_key(&never_came).is_none())
         .await;
@@ -166,7 +167,7 @@ async fn a_node_may_shorten_its_life_and_not_lengthen_it() {
     let me = Identity::random().unwrap();
     let device = Device::connect(&house.at, me, "short-lived").await;
     let mut request = device.me.register_request(Some(&key), "short-lived");
-    request.expiry = Some(soon(2));
+    request.expiry = Some(soon(3));
     assert!(device.client.register(&request).await.unwrap().machine_authorized);
     let mut listener = Listener::open(&device.client, &device.request()).await;
     let first = listener.go.node().unwrap().key_expiry;

@@ -68,8 +68,17 @@ async fn what_happens_is_counted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_and_metrics_are_on_their_own_listener_only() {
     let (house, at, _stream) = busy().await;
-    let (status, text) = get(at, "/health").await;
-    assert_eq!((status, text.as_str()), (200, r#"{"status":"pass","writer":"pass","database":"pass"}"#));
+    let well = (200, r#"{"status":"pass","writer":"pass","database":"pass"}"#.to_owned());
+    let mut told = get(at, "/health").await;
+    // A writer that is slow for a moment is said to be so.
+    for _ in 0..10 {
+        if told == well {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        told = get(at, "/health").await;
+    }
+    assert_eq!(told, well);
     let told = house.admin.call(&server::STATUS, &[], &()).await.unwrap().monitor;
     assert_eq!(told, Some(at));
     assert_eq!(get(house.address, "/metrics").await.0, 404);

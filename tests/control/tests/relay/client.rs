@@ -12,7 +12,7 @@ use tokio::{
 use super::house::{ClientTls, House};
 
 /// Nothing in these tests takes longer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection that said hello.
 pub struct Client<IO> {

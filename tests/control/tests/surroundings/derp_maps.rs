@@ -15,8 +15,8 @@ use crate::{
     origin::{Answer, Origin},
 };
 
-/// A start that fetches maps may take so long, however many there are.
-const SOON: Duration = Duration::from_secs(5);
+/// A start that fetches maps may take so long, however many there are: eight that hang, one by one, would take longer.
+const SOON: Duration = Duration::from_secs(15);
 
 fn region(id: u32, host: &str) -> serde_json::Value {
     let node = json!({"Name": format!("{id}a"), "RegionID": id, "HostName": host});
@@ -80,7 +80,7 @@ Regions:
     let maps = [
         kept(folder.path(), "map.yaml", yaml),
         kept(folder.path(), "map.json", &map(902, "json.example.com")),
-        Origin::open(Answer::Text(map(903, "gone.example.com"))).await.url(),
+        format!("http://{}/derp.json", free_address()),
     ];
     let origin = Origin::open(Answer::Text(map(904, "url.example.com"))).await;
     let house = opens(&[&maps[..], &[origin.url()]].concat()).await;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     os::unix::{
         fs::{MetadataExt, PermissionsExt},
         net::UnixStream,
@@ -10,12 +10,14 @@ use std::{
     },
     path::Path,
     process::Command,
+    thread::sleep,
     time::Duration,
 };
 
+use control_tests::patience::PATIENCE;
 use nix::unistd::geteuid;
 
-use crate::house::{House, config, free_address, start, without_relay};
+use crate::house::{House, config, free_address, soon, start, without_relay};
 
 /// Nobody in particular.
 const STRANGER: u32 = 65_534;
@@ -71,7 +73,16 @@ async fn called_by(uid: Option<u32>, program: &Path, socket: &Path) -> String {
     if let Some(uid) = uid {
         command.uid(uid).gid(uid);
     }
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || {
+        loop {
+            match command.output() {
+                // Another test has just made a process, which for a moment holds the copy open as it was written.
+                Err(e) if e.kind() == ErrorKind::ExecutableFileBusy => sleep(Duration::from_millis(20)),
+                output => return output.unwrap(),
+            }
+        }
+    });
+    let output = soon("the caller", output).await.unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     text
@@ -79,7 +90,7 @@ async fn called_by(uid: Option<u32>, program: &Path, socket: &Path) -> String {
 
 fn call(socket: &Path) {
     let mut socket = UnixStream::connect(socket).expect("the files let it in");
-    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let path = api::server::STATUS.path().replace("{tailnet}", api::DEFAULT_TAILNET);
     let _ = write!(socket, "GET {path} HTTP/1.1\r\nHost: mesh\r\nConnection: close\r\n\r\n");
     let mut answer = Vec::new();

@@ -12,6 +12,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::house::free_address;
+
 /// What the next requests get.
 #[derive(Debug, Clone)]
 pub enum Answer {
@@ -46,8 +48,8 @@ impl Drop for Origin {
 
 impl Origin {
     pub async fn open(answer: Answer) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, answer) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(answer)));
+        let (address, answer) = (free_address(), Arc::new(Mutex::new(answer)));
+        let listener = TcpListener::bind(address).await.unwrap();
         let said = answer.clone();
         let running = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {

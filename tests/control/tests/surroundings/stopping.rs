@@ -27,8 +27,8 @@ use crate::{
     relayed::{Way, enter, key_pair},
 };
 
-/// A stop waits for nobody.
-const AT_ONCE: Duration = Duration::from_secs(3);
+/// A stop waits for nobody: not for a request (10 s), nor for a silent channel (30 s).
+const AT_ONCE: Duration = Duration::from_secs(8);
 
 fn with_relay() -> File {
     let [listen, stun] = [free_address(), free_address()].map(|address| Some(address.to_string()));
@@ -200,7 +200,10 @@ async fn keep_joining(
 ) {
     while !stopped.load(Ordering::SeqCst) {
         let me = Identity::random().unwrap();
-        let Ok(client) = harness::Client::connect(&at, &me.machine).await else { continue };
+        let Ok(client) = harness::Client::connect(&at, &me.machine).await else {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            continue;
+        };
         let Ok(answer) = client.register(&me.register_request(Some(&key), "crowd")).await else { continue };
         let reported = client.lite_update(&me.report("crowd", &["192.0.2.1:1"], 0)).await.is_ok();
         if answer.machine_authorized && reported {

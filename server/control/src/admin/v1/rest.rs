@@ -45,7 +45,12 @@ pub fn written(outcome: Answer<Vec<u8>>) -> Response {
     outcome.map_or_else(refusal, json)
 }
 
-/// Nothing here answers to that path and method.
+/// Something here answers to that path, and not to that method.
+pub async fn wrong_method() -> Response {
+    refusal(Refused::wrong_method().into())
+}
+
+/// Nothing here answers to that path.
 pub async fn no_such_call(uri: Uri) -> Response {
     let empty = uri.path().ends_with('/') || uri.path().contains("//");
     if empty {

@@ -54,6 +54,32 @@ async fn other_methods_do_nothing_on_any_path() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_takes_the_wrong_method_is_told_the_right_ones() {
+    let house = House::open().await;
+    let paths: BTreeSet<_> = all().map(|o| o.path).collect();
+    for template in paths {
+        let mut takes: BTreeSet<_> =
+            all().filter(|o| o.path == template).map(|o| o.method.to_string()).collect();
+        if takes.contains("GET") {
+            takes.insert("HEAD".into());
+        }
+        let at = super::path(template, "1");
+        for method in ["PATCH", "TRACE", "PURGE", "OPTIONS"] {
+            let answer = house.admin.whole(method, &at, &[], String::new()).await.unwrap();
+            assert_eq!(answer.status(), 405, "{method} {at}: {}", answer.body());
+            assert_eq!(answer.headers()["content-type"], "application/problem+json");
+            let told = answer.headers()["allow"].to_str().unwrap().split(',').map(str::trim);
+            assert_eq!(told.map(str::to_owned).collect::<BTreeSet<_>>(), takes, "{at}");
+        }
+    }
+    for nowhere in ["/api/mesh/v1/tailnet/default/nothing", "/api/v1/nothing"] {
+        let answer = house.admin.whole("PATCH", nowhere, &[], String::new()).await.unwrap();
+        assert!(answer.status() == 404 && !answer.headers().contains_key("allow"), "{answer:?}");
+    }
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_says_to_be_somebody_else_is_let_in_nowhere() {
     let house = House::open().await;
     house.member("laptop").await;

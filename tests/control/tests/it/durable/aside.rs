@@ -4,7 +4,7 @@ use std::fs;
 
 use api::{server, user};
 
-use crate::house::{House, Setup, config};
+use crate::house::{House, Setup, at_rest, config};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_start_sets_aside_is_told_with_its_remedy() {
@@ -18,6 +18,7 @@ async fn what_a_start_sets_aside_is_told_with_its_remedy() {
     assert!(status.set_aside.is_empty() && status.set_aside_total == 0 && !status.policy_unreadable);
     let address = house.address;
     let folder = house.close().await;
+    at_rest(folder.path()).await;
 
     let database = folder.path().join("mesh.db");
     let mut bytes = fs::read(&database).unwrap();

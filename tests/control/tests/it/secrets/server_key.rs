@@ -1,6 +1,14 @@
 //! Another Noise key for the server: both are accepted until nobody needs the one before.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use api::{Problem, backup, code, event, server, server_key};
 use harness::{Client, Identity, Server};
@@ -11,7 +19,7 @@ use crate::{
     device::Device,
     durable::{other_key, start_fails, write_private},
     house::binary::Binary,
-    house::{House, find, free_address, furnish},
+    house::{House, eventually, find, free_address, furnish},
 };
 
 const BEFORE: &str = "noise-previous.key";
@@ -157,13 +165,15 @@ async fn both_keys_and_the_database_belong_together() {
     assert!(path(BEFORE).exists());
 }
 
-/// Rotates and retires again and again until the server is gone.
-async fn turn_on(admin: Admin) {
+/// Rotates and retires again and again until the server is gone; counts the answers.
+async fn turn_on(admin: Admin, answers: Arc<AtomicU64>) {
     let path = |verb: &str| format!("/api/mesh/v1/tailnet/default/server/key/{verb}");
     let force = r#"{"force":true}"#;
     loop {
         let Ok(_) = admin.raw("POST", &path("rotate"), String::new()).await else { return };
+        answers.fetch_add(1, Ordering::SeqCst);
         let Ok(_) = admin.raw("POST", &path("retire"), force.to_owned()).await else { return };
+        answers.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -181,8 +191,11 @@ async fn killed_at_any_moment_it_starts_and_accepts_what_it_says() {
     let mut keys = std::collections::BTreeSet::new();
     for round in 0..rounds {
         let server = Binary::start(folder.path(), address, "warn").await;
-        let turning = tokio::spawn(turn_on(server.admin.clone()));
-        tokio::time::sleep(Duration::from_millis(20 + round * 37 % 90)).await;
+        let answers = Arc::new(AtomicU64::new(0));
+        let turning = tokio::spawn(turn_on(server.admin.clone(), answers.clone()));
+        // Some of the kills come in the middle of the first turn.
+        eventually("the turns before", || answers.load(Ordering::SeqCst) >= round % 4).await;
+        tokio::time::sleep(Duration::from_millis(round * 37 % 40)).await;
         server.kill().await;
         turning.await.unwrap();
 
