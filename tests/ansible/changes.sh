@@ -104,7 +104,7 @@ acme() {
   "certificate": "$at/authority.pem", "privateKey": "$at/authority.key", "retryAfter": {"authz": 1, "order": 1},
   "profiles": {"default": {"description": "for tests", "validityPeriod": 7776000}}}}
 END
-    PEBBLE_VA_NOSLEEP=1 nsenter --net="/run/netns/$MESHCTL_LAB_PREFIX-spare" unshare --mount \
+    PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0 nsenter --net="/run/netns/$MESHCTL_LAB_PREFIX-spare" unshare --mount \
         sh -c 'mount --bind "$1" /etc/hosts && exec "$2/pebble" -config "$3"' \
         sh "$host/root/etc/hosts" "$(tests/acme/build)" "$at/pebble.json" >"$at/log" 2>&1 &
     local pebble=$! told=1
