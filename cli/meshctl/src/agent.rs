@@ -36,6 +36,12 @@ pub enum Verb {
     Instruct(instruct::Args),
 }
 
+/// The one verb that stays.
+#[derive(Subcommand)]
+pub enum OnlyRun {
+    Run(run::Args),
+}
+
 impl Verb {
     pub async fn run(self, context: &Context) -> Result<Answer, Failure> {
         match self {

@@ -140,9 +140,37 @@ impl Noun {
     }
 }
 
+/// The agent's verb, without the others: it runs for as long as its machine does, and what says what a hundred other verbs are
+/// would stay in memory with it.
+#[derive(Parser)]
+struct OnlyAgent {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    verb: OnlyRun,
+}
+
+#[derive(Subcommand)]
+enum OnlyRun {
+    #[command(subcommand)]
+    Agent(agent::OnlyRun),
+}
+
+impl Cli {
+    /// As `parse`; whatever else is asked than to run the agent, help and mistakes too, goes to the whole tree of verbs.
+    fn of_arguments() -> Self {
+        match OnlyAgent::try_parse() {
+            Ok(OnlyAgent { options, verb: OnlyRun::Agent(agent::OnlyRun::Run(args)) }) => {
+                Cli { options, noun: Noun::Agent(agent::Verb::Run(args)) }
+            }
+            Err(_) => Cli::parse(),
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::of_arguments();
     let context = Context::new(cli.options);
     let outcome = match rustls::crypto::aws_lc_rs::default_provider().install_default() {
         Ok(()) => cli.noun.run(&context).await,

@@ -24,7 +24,9 @@ const WITNESSES: usize = 32;
 
 /// Between two changes, so that each finds the server idle.
 const PAUSE: Duration = Duration::from_millis(150);
-const DELIVERED_WITHIN: Duration = Duration::from_secs(60);
+const DELIVERED_WITHIN: Duration = Duration::from_secs(120);
+/// Devices that come back one by one.
+const RETURNS: usize = 20;
 
 /// All figures of one run.
 #[derive(Debug, Serialize)]
@@ -37,6 +39,8 @@ pub struct Figures {
     connection: Cost,
     memory: MemoryUse,
     change: ChangeCost,
+    full_map: FullMap,
+    reconnect: Reconnect,
     #[serde(flatten)]
     verdict: Verdict,
     errors: u64,
@@ -69,6 +73,22 @@ struct ChangeCost {
     delivery_ms: Quantiles,
     /// To the last of the others.
     everybody_ms: Quantiles,
+}
+
+/// What a device costs that comes back alone.
+#[derive(Debug, Serialize)]
+struct FullMap {
+    server_cpu_ms_each: f64,
+    /// Of its compressed map.
+    bytes_per_peer: f64,
+}
+
+/// What it costs when everybody's connection is cut and all come back at the same moment.
+#[derive(Debug, Serialize)]
+struct Reconnect {
+    /// Until the last has its full map.
+    seconds: f64,
+    server_cpu_seconds: f64,
 }
 
 /// Runs everything.
@@ -112,6 +132,9 @@ async fn measure(
     let connected = server.gauge().memory()?;
     let change = change_cost(server, &fleet, changes).await?;
     progress("changes", start);
+    let full_map = return_cost(server, &fleet).await?;
+    let reconnect = reconnect(server, &fleet).await?;
+    progress("all came back", start);
     let verdict = fleet.verdict().await?;
     progress("checked", start);
     let memory = MemoryUse {
@@ -131,6 +154,8 @@ async fn measure(
         connection,
         memory,
         change,
+        full_map,
+        reconnect,
         verdict,
         errors,
     })
@@ -179,13 +204,39 @@ async fn change_cost(server: &Server, fleet: &Fleet, changes: u32) -> Result<Cha
     })
 }
 
+async fn return_cost(server: &Server, fleet: &Fleet) -> Result<FullMap> {
+    fleet.silence().await;
+    let (cpu, bytes) = (server.gauge().cpu()?, fleet.shared.ledger.bytes());
+    for device in 0..RETURNS {
+        fleet.cut(device).await;
+        fleet.reopen(device).await?;
+        fleet.shared.ledger.settled(DELIVERED_WITHIN).await?;
+    }
+    fleet.silence().await;
+    let told = (RETURNS * (fleet.devices.len() - 1)) as f64;
+    Ok(FullMap {
+        server_cpu_ms_each: each_ms(server.gauge().cpu()? - cpu, RETURNS),
+        bytes_per_peer: (fleet.shared.ledger.bytes() - bytes) as f64 / told,
+    })
+}
+
+async fn reconnect(server: &Server, fleet: &Fleet) -> Result<Reconnect> {
+    let (cpu, start) = (server.gauge().cpu()?, Instant::now());
+    fleet.disconnect().await;
+    fleet.shared.ledger.owe(fleet.devices.len() as u64);
+    fleet.connect(Arrival::Again).await?;
+    fleet.shared.ledger.settled(DELIVERED_WITHIN).await?;
+    let seconds = start.elapsed().as_secs_f64();
+    Ok(Reconnect { seconds, server_cpu_seconds: (server.gauge().cpu()? - cpu).as_secs_f64() })
+}
+
 fn each_ms(cpu: Duration, number: usize) -> f64 {
     cpu.as_secs_f64() * 1000.0 / number.max(1) as f64
 }
 
 impl Report for Figures {
     fn rows(&self) -> Vec<Row> {
-        let Self { noise, registration, connection, memory, change, nodes, .. } = self;
+        let Self { noise, registration, connection, memory, change, full_map, reconnect, nodes, .. } = self;
         let spread = |q: Quantiles| format!("{:.1} / {:.1} / {:.1} ms", q.p50, q.p99, q.max);
         vec![
             row("date, topology, nodes", format!("{:.0}, {}, {nodes}", self.date, self.topology), ""),
@@ -227,6 +278,14 @@ impl Report for Figures {
             row("- bytes per delivery", format!("{:.0}", change.bytes_per_delivery), ""),
             row("change to each receiver, p50 / p99 / max", spread(change.delivery_ms), "p99 40 ms at 1000"),
             row("change to the last receiver, p50 / p99 / max", spread(change.everybody_ms), ""),
+            row("a device comes back, server CPU", format!("{:.2} ms", full_map.server_cpu_ms_each), ""),
+            row("- bytes of its map per peer", format!("{:.0}", full_map.bytes_per_peer), "170"),
+            row(
+                "all come back at once, server CPU",
+                format!("{:.2} s", reconnect.server_cpu_seconds),
+                "0.8 s at 1000",
+            ),
+            row("- until the last has its map", format!("{:.1} s", reconnect.seconds), ""),
             row(
                 "models checked / wrong",
                 format!("{} / {}", self.verdict.models_checked, self.verdict.models_wrong),

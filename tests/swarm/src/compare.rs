@@ -33,6 +33,12 @@ pub struct CompareArgs {
     /// These parts only [default: all]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub only: Vec<Part>,
+    /// This size of a mesh of control servers only, or of the topology that is named
+    #[arg(long, value_name = "N", conflicts_with = "quick", value_parser = clap::value_parser!(u32).range(20..=9000))]
+    pub nodes: Option<u32>,
+    /// This topology of control servers only [default of --nodes: mesh]
+    #[arg(long, value_enum, requires = "nodes")]
+    pub topology: Option<Topology>,
     /// Seconds for each step of a round; what takes longer is DNF (did not finish), and so are the steps after it
     #[arg(long, value_name = "S", default_value_t = 600)]
     pub limit: u32,
@@ -90,14 +96,24 @@ pub async fn run(args: &CompareArgs) -> Result<bool> {
         if !args.json {
             say(&rival::configuration(&args.configs)?);
         }
-        let sizes: &[(u32, Topology)] = if args.quick {
-            &[(100, Topology::Mesh)]
-        } else {
-            &[(100, Topology::Mesh), (300, Topology::Mesh), (1000, Topology::Mesh), (1000, Topology::Hub)]
-        };
-        for (nodes, topology) in sizes {
-            done(control_round(args, &ours, *nodes, *topology).await?)?;
+        for (nodes, topology) in fleets(args) {
+            done(control_round(args, &ours, nodes, topology).await?)?;
         }
     }
     Ok(right)
+}
+
+/// The fleets that control servers are given.
+fn fleets(args: &CompareArgs) -> Vec<(u32, Topology)> {
+    match args.nodes {
+        Some(nodes) => vec![(nodes, args.topology.unwrap_or(Topology::Mesh))],
+        None if args.quick => vec![(100, Topology::Mesh)],
+        None => vec![
+            (100, Topology::Mesh),
+            (300, Topology::Mesh),
+            (300, Topology::Own),
+            (1000, Topology::Mesh),
+            (1000, Topology::Hub),
+        ],
+    }
 }

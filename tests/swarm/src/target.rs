@@ -34,7 +34,7 @@ pub struct Target {
 pub enum Keys {
     /// A fresh one each.
     Minted(Admin),
-    /// One for each kind of device, or one for all.
+    /// One for each kind of device (where people have devices, for each person), or one for all.
     Given(Arc<[Secret<String>]>),
 }
 
@@ -148,15 +148,14 @@ impl Keys {
     }
 
     fn given(text: &str, topology: Topology) -> Result<Self> {
-        let of_people = topology.person(0).is_some();
-        ensure!(
-            !of_people,
-            "keys make tagged devices only; people's devices need a server that swarm starts (--spawn)"
-        );
         let lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
         let keys: Arc<[_]> = lines.map(|l| Secret::new(l.to_owned())).collect();
-        let (wanted, single) = (topology.kinds(), topology == Topology::Mesh && keys.len() == 1);
-        let name = topology.name();
+        let (wanted, name) = (topology.kinds(), topology.name());
+        if topology.person(0).is_some() {
+            ensure!(!keys.is_empty(), "topology {name} needs a key of each person, here is none");
+            return Ok(Self::Given(keys));
+        }
+        let single = topology == Topology::Mesh && keys.len() == 1;
         ensure!(
             single || keys.len() == wanted,
             "topology {name} needs {wanted} keys, here are {}",
@@ -170,8 +169,10 @@ impl Keys {
         match (self, topology.person(kind)) {
             (Self::Minted(admin), Some(login)) => Ok(Pass::Person(admin.clone(), login)),
             (Self::Minted(admin), None) => admin.mint(kind, ephemeral).await.map(Pass::Key),
-            (Self::Given(keys), _) => {
-                let key = keys.get(kind).or(keys.first()).context("a key")?;
+            (Self::Given(keys), person) => {
+                let shared = keys.first().filter(|_| person.is_none());
+                let key = keys.get(kind).or(shared);
+                let key = key.with_context(|| format!("{} has no key", person.unwrap_or_default()))?;
                 Ok(Pass::Key(Secret::new(key.expose().to_owned())))
             }
         }
@@ -204,6 +205,10 @@ mod tests {
         assert_eq!(key(&hub, 2).await, "c");
         assert!(Keys::given("a\n", Topology::Hub).is_err());
         assert!(Keys::given("", Topology::Mesh).is_err());
-        assert!(Keys::given("a", Topology::Own).is_err_and(|e| e.to_string().contains("--spawn")));
+        let people = Keys::given("a\nb\n", Topology::Own).unwrap();
+        assert!(people.pass(Topology::Own, 1, true).await.is_ok());
+        let nobody = people.pass(Topology::Own, 2, true).await.err().unwrap();
+        assert_eq!(nobody.to_string(), "swarm-2 has no key");
+        assert!(Keys::given("", Topology::Own).is_err());
     }
 }

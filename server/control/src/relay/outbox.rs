@@ -34,7 +34,7 @@ pub(super) struct Outbox {
     ready: Notify,
     room: Notify,
     closed: CancellationToken,
-    /// Microseconds that writing the last batch took.
+    /// Microseconds that writing a batch takes of late.
     took_us: AtomicU64,
     tally: Arc<Tally>,
 }
@@ -59,7 +59,7 @@ impl Outbox {
     }
 
     /// Queues packets of one sender. A full lane holds the caller (who thereby stops reading its source) until
-    /// nothing was taken for 5 ms, or for twice the time of the last batch where that was short; then the oldest packets
+    /// nothing was taken for 5 ms, or for twice the time that a batch takes where that is short; then the oldest packets
     /// make room. A reader that never paused would burn the core its writer needs, and one that waited long would keep
     /// what it has for others.
     pub(super) async fn deliver(&self, lane: Lane, from: &NodeKey, packets: &[Bytes]) {
@@ -74,9 +74,15 @@ impl Outbox {
         }
     }
 
-    /// Writing a batch took so long.
+    /// Writing a batch took so long; for the one writer.
     pub(super) fn wrote(&self, took: Duration) {
-        self.took_us.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let late = match self.took_us.load(Relaxed) {
+            0 => took,
+            // One late batch among many makes nobody slow.
+            before => before - before / 4 + took / 4,
+        };
+        self.took_us.store(late, Relaxed);
     }
 
     fn patience(&self) -> Duration {

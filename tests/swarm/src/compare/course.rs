@@ -25,8 +25,8 @@ use crate::{
 
 /// Clients that fold every message and are checked in the end.
 const WITNESSES: usize = 32;
-const GUESTS_SECONDS: u32 = 8;
-const GUESTS_RATE: u32 = 2;
+pub const GUESTS_SECONDS: u32 = 8;
+pub const GUESTS_RATE: u32 = 2;
 const CHURN_RATE: u32 = 35;
 /// Lists of all devices, one after the other, and at once.
 const LISTS: usize = 20;

@@ -37,8 +37,15 @@ pub struct Rival {
 }
 
 impl Rival {
-    /// headscale with the committed configuration, the policy of this topology, and a key for each kind of device.
-    pub async fn headscale(programs: &Path, configs: &Path, tuned: bool, topology: Topology) -> Result<Self> {
+    /// headscale with the committed configuration, the policy of this topology, and a key for each kind of device; where
+    /// people have devices, for each person that so many devices need.
+    pub async fn headscale(
+        programs: &Path,
+        configs: &Path,
+        tuned: bool,
+        topology: Topology,
+        devices: usize,
+    ) -> Result<Self> {
         let program = programs.join("headscale");
         let folder = tempfile::Builder::new().prefix("swarm-headscale-").tempdir()?;
         let [http, metrics, grpc] = [free_port(), free_port(), free_port()];
@@ -57,13 +64,18 @@ impl Rival {
         let mut serve = Command::new(&program);
         serve.arg("serve").arg("--config").arg(&path);
         let rival = Self::start(serve, folder, http, 0).await?;
+        let line = CommandLine { program: &program, config: &path };
+        let kinds = if topology.person(0).is_some() { topology.kind(devices) + 1 } else { topology.kinds() };
         let mut keys = String::new();
-        for kind in 0..topology.kinds() {
-            keys += &mint(&program, &path, &tag(kind)).await?;
+        for kind in 0..kinds {
+            keys += &match topology.person(kind) {
+                Some(login) => line.key_of(&login).await?,
+                None => line.key(&["--tags", &tag(kind)]).await?,
+            };
             keys.push('\n');
         }
         fs::write(&rival.key_file, keys)?;
-        fs::write(&rival.api_key_file, api_key(&program, &path).await?)?;
+        fs::write(&rival.api_key_file, line.api_key().await?)?;
         Ok(rival)
     }
 
@@ -104,21 +116,41 @@ impl Rival {
     }
 }
 
-async fn mint(program: &Path, config: &Path, tag: &str) -> Result<String> {
-    let mut create = Command::new(program);
-    create.arg("--config").arg(config).args(["preauthkeys", "create", "--reusable", "--ephemeral"]);
-    let made = create.args(["--tags", tag, "--output", "json"]).output().await?;
-    ensure!(made.status.success(), "headscale mints no key: {}", String::from_utf8_lossy(&made.stderr));
-    let key: serde_json::Value = serde_json::from_slice(&made.stdout).context("headscale's key")?;
-    Ok(key["key"].as_str().context("a key in headscale's answer")?.to_owned())
+/// headscale's own program, asking the server that runs.
+struct CommandLine<'a> {
+    program: &'a Path,
+    config: &'a Path,
 }
 
-async fn api_key(program: &Path, config: &Path) -> Result<String> {
-    let mut create = Command::new(program);
-    create.arg("--config").arg(config).args(["apikeys", "create", "--expiration", "24h", "--output", "json"]);
-    let made = create.output().await?;
-    ensure!(made.status.success(), "headscale makes no API key: {}", String::from_utf8_lossy(&made.stderr));
-    serde_json::from_slice(&made.stdout).context("headscale's API key")
+impl CommandLine<'_> {
+    async fn ask(&self, words: &[&str]) -> Result<serde_json::Value> {
+        let mut asked = Command::new(self.program);
+        let asked = asked.arg("--config").arg(self.config).args(words).args(["--output", "json"]);
+        let answer = asked.output().await?;
+        let complaint = String::from_utf8_lossy(&answer.stderr);
+        ensure!(answer.status.success(), "headscale {}: {complaint}", words.join(" "));
+        serde_json::from_slice(&answer.stdout).with_context(|| format!("what headscale says of {words:?}"))
+    }
+
+    /// A key for devices of this kind.
+    async fn key(&self, whose: &[&str]) -> Result<String> {
+        let words = [&["preauthkeys", "create", "--reusable", "--ephemeral"], whose].concat();
+        let key = self.ask(&words).await?;
+        Ok(key["key"].as_str().context("a key in headscale's answer")?.to_owned())
+    }
+
+    /// A key for the devices of a person, whom it makes.
+    async fn key_of(&self, login: &str) -> Result<String> {
+        let made = self.ask(&["users", "create", login]).await?;
+        let id = made["id"].as_u64().map(|id| id.to_string());
+        let id = id.or_else(|| made["id"].as_str().map(str::to_owned));
+        self.key(&["--user", &id.context("the number of headscale's user")?]).await
+    }
+
+    async fn api_key(&self) -> Result<String> {
+        let key = self.ask(&["apikeys", "create", "--expiration", "24h"]).await?;
+        Ok(key.as_str().context("headscale's API key")?.to_owned())
+    }
 }
 
 /// How headscale is configured, to be printed with what came of it.

@@ -12,11 +12,11 @@ use tokio::{
 
 use super::{
     Column, CompareArgs,
-    course::Step,
+    course::{self, Step},
     rival::Rival,
     table::{Better, Figure, Table, Unit},
 };
-use crate::{say, topology::Topology};
+use crate::{say, scenario::join, topology::Topology};
 
 /// Name, step, unit, which is better, and how to read it off.
 type Reading = (&'static str, &'static str, Unit, Better, fn(&Step) -> f64);
@@ -63,7 +63,9 @@ pub async fn control_round(args: &CompareArgs, ours: &Path, nodes: u32, topology
             lines(words, args.limit).await?
         } else {
             let tuned = column == Column::HeadscaleTuned;
-            let rival = Rival::headscale(&args.rivals, &args.configs, tuned, topology).await?;
+            // Guests come on top, and are people's as well.
+            let devices = nodes as usize + join::guests(course::GUESTS_SECONDS, course::GUESTS_RATE);
+            let rival = Rival::headscale(&args.rivals, &args.configs, tuned, topology, devices).await?;
             words.extend(["--server".to_owned(), format!("http://{}", rival.address)]);
             words.extend(["--server-pid".to_owned(), rival.pid.to_string()]);
             words.extend(["--key-file".to_owned(), rival.key_file.display().to_string()]);
