@@ -24,14 +24,16 @@ use show::{Catalogue, Explained, Shown};
   meshctl check --stage before-change
   meshctl check --only control.handshake --url https://vpn.example.com
   meshctl check --only playbook.undefined-when-fresh --playbooks ansible
-  meshctl check --stage after-reset --expect mesh.json --vault vault.yml --var vault_headplane_api_key
+  meshctl check --stage after-reset --expect mesh.json --vault vault.yml \\
+      --var vault_headplane_api_key
   meshctl check --stage before-change --format junit > check.xml
   meshctl check --list
   meshctl check --explain dns.public-bootstrap
 
-Checks run side by side; what follows from another failure is shown under it. Ends with 0 when nothing is owed, with 1
-when a check fails, with 3 when one could not be determined (never a pass), and with --strict with 4 when one warns.
-What has nothing to look at is skipped: the flags below name it.")]
+Checks run side by side; what follows from another failure is shown under it. Ends with 0 when
+nothing is owed, with 1 when a check fails, with 3 when one could not be determined (never a pass),
+and with --strict with 4 when one warns. What has nothing to look at is skipped: the flags below
+name it.")]
 pub struct Args {
     /// Which checks: those before a change, after a reset, or at an installation [default: all]
     #[arg(long, value_enum)]

@@ -15,12 +15,13 @@ use crate::talk::{Answer, Context, Failure};
   meshctl inventory --host web-1
   meshctl inventory --list --address name
 
-It speaks the language of Ansible's inventory scripts, with or without --json: a script of the one line
-`exec meshctl inventory \"$@\"` is an inventory. Groups are tag_NAME, user_LOGIN, os_NAME, online, offline, ephemeral, routers and
-exit_nodes; what is no letter, digit or underscore becomes one.
+It speaks the language of Ansible's inventory scripts, with or without --json: a script of the one
+line `exec meshctl inventory \"$@\"` is an inventory. Groups are tag_NAME, user_LOGIN, os_NAME,
+online, offline, ephemeral, routers and exit_nodes; what is no letter, digit or underscore becomes
+one.
 
-Devices name themselves. Every string that comes from one is marked unsafe, so that Ansible never takes it for a template;
-a device whose name could not be that of a host is left out, with a note.")]
+Devices name themselves. Every string that comes from one is marked unsafe, so that Ansible never
+takes it for a template; a device whose name could not be that of a host is left out, with a note.")]
 pub struct Args {
     /// All devices in their groups, with their variables
     #[arg(long, required_unless_present = "host")]

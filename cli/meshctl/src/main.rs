@@ -199,6 +199,26 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Also of what is shown as it stands, which a terminal of that width would break in the middle of an example.
+    #[test]
+    fn no_line_of_help_is_over_100_columns() {
+        fn look(command: &mut clap::Command, path: &str, long: &mut Vec<String>) {
+            let path = format!("{path} {}", command.get_name());
+            let as_it_stands = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let shown = [command.render_long_help().to_string(), command.render_help().to_string()];
+            for line in shown.iter().chain([&as_it_stands]).flat_map(|text| text.lines()) {
+                if line.chars().count() > 100 {
+                    long.push(format!("{path}: {line}"));
+                }
+            }
+            command.get_subcommands_mut().for_each(|c| look(c, &path, long));
+        }
+        let (mut cli, mut long) = (Cli::command(), Vec::new());
+        cli.build();
+        look(&mut cli, "", &mut long);
+        assert!(long.is_empty(), "{}", long.join("\n"));
+    }
+
     #[test]
     fn every_verb_has_examples() {
         fn look(command: &clap::Command, path: &str, without: &mut Vec<String>) {

@@ -152,12 +152,16 @@ fn killed_at(stage: &Stage, line: &str, state: &str, longer: Duration) {
 fn survives(format: Format) {
     let stage = Stage::set(format);
     let mut left = BTreeSet::new();
-    for n in 0..kills() {
+    // Where a machine is slow to kill, it is killed more often.
+    for n in 0..10 * kills() {
+        if n >= kills() && left.len() >= 4 {
+            break;
+        }
         for state in STATES {
             let longer = Duration::from_micros((n as u64 * 1777) % 20_000);
             let last = stage.journal().map(|j| j["id"].clone());
             killed_at(&stage, &stage.rotate(), state, longer);
-            left.extend(stage.state());
+            left.extend(stage.state().filter(|state| state != "done"));
             killed_at(&stage, &format!("secret resume {SOCKET}"), state, longer);
             let ended = stage.bench.secret(&format!("resume {SOCKET}"));
             assert_eq!(ended.code, 0, "{state} {n}: {ended:?}");
@@ -166,7 +170,6 @@ fn survives(format: Format) {
             stage.law();
         }
     }
-    left.remove("done");
     assert!(left.len() >= 4, "the kills hit {left:?} only");
 }
 

@@ -25,8 +25,9 @@ const JOINED_WITHIN: std::time::Duration = std::time::Duration::from_secs(150);
 #[command(after_help = "Examples:
   echo '{\"do\":\"recover\"}' | meshctl agent door --config /etc/meshctl-agent/agent.yaml
 
-Started by systemd for one question of the agent, with its connection as standard input and output. It fetches an identity token for
-a report, and joins the mesh again on an instruction that the operator has signed; it checks both itself and does nothing else.")]
+Started by systemd for one question of the agent, with its connection as standard input and output.
+It fetches an identity token for a report, and joins the mesh again on an instruction that the
+operator has signed; it checks both itself and does nothing else.")]
 pub struct Args {
     /// The agent's configuration
     #[arg(long, value_name = "FILE")]

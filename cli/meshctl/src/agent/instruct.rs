@@ -11,13 +11,19 @@ use super::instruction::{Instruction, Signer};
 use crate::talk::{Answer, Check, Context, Failure, Lifetime, Render, Screen, SecretFile, read_secret};
 
 #[derive(clap::Args)]
+#[command(override_usage = "meshctl agent instruct [OPTIONS] --operator-key <FILE> --node <NAME>
+       --auth-key-file <FILE> --out <FILE>")]
 #[command(after_help = "Examples:
-  meshctl agent instruct --operator-key operator.key --node web-1 --auth-key-file web-1.key --out web-1.json --check
-  meshctl agent instruct --operator-key operator.key --node web-1 --auth-key-file web-1.key --out web-1.json
+  meshctl agent instruct --operator-key operator.key --node web-1 --auth-key-file web-1.key \\
+      --out web-1.json --check
+  meshctl agent instruct --operator-key operator.key --node web-1 --auth-key-file web-1.key \\
+      --out web-1.json
 
-After a reset: asks the server which mesh it is, and signs an instruction by which the agents of these machines join it. The file holds the
-auth key, so it goes to its machine as recovery.instruction (0600, root's) and nowhere else. An agent follows it once, while it holds, and only
-when its own mesh is gone; it never brings back a machine that was removed from the mesh that is there.")]
+After a reset: asks the server which mesh it is, and signs an instruction by which the agents of
+these machines join it. The file holds the auth key, so it goes to its machine as
+recovery.instruction (0600, root's) and nowhere else. An agent follows it once, while it holds, and
+only when its own mesh is gone; it never brings back a machine that was removed from the mesh that
+is there.")]
 pub struct Args {
     /// The operator's private key, as `meshctl agent operator-key` wrote it
     #[arg(long, value_name = "FILE")]

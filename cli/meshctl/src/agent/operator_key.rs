@@ -12,8 +12,9 @@ use crate::talk::{Answer, Check, Context, Failure, Render, Screen, SecretFile, r
   meshctl agent operator-key --out operator.key --check
   meshctl agent operator-key --out operator.key
 
-Writes the private key into FILE (0600), which belongs into the vault, and prints the public one, which the configuration of agents names
-as recovery.operator_key. A key that is there already stays, and its public half is printed.")]
+Writes the private key into FILE (0600), which belongs into the vault, and prints the public one,
+which the configuration of agents names as recovery.operator_key. A key that is there already stays,
+and its public half is printed.")]
 pub struct Args {
     /// Where to write the private key (0600)
     #[arg(long, value_name = "FILE")]

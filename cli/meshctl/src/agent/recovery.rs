@@ -195,3 +195,74 @@ async fn program(words: &[String], within: Duration) -> Result<(), String> {
     let said = String::from_utf8_lossy(&output.stderr).trim().chars().take(300).collect::<String>();
     Err(format!("{name} ended with {}: {said}", output.status))
 }
+
+#[cfg(test)]
+mod tests {
+    use ident::Secret;
+    use readiness::check::agent::recovery::Order;
+
+    use super::*;
+
+    const KEY: &str = "mk-auth-1-of-this-test";
+
+    fn instruction() -> Instruction {
+        let order = Order {
+            server_url: "http://mesh.test".into(),
+            public_key: String::new(),
+            database: String::new(),
+            nodes: vec!["*".into()],
+            not_before: Timestamp::UNIX_EPOCH,
+            expires: Timestamp::MAX,
+        };
+        Instruction { id: "1".into(), order, auth_key: Secret::new(KEY.into()) }
+    }
+
+    /// How it ends, and what was done on the machine, in its order. Without a line nothing is to be started anew.
+    async fn done(restart: Option<&str>, backend: Option<&str>) -> (Result<(), String>, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let shell = |line: &str, more: &[&str]| -> Vec<String> {
+            let words = ["sh", "-c", line, log.to_str().unwrap()].into_iter();
+            words.chain(more.iter().copied()).map(str::to_owned).collect()
+        };
+        let recovery = Recovery {
+            operator_key: String::new(),
+            instruction: PathBuf::new(),
+            command: shell(r#"echo "join $1 $(cat "$2")" >>"$0""#, &["{url}", "{key_file}"]),
+            restart: restart.map(|line| shell(line, &[])).unwrap_or_default(),
+        };
+        let outcome = join(&recovery, folder.path(), &instruction(), backend).await;
+        assert!(!folder.path().join("join.key").exists(), "the key is left behind");
+        let log = fs::read_to_string(&log).unwrap_or_default();
+        (outcome, log.lines().map(str::to_owned).collect())
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_ask_for_a_login_is_started_anew_before_it_joins() {
+        let (anew, joins) = (r#"echo restart >>"$0""#, format!("join http://mesh.test {KEY}"));
+        for backend in [None, Some("Stopped"), Some("Running"), Some("NoState")] {
+            assert_eq!(done(Some(anew), backend).await, (Ok(()), vec!["restart".into(), joins.clone()]));
+        }
+        assert_eq!(
+            done(Some(anew), Some("NeedsLogin")).await,
+            (Ok(()), vec![joins.clone()]),
+            "it would listen"
+        );
+        assert_eq!(done(None, Some("Stopped")).await, (Ok(()), vec![joins]), "it is to be left alone");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_cannot_be_started_anew_does_not_join() {
+        let (outcome, log) = done(Some("echo 'no such unit' >&2; exit 5"), Some("Stopped")).await;
+        let why = outcome.unwrap_err();
+        assert!(why.contains("exit status: 5") && why.contains("no such unit"), "{why}");
+        assert_eq!(log, Vec::<String>::new());
+    }
+
+    #[test]
+    fn it_is_the_unit_of_the_client_unless_something_else_is_said() {
+        let said = |text: &str| serde_json::from_str::<Recovery>(text).unwrap().restart;
+        assert_eq!(said(r#"{"operator_key": "x"}"#), ["systemctl", "restart", "tailscaled.service"]);
+        assert_eq!(said(r#"{"operator_key": "x", "restart": []}"#), Vec::<String>::new());
+    }
+}

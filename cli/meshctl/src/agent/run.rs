@@ -30,10 +30,11 @@ pub const LAST: &str = "last.json";
   meshctl agent run --config /etc/meshctl-agent/agent.yaml
   meshctl agent run --once --json
 
-Looks at the tunnel, names inside and outside the mesh, the way to the server, its clock, the node's key, its relay and declared files, every
-minute and whenever the client's state or its warnings change, and reports to the server with the identity of the node. With an instruction that
-the operator has signed, and only when its mesh is gone, it joins again. --once ends with 1 when a check fails, with 3 when one
-could not be determined or the server did not take the report.")]
+Looks at the tunnel, names inside and outside the mesh, the way to the server, its clock, the node's
+key, its relay and declared files, every minute and whenever the client's state or its warnings
+change, and reports to the server with the identity of the node. With an instruction that the
+operator has signed, and only when its mesh is gone, it joins again. --once ends with 1 when a check
+fails, with 3 when one could not be determined or the server did not take the report.")]
 pub struct Args {
     /// Configuration [default: /etc/meshctl-agent/agent.yaml, if it is there]
     #[arg(long, value_name = "FILE")]

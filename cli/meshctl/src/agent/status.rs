@@ -13,7 +13,8 @@ use crate::talk::{Answer, Context, Exit, Failure, read_text};
   meshctl agent status
   meshctl agent status --config /etc/meshctl-agent/agent.yaml --json
 
-Reads what the agent on this machine keeps in its state folder. Ends with 3 when that is older than three of its rounds.")]
+Reads what the agent on this machine keeps in its state folder. Ends with 3 when that is older than
+three of its rounds.")]
 pub struct Args {
     /// The agent's configuration
     #[arg(long, value_name = "FILE")]

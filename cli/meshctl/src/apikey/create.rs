@@ -17,8 +17,8 @@ use crate::talk::{Answer, Check, Context, Deed, Failure, Lifetime, Render, Scree
   meshctl apikey create --description headplane --expires 30d --out headplane.key
   meshctl apikey create --scope node:read --scope key:write --out joiner.key
 
-A scope is all, all:read, or NOUN:read or NOUN:write with a noun of this command line, such as node, key or policy;
-whoever may write may read. A key cannot make one that may do more than itself.
+A scope is all, all:read, or NOUN:read or NOUN:write with a noun of this command line, such as node,
+key or policy; whoever may write may read. A key cannot make one that may do more than itself.
 
 The credential is printed once, or written to --out, readable by its owner alone.")]
 pub struct Args {

@@ -10,6 +10,8 @@ use crate::talk::{Answer, Check, Context, Done, Failure};
   meshctl dns set --resolver 1.1.1.1 --resolver https://dns.nextdns.io/abc123 --override-local on
   meshctl dns set --split corp.example.com=10.1.0.53,10.1.0.54 --search corp.example.com --check
   meshctl dns set --split corp.example.com=none --resolver none")]
+#[command(override_usage = "meshctl dns set [OPTIONS] <--magic <ON|OFF>|--override-local <ON|OFF>|
+       --resolver <ADDRESS>|--split <SUFFIX=ADDRESS,…>|--search <DOMAIN>>")]
 #[command(group(clap::ArgGroup::new("change").required(true).multiple(true)))]
 pub struct Args {
     /// Whether clients answer for the tailnet's own domain

@@ -9,8 +9,8 @@ use crate::talk::{Answer, Context, Exit, Failure, Render, Screen};
   meshctl event verify
   meshctl event verify --json | jq -r .head.hash
 
-Ends with 0 when every entry fits the one before it, with 1 when one does not. Whoever can rewrite the database can
-rewrite the whole chain: keep the newest hash elsewhere and compare.")]
+Ends with 0 when every entry fits the one before it, with 1 when one does not. Whoever can rewrite
+the database can rewrite the whole chain: keep the newest hash elsewhere and compare.")]
 pub struct Args {}
 
 pub async fn run(context: &Context, _: Args) -> Result<Answer, Failure> {

@@ -17,8 +17,9 @@ use crate::talk::{Answer, Check, Context, Deed, Failure, Lifetime, Render, Scree
   meshctl key create --role developer --user alice --expires 24h --out alice.key
   meshctl key create --role server --single-use --check
 
-The key is printed once, or written to --out, readable by its owner alone. A role gives the defaults and the
-limits: a key may live shorter, be used once instead of often, or be ephemeral, never the other way round.")]
+The key is printed once, or written to --out, readable by its owner alone. A role gives the defaults
+and the limits: a key may live shorter, be used once instead of often, or be ephemeral, never the
+other way round.")]
 pub struct Args {
     /// What its devices will be; `meshctl role list` shows the roles
     #[arg(long)]

@@ -10,8 +10,8 @@ use crate::talk::{Answer, Check, Context, Failure, Render, Screen, join};
   meshctl lab down
   meshctl lab down --name second --check
 
-Ends the lab's hosts with all that runs on them and removes its folder: a whole lab, one whose `up` was killed half-way,
-and one whose hosts are gone. What `up` did not make is never touched.")]
+Ends the lab's hosts with all that runs on them and removes its folder: a whole lab, one whose `up`
+was killed half-way, and one whose hosts are gone. What `up` did not make is never touched.")]
 pub struct Args {
     #[command(flatten)]
     place: Place,

@@ -17,8 +17,9 @@ const JSON_LIMIT: Duration = Duration::from_secs(600);
   meshctl lab exec srv -- meshctl node list
   meshctl lab exec c --json -- ping -c 3 a | jq .exit
 
-Ends as the command ends. On the clients `tailscale` speaks to the host's own daemon, and on srv `meshctl` to the lab's
-server. With --json the command has no input, and its output is in the answer.")]
+Ends as the command ends. On the clients `tailscale` speaks to the host's own daemon, and on srv
+`meshctl` to the lab's server. With --json the command has no input, and its output is in the
+answer.")]
 pub struct Args {
     #[command(flatten)]
     place: Place,

@@ -28,8 +28,9 @@ const SOAK_IN_FULL: Duration = Duration::from_secs(3600);
   meshctl lab test --full
   meshctl lab test --sabotage --story net.encrypted
 
-Tells the stories of the multi-host specification on a lab that is up, in their order, and stops at the first that
-fails. A soak of less than an hour never counts as SC-003. Exit code 0: all that was asked for passed; 1: a story failed.")]
+Tells the stories of the multi-host specification on a lab that is up, in their order, and stops at
+the first that fails. A soak of less than an hour never counts as SC-003. Exit code 0: all that was
+asked for passed; 1: a story failed.")]
 pub struct Args {
     #[command(flatten)]
     place: Place,

@@ -17,11 +17,11 @@ use crate::talk::{Answer, Check, Context, Failure, Fields, Render, Screen, Table
   meshctl lab up --name second --tailscaled ./tailscaled --tailscale ./tailscale
   meshctl lab up --json | jq .hosts
 
-Builds a small internet out of network namespaces: a control server (this program), two homes behind routers with NAT,
-three clients (one of them behind a firewall without UDP), a neighbour who is not in the mesh and a spare host; and joins
-the clients. Nothing of it touches the machine's own network, and `meshctl lab down` removes exactly what was made.
-Needs root, /dev/net/tun and the official client: the one named, else the one on PATH, else the build kept by
-tests/clients/go/build.")]
+Builds a small internet out of network namespaces: a control server (this program), two homes behind
+routers with NAT, three clients (one of them behind a firewall without UDP), a neighbour who is not
+in the mesh and a spare host; and joins the clients. Nothing of it touches the machine's own
+network, and `meshctl lab down` removes exactly what was made. Needs root, /dev/net/tun and the
+official client: the one named, else the one on PATH, else the build kept by tests/clients/go/build.")]
 pub struct Args {
     #[command(flatten)]
     place: Place,

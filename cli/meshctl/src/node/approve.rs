@@ -10,8 +10,9 @@ use crate::talk::{Answer, Check, Context, Done, Failure};
   meshctl node approve https://mesh.example.com/register/k7w2m4x9c3v5b8n6q2t4y7u3 --role server
   meshctl node approve k7w2m4x9c3v5b8n6q2t4y7u3 --check
 
-CODE is the end of the URL that the device shows, or the whole URL. With neither --user nor --role the device is again
-what it was under its key before. Look at `meshctl node pending` first: is it the device that you expect?")]
+CODE is the end of the URL that the device shows, or the whole URL. With neither --user nor --role
+the device is again what it was under its key before. Look at `meshctl node pending` first: is it
+the device that you expect?")]
 pub struct Args {
     /// The code, or the URL that ends in it
     code: String,

@@ -9,9 +9,9 @@ use crate::talk::{Answer, Check, Context, Done, Failure};
   meshctl node deny k7w2m4x9c3v5b8n6q2t4y7u3
   meshctl node deny https://mesh.example.com/register/k7w2m4x9c3v5b8n6q2t4y7u3 --check
 
-CODE is the end of the URL that the device shows, or the whole URL. The device is told that it was refused, and with the
-keys that it brought it is refused for the rest of its quarter of an hour. One that is in already is deleted instead:
-`meshctl node delete`.")]
+CODE is the end of the URL that the device shows, or the whole URL. The device is told that it was
+refused, and with the keys that it brought it is refused for the rest of its quarter of an hour. One
+that is in already is deleted instead: `meshctl node delete`.")]
 pub struct Args {
     /// The code, or the URL that ends in it
     code: String,

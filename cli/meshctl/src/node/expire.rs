@@ -11,8 +11,9 @@ use crate::talk::{Answer, Check, Context, Done, Failure, Lifetime};
   meshctl node expire laptop --in 30d
   meshctl node expire kiosk --never
 
-At once, unless --in or --never says otherwise: the device has to join again, and keeps id and addresses when it does.
---never holds for the keys that it comes back with too, until an expiry is set.")]
+At once, unless --in or --never says otherwise: the device has to join again, and keeps id and
+addresses when it does. --never holds for the keys that it comes back with too, until an expiry is
+set.")]
 pub struct Args {
     /// Name, full name or id
     node: String,

@@ -9,8 +9,8 @@ use crate::talk::{Answer, Check, Context, Done, Failure};
   meshctl node move laptop --user alice
   meshctl node move 5 --user alice --check
 
-The device keeps id, name and addresses. Tags that it had are gone, and its key expires like that of every device of a
-person. `meshctl node tag` does the opposite.")]
+The device keeps id, name and addresses. Tags that it had are gone, and its key expires like that of
+every device of a person. `meshctl node tag` does the opposite.")]
 pub struct Args {
     /// Name, full name or id
     node: String,

@@ -9,7 +9,8 @@ use crate::talk::{Answer, Context, Failure, Render, Screen, Table, ago, join};
   meshctl node pending
   meshctl node pending --json | jq -r '.logins[].code'
 
-A device that joins without a key shows a URL and waits for 15 minutes. `meshctl node approve CODE` lets it in.")]
+A device that joins without a key shows a URL and waits for 15 minutes. `meshctl node approve CODE`
+lets it in.")]
 pub struct Args {}
 
 pub async fn run(context: &Context, _: Args) -> Result<Answer, Failure> {

@@ -10,9 +10,9 @@ use crate::talk::{Answer, Context, Failure, Render, Screen};
   meshctl node ping web-1
   meshctl node ping 5 --count 3 --json
 
-The question goes down the stream that the client holds to the server, and its answer comes back the same way: the client
-runs and is connected. It says nothing about paths between devices; `tailscale ping` does. Exits with 1 when the device is
-not connected or does not answer within 5 seconds.")]
+The question goes down the stream that the client holds to the server, and its answer comes back the
+same way: the client runs and is connected. It says nothing about paths between devices; `tailscale
+ping` does. Exits with 1 when the device is not connected or does not answer within 5 seconds.")]
 pub struct Args {
     /// Name, full name or id
     node: String,

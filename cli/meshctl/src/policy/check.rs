@@ -17,9 +17,9 @@ const MOST: usize = 100;
   meshctl policy check policy.hujson --nodes live
   meshctl policy check - --json < policy.hujson
 
-Needs no server. The policy's own tests are run against the devices that --nodes names; without it against imagined
-ones, one of each person and one with each tag that the policy names. Ends with 0 when the policy could be put in
-force, with 1 when it has mistakes or one of its tests fails.")]
+Needs no server. The policy's own tests are run against the devices that --nodes names; without it
+against imagined ones, one of each person and one with each tag that the policy names. Ends with 0
+when the policy could be put in force, with 1 when it has mistakes or one of its tests fails.")]
 pub struct Args {
     /// HuJSON file, `-` for standard input
     file: PathBuf,

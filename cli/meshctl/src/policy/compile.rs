@@ -15,9 +15,9 @@ use crate::talk::{Answer, Context, Failure, Render, Screen};
   meshctl policy compile --cases cases.jsonl
   meshctl policy compile --cases - < cases.jsonl
 
-Needs no server. A case is one line of JSON with id, users, nodes and policy; the answer to it is one line with what
-each node would be told: filter, SSH rules, peers and capabilities. A line that is wrong is answered with accepted:
-false and the error, and the rest goes on.")]
+Needs no server. A case is one line of JSON with id, users, nodes and policy; the answer to it is
+one line with what each node would be told: filter, SSH rules, peers and capabilities. A line that
+is wrong is answered with accepted: false and the error, and the rest goes on.")]
 pub struct Args {
     /// File of cases, one a line; `-` for standard input
     #[arg(long, value_name = "FILE")]

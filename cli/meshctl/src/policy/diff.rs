@@ -16,9 +16,10 @@ const MOST: usize = 40;
   meshctl policy diff version:6 version:7
   meshctl policy diff live policy.hujson --json | jq '.gained[] | select(.foretold | not)'
 
-A policy is a file, `-` for standard input, `live` for the one in force or `version:N` for an earlier one. Beside the
-devices of --nodes, those are looked at that there might be: one with each tag, one of each person. Networks count when
-they are routed or when a policy names them. Ends with 3 when the policies are too large to compare in full.")]
+A policy is a file, `-` for standard input, `live` for the one in force or `version:N` for an
+earlier one. Beside the devices of --nodes, those are looked at that there might be: one with each
+tag, one of each person. Networks count when they are routed or when a policy names them. Ends with
+3 when the policies are too large to compare in full.")]
 pub struct Args {
     /// The policy before
     old: Source,

@@ -13,8 +13,9 @@ use crate::talk::{Answer, Context, Exit, Failure, Render, Screen};
   meshctl policy explain laptop internet
   meshctl policy explain tag:web tag:db --policy new.hujson --nodes nodes.json
 
-An end is a device, a person's login, a tag, a group, an address or prefix, and as a destination `internet`. A person, a
-group or a tag stands for a device of theirs. Ends with 0 when it is allowed, with 1 when it is not.")]
+An end is a device, a person's login, a tag, a group, an address or prefix, and as a destination
+`internet`. A person, a group or a tag stands for a device of theirs. Ends with 0 when it is
+allowed, with 1 when it is not.")]
 pub struct Args {
     /// Who
     #[arg(value_name = "SRC")]

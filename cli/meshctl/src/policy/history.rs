@@ -12,8 +12,8 @@ use crate::talk::{Answer, Context, Failure, Render, Screen, Table, actor};
   meshctl policy history 7
   meshctl policy history 7 --json | jq -r .policy
 
-With a number: that version, and what it changed in the text. `meshctl policy diff version:6 version:7` says what it
-changed in effect.")]
+With a number: that version, and what it changed in the text. `meshctl policy diff version:6
+version:7` says what it changed in effect.")]
 pub struct Args {
     /// Show this version instead of the list
     #[arg(value_name = "VERSION")]

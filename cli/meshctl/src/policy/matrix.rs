@@ -19,8 +19,8 @@ use crate::talk::{Answer, Context, Failure, Render, Screen};
   meshctl policy matrix --format dot | dot -Tpng > access.png
   meshctl policy matrix --format csv > access.csv
 
-Whoever no rule tells apart shares a row. Beside the devices that are there, one with each tag and one of each person
-that the policy names has its place.")]
+Whoever no rule tells apart shares a row. Beside the devices that are there, one with each tag and
+one of each person that the policy names has its place.")]
 pub struct Args {
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Table)]

@@ -10,8 +10,9 @@ use crate::talk::{Answer, Check, Context, Done, Failure};
   meshctl policy rollback 7 --check
   meshctl policy rollback 7 --message 'the new rules broke the backup'
 
-The text of that version becomes a new version: nothing is taken out of the history. It is checked like every policy:
-where it gives somebody more than the one in force, --accept-widening must say that this is meant.")]
+The text of that version becomes a new version: nothing is taken out of the history. It is checked
+like every policy: where it gives somebody more than the one in force, --accept-widening must say
+that this is meant.")]
 pub struct Args {
     /// Its number, as `meshctl policy history` shows it
     #[arg(value_name = "VERSION")]

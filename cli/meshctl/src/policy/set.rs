@@ -15,11 +15,12 @@ use crate::talk::{Answer, Check, Context, Done, Failure};
   meshctl policy set policy.hujson --accept-widening
   meshctl policy set policy.hujson --if-match \"$(meshctl policy get --json | jq -r .etag)\"
 
-Mistakes are named with line and column, and then nothing is changed. Whatever no rule allows is denied.
+Mistakes are named with line and column, and then nothing is changed. Whatever no rule allows is
+denied.
 
 A policy that gives anybody more than the one in force is refused, with the rules that do so, unless
---accept-widening says that it is meant. What only a tag or person could use that nobody can be yet does not count, nor
-does the first policy of a server.")]
+--accept-widening says that it is meant. What only a tag or person could use that nobody can be yet
+does not count, nor does the first policy of a server.")]
 pub struct Args {
     /// HuJSON file, `-` for standard input
     file: PathBuf,

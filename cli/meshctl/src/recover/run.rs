@@ -20,7 +20,8 @@ mod beside;
   meshctl recover run --plan reset.json --hosts hosts.yaml \\
       --vault group_vars/all/vault.yml --var vault_headplane_api_key
   meshctl recover run --plan reset.json --backup mesh.tar.age --age-identity ops.key \\
-      --data-dir /var/lib/meshctl --stop-server 'systemctl stop meshctl' --start-server 'systemctl start meshctl'
+      --data-dir /var/lib/meshctl --stop-server 'systemctl stop meshctl' \\
+      --start-server 'systemctl start meshctl'
   meshctl recover resume --journal reset.recovery.json
   meshctl recover status --journal reset.recovery.json
 

@@ -12,9 +12,10 @@ use crate::talk::{Answer, Context, Failure, Render, Screen};
   meshctl relay map --config /etc/meshctl-relay/config.yaml
   meshctl relay map --config /etc/meshctl-relay/config.yaml > relay-901.yaml
 
-Save what it prints beside the configuration of the control server, and name that file there in `derp_maps`; after `meshctl
-server reload` its clients know the relay. A certificate of the relay's own is named by its digest, so that clients accept it
-and no other. Several relays: a file and a region for each.")]
+Save what it prints beside the configuration of the control server, and name that file there in
+`derp_maps`; after `meshctl server reload` its clients know the relay. A certificate of the relay's
+own is named by its digest, so that clients accept it and no other. Several relays: a file and a
+region for each.")]
 pub struct Args {
     #[command(flatten)]
     settings: Settings,

@@ -18,9 +18,10 @@ use crate::{
   meshctl relay run --config /etc/meshctl-relay/config.yaml
   meshctl relay run --config new.yaml --check
 
-Runs in the foreground. What it prints first is for the control server: a region of its DERP map, see `meshctl relay map`. Nobody is let
-in but the devices that the control server knows: it is asked when one comes, and again while it stays. SIGINT and SIGTERM stop it in
-order; SIGHUP has it read its certificate files again. A service manager that asks for it is told when it is ready.")]
+Runs in the foreground. What it prints first is for the control server: a region of its DERP map,
+see `meshctl relay map`. Nobody is let in but the devices that the control server knows: it is asked
+when one comes, and again while it stays. SIGINT and SIGTERM stop it in order; SIGHUP has it read
+its certificate files again. A service manager that asks for it is told when it is ready.")]
 pub struct Args {
     #[command(flatten)]
     settings: Settings,

@@ -12,8 +12,8 @@ use crate::talk::{Answer, Check, Context, Done, Failure, Lifetime};
   meshctl role set server --expires 30d --check
   meshctl role set contractor --node-expires 30d
 
-What is not named stays as it is. A role that is new needs its tags, and every tag must be in tagOwners of the
-policy; a new role has single-use keys that live 24h unless it says otherwise.")]
+What is not named stays as it is. A role that is new needs its tags, and every tag must be in
+tagOwners of the policy; a new role has single-use keys that live 24h unless it says otherwise.")]
 pub struct Args {
     /// Lower-case letters, digits and hyphens
     role: String,

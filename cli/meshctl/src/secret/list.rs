@@ -17,8 +17,8 @@ use crate::talk::{Answer, Context, Failure, Render, Screen, Table, join};
   meshctl secret list inventories --json
   meshctl secret list secrets.vault.yml --open --vault-password-file .pass
 
-No value is shown. Folders are searched for files that hold something encrypted. What a file that is encrypted as a
-whole holds is shown with --open, which needs its key.")]
+No value is shown. Folders are searched for files that hold something encrypted. What a file that is
+encrypted as a whole holds is shown with --open, which needs its key.")]
 pub struct Args {
     /// Files and folders [default: .]
     #[arg(value_name = "PATH")]

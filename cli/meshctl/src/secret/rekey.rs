@@ -20,9 +20,9 @@ use crate::talk::{Answer, Check, Context, Deed, Failure, Render, Screen};
   meshctl secret rekey secrets.sops.yaml
   meshctl secret rekey backup.age --age-identity keys.txt --recipient age1…
 
-Vault files and vaulted values get the new password. SOPS files get a new data key, for the recipients that are named
-or that .sops.yaml says. Whoever could read the old file may still know what was in it: rotate those secrets too.
-All files are made before the first is replaced.")]
+Vault files and vaulted values get the new password. SOPS files get a new data key, for the
+recipients that are named or that .sops.yaml says. Whoever could read the old file may still know
+what was in it: rotate those secrets too. All files are made before the first is replaced.")]
 pub struct Args {
     /// Files to put under the new key
     #[arg(required_unless_present = "file", value_name = "FILE")]

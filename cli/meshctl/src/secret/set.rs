@@ -28,8 +28,8 @@ const LONGEST: u64 = 1 << 20;
   meshctl secret set --file secrets.sops.yaml --var db.password --value-file new.txt --check
   meshctl secret set --file v.yml --var NEW --create --vault-id prod@prompt --value-file -
 
-One line feed at the end of the value is left out, unless --exact. Every byte of the file that is not the value stays
-what it is; the result is read again and compared before it replaces the file.")]
+One line feed at the end of the value is left out, unless --exact. Every byte of the file that is
+not the value stays what it is; the result is read again and compared before it replaces the file.")]
 pub struct Args {
     /// File that holds the secret
     #[arg(long, value_name = "FILE")]

@@ -13,8 +13,8 @@ use crate::talk::{Answer, Context, Exit, Failure, Render, Screen, Table};
   meshctl secret verify group_vars/all/vault.yml --vault-password-file .pass
   meshctl secret verify secrets.sops.yaml backup.age --json
 
-Every encrypted value is opened and every seal compared. Ends with 0 when all is well, 1 when something is not, 3 when
-no key is there to tell.")]
+Every encrypted value is opened and every seal compared. Ends with 0 when all is well, 1 when
+something is not, 3 when no key is there to tell.")]
 pub struct Args {
     /// Files to verify
     #[arg(required_unless_present = "file", value_name = "FILE")]

@@ -30,10 +30,10 @@ const NO_CHECK: Check = Check { check: false };
   meshctl quickstart --listen 127.0.0.1:9080 --data-dir /srv/mesh
   meshctl quickstart --json | jq -r '.roles.server.join'
 
-Starts a server on loopback with a relay and a policy that denies whatever it does not allow, makes the roles of that
-policy and writes one key per role to DIR/keys (0600). What is there already stays: run again, it starts the same
-server with the same keys; only keys that no longer work are replaced. With --json one line is printed once
-everything is ready. Ctrl-C stops it.")]
+Starts a server on loopback with a relay and a policy that denies whatever it does not allow, makes
+the roles of that policy and writes one key per role to DIR/keys (0600). What is there already
+stays: run again, it starts the same server with the same keys; only keys that no longer work are
+replaced. With --json one line is printed once everything is ready. Ctrl-C stops it.")]
 pub struct Args {
     /// Where to listen [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT")]

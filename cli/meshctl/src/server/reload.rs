@@ -14,9 +14,10 @@ use crate::talk::{Answer, Check, Context, Failure, Render, Screen};
   meshctl server reload --check
   meshctl server reload --json | jq -r '.applied[]'
 
-The server reads its configuration file again, with the flags it was started with, and applies all of it or nothing:
-a mistake, a certificate or relay map that cannot be used, or a key that only a start can apply (listeners, data_dir,
-domain) is named, ends with 1 and leaves everything as it was. SIGHUP does the same; the log then says what came of it.")]
+The server reads its configuration file again, with the flags it was started with, and applies all
+of it or nothing: a mistake, a certificate or relay map that cannot be used, or a key that only a
+start can apply (listeners, data_dir, domain) is named, ends with 1 and leaves everything as it was.
+SIGHUP does the same; the log then says what came of it.")]
 pub struct Args {
     #[command(flatten)]
     check: Check,

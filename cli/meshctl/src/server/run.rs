@@ -13,9 +13,10 @@ use crate::talk::{Answer, Context, Failure, Render, Screen};
   meshctl server run --config /etc/meshctl/config.yaml
   meshctl server run --data-dir ./mesh-data --listen 127.0.0.1:8080
 
-Runs in the foreground; one line on standard output says when clients are served, the log goes to standard error.
-SIGINT and SIGTERM stop it in order; SIGHUP has it read its configuration again, see `meshctl server reload`. A service
-manager that asks for it is told when it is ready, reloads and stops (Type=notify-reload).")]
+Runs in the foreground; one line on standard output says when clients are served, the log goes to
+standard error. SIGINT and SIGTERM stop it in order; SIGHUP has it read its configuration again, see
+`meshctl server reload`. A service manager that asks for it is told when it is ready, reloads and
+stops (Type=notify-reload).")]
 pub struct Args {
     #[command(flatten)]
     settings: Settings,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use client_stories::{Mesh, POLICY, ROLES};
-use lab::{Host, Lab, server_binary, until};
+use lab::{Host, Lab, Process, server_binary, until};
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(45);
@@ -75,9 +75,8 @@ impl<'lab> Agent<'lab> {
     }
 
     /// Anonymous memory of the one that runs.
-    fn memory(&self) -> u64 {
-        let status =
-            self.host.exec(&["sh", "-c", "cat /proc/$(pgrep -f 'agent[ ]run')/status"]).unwrap().stdout;
+    fn memory(running: &Process) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", running.pid().unwrap())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.split_whitespace().next().unwrap().parse().unwrap()
     }
@@ -133,7 +132,7 @@ fn an_agent_reports_acknowledges_a_reset_and_brings_its_node_back() {
     assert!(detail("c1").contains("agent acknowledged"), "{planned}");
     assert!(detail("c3").contains("connection took"), "{planned}");
     let resident = shown(&mesh, "c1")["report"]["memory_kib"].as_u64().unwrap();
-    let own = agent.memory();
+    let own = Agent::memory(&running);
     println!("the agent has {resident} KiB resident, {own} KiB of it its own");
     assert!(own < MEMORY, "{own} KiB");
 

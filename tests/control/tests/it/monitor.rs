@@ -103,9 +103,10 @@ async fn the_dashboard_and_the_alert_rules_name_what_is_there() {
         let words = words.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         let named: BTreeSet<&str> = words.filter(|w| w.starts_with("meshctl_") && w.len() > 8).collect();
         assert!(named.len() > 5, "{file} names metrics");
-        // Of a server with TLS: `surroundings` has the test of those.
-        let of_tls = |name: &str| name.starts_with("meshctl_certificate_");
-        let known = |name: &str| of_tls(name) || samples.contains(name) || metrics.contains(name);
+        // Of a server with TLS, and of a relay of its own: `surroundings` has the tests of those.
+        let elsewhere =
+            |name: &str| ["meshctl_certificate_", "meshctl_verify_"].iter().any(|s| name.starts_with(s));
+        let known = |name: &str| elsewhere(name) || samples.contains(name) || metrics.contains(name);
         let unknown: Vec<_> = named.into_iter().filter(|name| !known(name)).collect();
         assert!(unknown.is_empty(), "{file} names what is not served: {unknown:?}");
     }

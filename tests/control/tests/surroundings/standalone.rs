@@ -1,7 +1,7 @@
 //! A relay away from its control server: who may use it is what the server says, and when the server says nothing, what it
 //! said last.
 
-use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fs, net::SocketAddr, sync::Arc, time::Duration};
 
 use api::node;
 use control::{
@@ -196,6 +196,34 @@ async fn while_the_server_is_away_those_stay_and_come_back_whom_it_let_in() {
     assert!(stays.lives().await);
     post.relay.stop().await;
     house.close().await;
+}
+
+/// Every word of this text that is a metric's name.
+fn metrics_of(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("meshctl_")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_alert_rules_name_what_it_serves_and_one_sees_that_the_server_is_away() {
+    let post = Post::open("http://127.0.0.1:9".into()).await;
+    assert!(post.enter(&key_pair(1)).await.is_none());
+    let (_, served) = post.looked_at("/metrics").await;
+    let alerts: serde_json::Value =
+        serde_yaml::from_str(include_str!("../../../../docs/monitoring/alerts.yaml")).unwrap();
+    let group = alerts["groups"].as_array().unwrap().iter().find(|group| group["name"] == "meshctl-relay");
+    let expressions =
+        group.unwrap()["rules"].as_array().unwrap().iter().map(|rule| rule["expr"].as_str().unwrap());
+    let expressions: Vec<_> = expressions.collect();
+    let named: BTreeSet<_> = expressions.iter().flat_map(|expression| metrics_of(expression)).collect();
+    assert!(named.len() >= 2, "{expressions:?}");
+    assert!(named.is_subset(&metrics_of(&served)), "{named:?} in {served}");
+    assert!(
+        expressions.contains(&"meshctl_verify_answers == 0")
+            && served.contains("meshctl_verify_answers{} 0.0")
+    );
+    assert!(served.contains("meshctl_verify_questions_total{result=\"not_asked\"}"), "{served}");
+    post.relay.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

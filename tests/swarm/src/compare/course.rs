@@ -123,12 +123,6 @@ async fn steps(args: &CourseArgs, target: &Target, gauge: Gauge) -> Result<()> {
         Step { seconds: (connected + settled).as_secs_f64(), ..clock.stop(&fleet, u64::from(args.nodes))? };
     tell(&step)?;
 
-    if let Some(reader) = reader(args, target).await?
-        && let Err(e) = read(reader, &fleet, gauge).await
-    {
-        fleet.shared.ledger.complain(&format!("{e:#}"));
-    }
-
     let ledger = fleet.shared.clone();
     let ledger = &ledger.ledger;
     fleet.listen_only(|_| true);
@@ -159,6 +153,13 @@ async fn steps(args: &CourseArgs, target: &Target, gauge: Gauge) -> Result<()> {
     let changes = join::join(&fleet, &target.keys, fleet.devices.len(), length, GUESTS_RATE).await?;
     settled_or_complained(&fleet).await;
     tell(&clock.stop(&fleet, changes)?)?;
+
+    // A server that cannot bear it may lose its clients over this, so it comes last.
+    if let Some(reader) = reader(args, target).await?
+        && let Err(e) = read(reader, &fleet, gauge).await
+    {
+        fleet.shared.ledger.complain(&format!("{e:#}"));
+    }
 
     let clock = Clock::start("verdict", gauge)?;
     let verdict = fleet.verdict().await?;
