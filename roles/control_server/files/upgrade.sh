@@ -74,6 +74,7 @@ back() {
     systemctl daemon-reload
     # The data as they are; those of before only where the program cannot read what the other one made of them.
     serves || serves_data_of_before
+    cd /
     rm -rf "$work/old"
 }
 
