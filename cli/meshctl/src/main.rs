@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::Builder;
 
 use talk::{Answer, Context, Failure, Options};
 
@@ -168,13 +169,17 @@ impl Cli {
     }
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let cli = Cli::of_arguments();
-    let context = Context::new(cli.options);
-    let outcome = match rustls::crypto::aws_lc_rs::default_provider().install_default() {
-        Ok(()) => cli.noun.run(&context).await,
-        Err(_) => Err(Failure::failed("another provider of cryptography is installed")),
+fn main() -> ExitCode {
+    let Cli { options, noun } = Cli::of_arguments();
+    let context = Context::new(options);
+    // One thread is enough for the agent, which is to be small.
+    let mut threads = match noun {
+        Noun::Agent(_) => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    let outcome = match threads.enable_all().build() {
+        Ok(runtime) => runtime.block_on(attend(noun, &context)),
+        Err(e) => Err(Failure::failed(format!("no threads to work with: {e}"))),
     };
     match outcome {
         Ok(answer) => {
@@ -186,6 +191,12 @@ async fn main() -> ExitCode {
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+async fn attend(noun: Noun, context: &Context) -> Result<Answer, Failure> {
+    let installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    installed.map_err(|_| Failure::failed("another provider of cryptography is installed"))?;
+    noun.run(context).await
 }
 
 #[cfg(test)]
