@@ -2,15 +2,19 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use harness::Client;
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::sleep};
 
 use super::{AT_ONCE, Device, Fleet, each};
 use crate::listener::{Listener, Shared, Witness, forget};
+
+/// How often a device dials that comes back, and how much longer it waits each time.
+const DIALS: u32 = 20;
+const BACK_OFF: Duration = Duration::from_millis(250);
 
 /// One device's connection, with somebody who listens to its stream. Dropping it cuts the connection.
 pub struct Line {
@@ -25,7 +29,7 @@ pub enum Arrival {
     Quiet,
     /// The same, and every report is a change that the witnesses must hear of.
     Counted,
-    /// Reports nothing; is owed its first message.
+    /// Reports nothing; is owed its first message. Whoever is turned away while all dial at once dials again, as clients do.
     Again,
 }
 
@@ -38,6 +42,24 @@ impl Line {
         arrival: Arrival,
     ) -> Result<Self> {
         let since = Instant::now();
+        for tries in 1.. {
+            let (device, server, shared) = (device.clone(), server.clone(), shared.clone());
+            match Self::dial(device, server, shared, witness.clone(), arrival, since).await {
+                Err(_) if arrival == Arrival::Again && tries < DIALS => sleep(BACK_OFF * tries).await,
+                outcome => return outcome,
+            }
+        }
+        bail!("never dialled")
+    }
+
+    async fn dial(
+        device: Arc<Device>,
+        server: Arc<harness::Server>,
+        shared: Arc<Shared>,
+        witness: Option<Witness>,
+        arrival: Arrival,
+        since: Instant,
+    ) -> Result<Self> {
         if let Some(witness) = &witness {
             forget(witness);
         }
