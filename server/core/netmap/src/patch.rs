@@ -27,7 +27,7 @@ pub(crate) fn change(was: &Node, now: &Node) -> Change {
     if gone_with_key {
         patch.disco_key = None;
     }
-    if whole && !gone_with_key {
+    if whole && !gone_with_key && !as_patch_to_go(was, now) {
         return Change { whole, patch: None };
     }
     Change { whole, patch: Some(patch).filter(|p| !p.is_empty()) }
@@ -46,6 +46,23 @@ fn stated(was: &Node, now: &Node) -> PeerChange {
         key_expiry: now.key_expiry.filter(|_| was.key_expiry != now.key_expiry),
         ..PeerChange::new(now.id)
     }
+}
+
+/// Whether the Go client takes the whole node for a patch of the one that it has: also where what a patch can say is gone,
+/// such as a discovery key, which no patch of ours can tell.
+fn as_patch_to_go(was: &Node, now: &Node) -> bool {
+    let said = Node {
+        home_derp: now.home_derp,
+        cap: now.cap,
+        endpoints: now.endpoints.clone(),
+        key: now.key,
+        disco_key: now.disco_key,
+        online: now.online,
+        last_seen: now.last_seen,
+        key_expiry: now.key_expiry,
+        ..was.clone()
+    };
+    said == *now
 }
 
 /// Whether the two differ in nothing but what a patch can say. `LastSeen` of a node that is online says nothing.
