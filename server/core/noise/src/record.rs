@@ -46,25 +46,70 @@ pub struct Sealer(Direction);
 impl Sealer {
     /// Appends the plaintext to `out` in as few records as possible; nothing for no plaintext.
     pub fn seal(&mut self, plaintext: &[u8], out: &mut BytesMut) -> Result<(), RecordError> {
-        let records = plaintext.len().div_ceil(RECORD_MAX_PLAINTEXT);
-        out.reserve(plaintext.len() + records * (HEADER_LEN + TAG_LEN));
-        plaintext.chunks(RECORD_MAX_PLAINTEXT).try_for_each(|chunk| self.record(chunk, out))
+        self.seal_parts([plaintext], plaintext.len(), out)
     }
 
-    fn record(&mut self, chunk: &[u8], out: &mut BytesMut) -> Result<(), RecordError> {
-        let nonce = self.0.next()?;
-        out.put_slice(&header(RECORD, (chunk.len() + TAG_LEN) as u16));
-        let start = out.len();
-        out.put_slice(chunk);
-        let text = &mut out[start..];
-        match self.0.key.seal_in_place_separate_tag(nonce, Aad::empty(), text) {
+    /// The same for a plaintext that lies in parts, of which at most the first `most` bytes are taken.
+    pub fn seal_parts<'a>(
+        &mut self,
+        parts: impl IntoIterator<Item = &'a [u8]>,
+        most: usize,
+        out: &mut BytesMut,
+    ) -> Result<(), RecordError> {
+        let records = most.div_ceil(RECORD_MAX_PLAINTEXT);
+        out.reserve(most + records * (HEADER_LEN + TAG_LEN));
+        let mut left = most;
+        let mut record = None;
+        for mut part in parts {
+            part = &part[..part.len().min(left)];
+            left -= part.len();
+            while !part.is_empty() {
+                let begun: Begun = record.take().unwrap_or_else(|| Begun::at_end_of(out));
+                let (taken, rest) = part.split_at(part.len().min(begun.room(out)));
+                out.put_slice(taken);
+                part = rest;
+                if begun.room(out) == 0 {
+                    self.finish(begun, out)?;
+                } else {
+                    record = Some(begun);
+                }
+            }
+        }
+        record.map_or(Ok(()), |begun| self.finish(begun, out))
+    }
+
+    fn finish(&mut self, Begun { start }: Begun, out: &mut BytesMut) -> Result<(), RecordError> {
+        let sealed = self.0.next().and_then(|nonce| {
+            let (head, text) = out[start..].split_at_mut(HEADER_LEN);
+            head.copy_from_slice(&header(RECORD, (text.len() + TAG_LEN) as u16));
+            let tag = self.0.key.seal_in_place_separate_tag(nonce, Aad::empty(), text);
+            tag.map_err(|_| RecordError::Tag)
+        });
+        match sealed {
             Ok(tag) => out.put_slice(tag.as_ref()),
-            Err(_) => {
-                out.truncate(start - HEADER_LEN);
-                return Err(RecordError::Tag);
+            Err(error) => {
+                out.truncate(start);
+                return Err(error);
             }
         }
         Ok(())
+    }
+}
+
+/// A record whose plaintext is being put together.
+struct Begun {
+    start: usize,
+}
+
+impl Begun {
+    fn at_end_of(out: &mut BytesMut) -> Self {
+        let start = out.len();
+        out.put_bytes(0, HEADER_LEN);
+        Self { start }
+    }
+
+    fn room(&self, out: &BytesMut) -> usize {
+        RECORD_MAX_PLAINTEXT + HEADER_LEN - (out.len() - self.start)
     }
 }
 

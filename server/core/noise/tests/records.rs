@@ -90,6 +90,17 @@ fn replayed_and_missing_records_are_refused() {
 
 proptest! {
     #[test]
+    fn parts_are_sealed_as_their_sum(parts in vec(vec(any::<u8>(), 0..6000), 0..6), most in 0usize..30_000) {
+        let ((mut one, mut server), whole) = (pair(), parts.concat());
+        let most = most.min(whole.len());
+        let (mut records, mut plain) = (BytesMut::from(&b"before"[..]), BytesMut::new());
+        one.sealer.seal_parts(parts.iter().map(|part| &part[..]), most, &mut records).unwrap();
+        prop_assert_eq!(&sealed(&[whole[..most].to_vec()]).0, &records[6..]);
+        server.opener.push(&records[6..], &mut plain).unwrap();
+        prop_assert_eq!(&plain[..], &whole[..most]);
+    }
+
+    #[test]
     fn any_split_gives_the_same_plaintext(
         plaintexts in vec(vec(any::<u8>(), 0..9000), 0..6),
         cuts in vec(1usize..5000, 1..20),
