@@ -117,10 +117,11 @@ async fn upgrade(
         Err(bad) => return bad.into_response(),
     };
     let upgrade = hyper::upgrade::on(&mut request);
-    tokio::spawn(stop.run_until_cancelled_owned(async move {
+    // In a box, as what may be cancelled has room for it three times.
+    tokio::spawn(stop.run_until_cancelled_owned(Box::pin(async move {
         let Ok(upgraded) = upgrade.await else { return };
         ts.serve(TokioIo::new(upgraded), opening, remote).await;
-    }));
+    })));
     let headers = [(header::UPGRADE, PROTOCOL), (header::CONNECTION, "upgrade")];
     (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }
@@ -188,7 +189,7 @@ impl Ts2021 {
     ) -> impl Future<Output = ()> + Send {
         let caller = Caller { machine: accepted.machine, remote, server_key: key.public() };
         let stream = stream::NoiseStream::new(io, accepted.transport, &accepted.response);
-        let served = session::serve(stream, caller, place, self.machine);
+        let served = Box::pin(session::serve(stream, caller, place, self.machine));
         let retired = key.retired().clone();
         async move {
             retired.run_until_cancelled(served).await;
