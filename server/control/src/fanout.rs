@@ -6,8 +6,10 @@ mod bodies;
 mod frame;
 mod log;
 mod pace;
+mod plan;
 mod seat;
 mod session;
+mod slices;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -29,7 +31,9 @@ use world::{Change, World};
 use bodies::Bodies;
 use log::Published;
 use pace::{Pace, Turn};
+use plan::Plans;
 use seat::Seats;
+use slices::Slices;
 use whole::Queue;
 
 pub use frame::Encoding;
@@ -48,6 +52,8 @@ pub struct Hub {
     seats: Mutex<Seats>,
     pace: Pace,
     bodies: Bodies,
+    plans: Plans,
+    slices: Slices,
     queue: Queue,
     keep_alive: [Bytes; 2],
     tally: Tally,
@@ -79,6 +85,8 @@ impl Hub {
             seats: Mutex::default(),
             pace: Pace::default(),
             bodies: Bodies::default(),
+            plans: Plans::default(),
+            slices: Slices::default(),
             queue: Queue::new(),
             keep_alive: [beat(Encoding::Zstd), beat(Encoding::Plain)],
             tally: Tally::default(),

@@ -17,6 +17,7 @@ use super::{
     frame::{FrameError, framed, rendered},
     log::Published,
     seat::Seat,
+    slices::SLICE,
     tally::{BEAT, DIFFERENCE, WHOLE},
     whole::Place,
 };
@@ -24,8 +25,6 @@ use super::{
 /// Clients give up after 120 s of silence; proxies often after 60 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(45);
 const JITTER_MILLIS: u64 = 8000;
-/// A client that reads slowly keeps others on its channel waiting for no more than this.
-const SLICE: usize = 64 << 10;
 
 /// The stream of one node, until it is dropped or ends.
 #[derive(Debug)]
@@ -120,14 +119,15 @@ impl Session {
         if first.len() > SLICE {
             return Some(first.split_to(SLICE));
         }
-        let mut slice = Vec::with_capacity(SLICE);
-        while let Some(part) = self.parts.pop_front_if(|part| slice.len() + part.len() <= SLICE) {
-            slice.extend_from_slice(&part);
-        }
+        let slice = self.hub.slices.filled(|slice| {
+            while let Some(part) = self.parts.pop_front_if(|part| slice.len() + part.len() <= SLICE) {
+                slice.extend_from_slice(&part);
+            }
+        });
         if self.parts.is_empty() {
             self.parts = VecDeque::new();
         }
-        Some(slice.into())
+        Some(slice)
     }
 
     /// Whether the client has nothing yet, or nothing that a difference could follow.

@@ -1,14 +1,14 @@
 //! Whole maps: a private beginning and end around blocks of peers that many are told of in the same bytes.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use netmap::{Block, Whole, head};
+use netmap::{Block, close, head, open, owner_profile};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
-use world::Node;
+use world::{Node, Page};
 
 use super::{
     Encoding, Hub,
@@ -48,34 +48,48 @@ impl Hub {
         node: &Node,
         encoding: Encoding,
     ) -> Result<(u64, Vec<Bytes>), FrameError> {
-        let (world, posted) = (&at.world, self.posted.load_full());
-        let whole = Whole::of(world, node);
+        let (world, posted) = (&*at.world, self.posted.load_full());
+        let (mut peers, mut users) = (Vec::new(), BTreeSet::new());
+        if let Some(class) = node.class {
+            let own = Page::of(node.id);
+            let plan = self.plans.of(world, class, encoding, &mut |block| self.block(block, encoding))?;
+            for (page, sheet) in plan.pages {
+                match page == own {
+                    true => peers.extend(self.blocks(&Block::around(world, node), encoding)?),
+                    false => peers.push(sheet),
+                }
+            }
+            users = plan.users;
+        }
+        peers.extend(self.blocks(Block::own(world, node).as_slice(), encoding)?);
+        peers.retain(|block| !block.is_empty());
+        if let Some(end) = peers.last_mut() {
+            *end = last(end, encoding);
+        }
+        users.insert(owner_profile(world, node).id);
         let now = jiff::Timestamp::now();
         let mut head = head(world, node, &posted.site, now, &mut |rule| self.bodies.sources(world, rule));
         head.ssh_policy = Some(self.bodies.logins(world, node)).filter(|policy| !policy.rules.is_empty());
-        let mut parts = vec![packed(&whole.open(&head)?, encoding)?.into()];
-        for block in whole.blocks() {
-            parts.push(self.block(&whole, block, encoding, world.nodes.len())?);
-        }
-        if let Some(end) = parts.last_mut().filter(|_| !whole.blocks().is_empty()) {
-            *end = last(end, encoding);
-        }
-        parts.push(packed(whole.close(), encoding)?.into());
+        let opened = packed(&open(&head, world, users.into_iter(), !peers.is_empty())?, encoding)?;
+        let closed = packed(close(!peers.is_empty()), encoding)?;
+        let mut parts = vec![Bytes::from(opened)];
+        parts.append(&mut peers);
+        parts.push(closed.into());
         parts.insert(0, length(&parts)?);
         Ok((posted.number, parts))
     }
 
-    fn block(
-        &self,
-        whole: &Whole,
-        block: &Block,
-        encoding: Encoding,
-        nodes: usize,
-    ) -> Result<Bytes, FrameError> {
-        let json = || Ok(whole.json(block, &mut |world, node, class| self.bodies.peer(world, node, class))?);
+    fn blocks(&self, blocks: &[Block], encoding: Encoding) -> Result<Vec<Bytes>, FrameError> {
+        blocks.iter().map(|block| self.block(block, encoding)).collect()
+    }
+
+    /// With a comma behind it.
+    fn block(&self, block: &Block, encoding: Encoding) -> Result<Bytes, FrameError> {
+        let json = || Ok(block.json(&mut |world, node, class| self.bodies.peer(world, node, class))?);
         if block.is_private() {
             return with_comma(&json()?, encoding);
         }
-        self.bodies.blocks.packed((block.span(), encoding), whole.likeness(block), nodes, json)
+        let nodes = self.world().nodes.len();
+        self.bodies.blocks.packed((block.span(), encoding), block.likeness(), nodes, json)
     }
 }

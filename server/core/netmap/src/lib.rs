@@ -27,4 +27,4 @@ pub use profile::{owner_profile, profiles};
 pub use render::{Own, Piece, Pieces, Render, peer_json};
 pub use source::{Origin, sources};
 pub use span::Span;
-pub use whole::{Block, Likeness, Whole};
+pub use whole::{Block, Likeness, Whole, close, open};

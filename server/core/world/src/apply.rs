@@ -305,7 +305,7 @@ impl Draft {
         let version = self.world.version;
         let Some(old) = self.world.nodes.get(id).filter(|node| node.rev != version) else { return };
         let (class, node) = (old.class, Node { rev: version, ..(**old).clone() });
-        self.world.nodes.put(node);
+        self.world.nodes.put(node, version);
         self.note(id, Fields::WHOLE, class, class);
     }
 

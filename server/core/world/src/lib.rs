@@ -33,5 +33,5 @@ pub use noun::{
     Presence, Records, Role, Settings, User, Verifier, is_within,
 };
 pub use refusal::Refusal;
-pub use roster::{Members, Roster};
+pub use roster::{Members, Page, Roster};
 pub use state::{NextIds, World};

@@ -72,7 +72,7 @@ impl Draft {
         if is_other {
             node.rev = self.world.version;
         }
-        self.world.nodes.put(node);
+        self.world.nodes.put(node, self.world.version);
         self.changes.push(Change::Node { id, fields: Fields::SELF, before: old.class, after: class });
     }
 }

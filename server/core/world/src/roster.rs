@@ -46,6 +46,26 @@ pub struct Roster {
     by_whole_owner: OrdMap<Owner, OrdSet<NodeId>>,
     absent: OrdSet<NodeId>,
     routers: OrdSet<NodeId>,
+    /// When a node of each page was changed, put in or taken out last.
+    pages: OrdMap<Page, u64>,
+}
+
+/// Nodes whose ids have the same quotient by [`Page::WIDE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Page(u64);
+
+impl Page {
+    /// Ids in a page.
+    pub const WIDE: u64 = 64;
+
+    /// The page that a node is on.
+    pub fn of(id: NodeId) -> Self {
+        Self(id.get() / Self::WIDE)
+    }
+    /// Counted from the lowest ids.
+    pub fn number(self) -> u64 {
+        self.0
+    }
 }
 
 impl Roster {
@@ -114,6 +134,18 @@ impl Roster {
     pub fn by_name(&self, name: &str) -> Option<&Arc<Node>> {
         self.get(*self.by_name.get(name)?)
     }
+    /// The pages that nodes are on, in the order of ids, each with the version of the World that last changed who is on it,
+    /// or what others are told of one of them. Of two Worlds of one process that follow each other and share an epoch of
+    /// classes, a page is the same where this version is.
+    pub fn pages(&self) -> impl Iterator<Item = (Page, u64)> {
+        self.pages.iter().map(|(page, version)| (*page, *version))
+    }
+    /// The nodes of a page in order of their ids.
+    pub fn on(&self, page: Page) -> impl Iterator<Item = &Arc<Node>> {
+        let first = page.0 * Page::WIDE;
+        let ids = NodeId::new(first.max(1)).ok().zip(NodeId::new(first + Page::WIDE - 1).ok());
+        ids.into_iter().flat_map(|(first, last)| self.by_id.range(first..=last)).map(|(_, node)| node)
+    }
     /// All nodes in order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Node>> {
         self.by_id.values()
@@ -127,7 +159,8 @@ impl Roster {
         self.by_id.is_empty()
     }
 
-    pub(crate) fn put(&mut self, node: Node) {
+    /// As it is in this version of the World.
+    pub(crate) fn put(&mut self, node: Node, version: u64) {
         let old = self.get(node.id).cloned();
         if old.as_ref().is_none_or(|old| !same_names(old, &node)) {
             if let Some(old) = &old {
@@ -141,11 +174,21 @@ impl Roster {
             }
             self.add_to_sets(&node);
         }
+        if old.is_none_or(|old| (old.rev, old.class) != (node.rev, node.class)) {
+            self.pages.insert(Page::of(node.id), version);
+        }
         self.by_id.insert(node.id, Arc::new(node));
     }
 
-    pub(crate) fn remove(&mut self, id: NodeId) -> Option<Arc<Node>> {
+    /// Taken out in this version of the World.
+    pub(crate) fn remove(&mut self, id: NodeId, version: u64) -> Option<Arc<Node>> {
         let node = self.by_id.remove(&id)?;
+        let page = Page::of(id);
+        let is_empty = self.on(page).next().is_none();
+        match is_empty {
+            true => self.pages.remove(&page),
+            false => self.pages.insert(page, version),
+        };
         self.drop_names(&node);
         self.drop_from_sets(&node);
         Some(node)

@@ -192,12 +192,12 @@ impl World {
         if let Some(at) = self.deadline_of(&node) {
             self.deadlines.insert((at, node.id));
         }
-        self.nodes.put(node);
+        self.nodes.put(node, self.version);
     }
 
     pub(crate) fn remove_node(&mut self, id: NodeId) -> Option<Arc<Node>> {
         self.drop_deadline(id);
-        self.nodes.remove(id)
+        self.nodes.remove(id, self.version)
     }
 
     fn drop_deadline(&mut self, id: NodeId) {

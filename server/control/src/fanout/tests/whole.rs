@@ -56,6 +56,99 @@ fn a_whole_map_in_pieces_says_what_the_slow_way_says() {
     check(1, Encoding::Zstd);
 }
 
+/// What may happen to a node, by a number.
+fn event(n: u64, what: u8) -> Event {
+    let routes = || ["10.0.0.0/8".parse().unwrap(), "192.0.2.0/24".parse().unwrap()].into();
+    let router = |mut node: Node| {
+        let hostinfo = wire::Hostinfo { routable_ips: Vec::from_iter(routes()), ..wire::Hostinfo::default() };
+        (node.hostinfo, node.approved_routes) = (Arc::new(hostinfo), routes());
+        node
+    };
+    let registered = |node: Node| DurableEvent::NodeRegistered { node: Box::new(node) }.into();
+    let tags = |tag: &str| NonEmpty::new(vec![tag.parse().unwrap()]).unwrap();
+    match what % 10 {
+        0 | 1 => endpoint(n, u16::from(what)).into(),
+        2 => DurableEvent::NodeDeleted { node: id(n) }.into(),
+        3 => registered(node(n, "tag:web")),
+        4 => registered(router(node(n, "tag:db"))),
+        5 => DurableEvent::NodeTagged { node: id(n), tags: tags("tag:db") }.into(),
+        6 => DurableEvent::NodeMoved { node: id(n), user: ident::UserId::FIRST, expiry: None }.into(),
+        7 => {
+            let prefix = "10.0.0.0/8".parse().unwrap();
+            VolatileEvent::RoutePrimary { prefix, via: None, node: Some(id(n)) }.into()
+        }
+        8 => DurableEvent::NodeRoutesApproved { node: id(n), routes: BTreeSet::new() }.into(),
+        _ => {
+            let policy = if what > 128 { POLICY } else { PEOPLE };
+            DurableEvent::PolicySet { policy: Prepared::parse(policy).unwrap(), message: String::new() }
+                .into()
+        }
+    }
+}
+
+/// People reach their own devices and the database's network, web servers nothing but it.
+const PEOPLE: &str = r#"{
+    "tagOwners": {"tag:web": [], "tag:db": [], "tag:lone": []},
+    "acls": [
+        {"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:self:*", "10.0.0.0/8:*"]},
+        {"action": "accept", "src": ["tag:web"], "dst": ["tag:db:5432"]},
+    ],
+}"#;
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_map_that_follows_the_world_is_one_from_scratch(
+        happened in proptest::collection::vec((1..200u64, proptest::prelude::any::<u8>()), 1..60),
+    ) {
+        let hub = many();
+        let created = Timestamp::UNIX_EPOCH;
+        let (login, display_name) = ("alice".to_owned(), String::new());
+        let alice = world::User { id: ident::UserId::FIRST, login, display_name, created };
+        happen(&hub, DurableEvent::UserCreated { user: alice });
+        for (n, what) in happened {
+            let known = hub.world().nodes.get(id(n)).is_some();
+            if known != matches!(what % 10, 3 | 4) {
+                happen(&hub, event(n, what));
+            }
+            for viewer in [n, 1, 3, 8, 64, 300] {
+                let Some(map) = hub.once(id(viewer), Encoding::Plain) else { continue };
+                let mut told = decoded(&map, Encoding::Plain);
+                told.control_time = Some(Timestamp::UNIX_EPOCH);
+                let is_right = told == right(&hub, viewer);
+                proptest::prop_assert!(is_right, "node {} after {} of {}", viewer, what, n);
+            }
+        }
+    }
+}
+
+#[test]
+fn who_comes_next_costs_what_has_changed() {
+    let (hub, packed) = (many(), std::cell::RefCell::new(Vec::new()));
+    let plans = plan::Plans::default();
+    let class = hub.world().nodes.get(id(1)).unwrap().class.unwrap();
+    let look = || {
+        let pack = &mut |block: &netmap::Block| {
+            packed.borrow_mut().push(block.span().1);
+            Ok(Bytes::from_static(b"peers"))
+        };
+        let told = plans.of(&hub.world(), class, Encoding::Zstd, pack).unwrap();
+        assert_eq!(told.pages.len(), 4);
+        packed.take()
+    };
+    assert_eq!(look(), [0, 1, 3, 4], "nobody is on the page from 128");
+    assert!(look().is_empty());
+    happen(&hub, endpoint(65, 4000));
+    happen(&hub, DurableEvent::NodeDeleted { node: id(300) });
+    assert_eq!(look(), [1, 4]);
+    happen(&hub, DurableEvent::NodeRegistered { node: Box::new(node(140, "tag:lone")) });
+    let at = hub.world();
+    plans.of(&at, class, Encoding::Zstd, &mut |_| unreachable!("nobody sees the new one")).unwrap();
+    happen(&hub, DurableEvent::NodeDeleted { node: id(140) });
+    assert!(look().is_empty());
+}
+
 #[test]
 fn what_two_are_told_alike_they_are_told_in_the_same_bytes() {
     let hub = many();

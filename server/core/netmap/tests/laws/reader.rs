@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use harness::{Family, Model};
 use ident::NodeId;
 use jiff::Timestamp;
-use netmap::{Logins, Own, Pieces, Site, Span, Whole, full, peer_json, sources};
+use netmap::{Logins, Own, Pieces, Site, Span, Whole, close, full, open, peer_json, sources};
 use proptest::prelude::*;
 use wire::MapResponse;
 use world::{Node, World};
@@ -36,8 +36,9 @@ fn rendered(pieces: &Pieces, head: MapResponse, own: &Own) -> Option<MapResponse
 fn rendered_fresh(world: &World, viewer: &Node) -> MapResponse {
     let whole = Whole::of(world, viewer);
     let head = MapResponse { peers: None, user_profiles: Vec::new(), ..fresh(world, viewer) };
-    let blocks: Vec<_> = whole.blocks().iter().map(|b| whole.json(b, &mut peer_json).unwrap()).collect();
-    let json = [whole.open(&head).unwrap(), blocks.join(&b','), whole.close().to_vec()].concat();
+    let blocks: Vec<_> = whole.blocks().iter().map(|b| b.json(&mut peer_json).unwrap()).collect();
+    let opened = open(&head, world, whole.users(), !blocks.is_empty()).unwrap();
+    let json = [opened, blocks.join(&b','), close(!blocks.is_empty()).to_vec()].concat();
     assert!(!json.contains(&b'\\'));
     serde_json::from_slice(&json).unwrap()
 }
