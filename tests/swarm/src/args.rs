@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     compare::{CompareArgs, course::CourseArgs},
+    floor::FloorArgs,
     listing::ListArgs,
     relay_load::RelayArgs,
     stun_load::StunArgs,
@@ -50,6 +51,12 @@ pub enum Verb {
     Relay(RelayArgs),
     /// Asks a server for addresses and prints what that costs it
     Stun(StunArgs),
+    /// Serves the load of stun or relay with the least work there can be, to hold a server against it; prints where
+    #[command(after_help = examples(
+        "swarm floor stun &\n  swarm stun --address 127.0.0.1:41234 --pid 4711    as it said\n  \
+         swarm floor relay &\n  swarm relay --address 127.0.0.1:41235 --pid 4712"
+    ))]
+    Floor(FloorArgs),
     /// Lists many devices over the admin interfaces and prints what that costs the server
     List(ListArgs),
     /// Goes through everything that is compared, one line of JSON a step

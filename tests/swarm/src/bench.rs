@@ -1,5 +1,7 @@
 //! `swarm bench`: the figures that a server is judged by, one after the other on one server.
 
+mod bound;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -18,6 +20,7 @@ use crate::{
     target::Keys,
     topology::Topology,
 };
+use bound::Bound;
 
 /// Full models; more would take the machine from the server that is measured.
 const WITNESSES: usize = 32;
@@ -40,6 +43,7 @@ pub struct Figures {
     memory: MemoryUse,
     change: ChangeCost,
     full_map: FullMap,
+    bound: Bound,
     reconnect: Reconnect,
     #[serde(flatten)]
     verdict: Verdict,
@@ -135,6 +139,8 @@ async fn measure(
     let full_map = return_cost(server, &fleet).await?;
     let reconnect = reconnect(server, &fleet).await?;
     progress("all came back", start);
+    let bound = bound(nodes, &change, &full_map).await?;
+    progress("bounds", start);
     let verdict = fleet.verdict().await?;
     progress("checked", start);
     let memory = MemoryUse {
@@ -155,6 +161,7 @@ async fn measure(
         memory,
         change,
         full_map,
+        bound,
         reconnect,
         verdict,
         errors,
@@ -230,13 +237,25 @@ async fn reconnect(server: &Server, fleet: &Fleet) -> Result<Reconnect> {
     Ok(Reconnect { seconds, server_cpu_seconds: (server.gauge().cpu()? - cpu).as_secs_f64() })
 }
 
+/// The bound for what was measured before.
+async fn bound(nodes: usize, change: &ChangeCost, full_map: &FullMap) -> Result<Bound> {
+    let delivery = change.bytes_per_delivery.round() as usize;
+    let map = (full_map.bytes_per_peer * (nodes - 1) as f64).round() as usize;
+    Bound::measure(nodes, delivery, map).await
+}
+
 fn each_ms(cpu: Duration, number: usize) -> f64 {
     cpu.as_secs_f64() * 1000.0 / number.max(1) as f64
 }
 
 impl Report for Figures {
     fn rows(&self) -> Vec<Row> {
-        let Self { noise, registration, connection, memory, change, full_map, reconnect, nodes, .. } = self;
+        let Self { noise, registration, connection, memory, change, .. } = self;
+        let Self { full_map, bound, reconnect, nodes, .. } = self;
+        let change_us = change.server_cpu_ms_each * 1000.0 / (nodes - 1) as f64;
+        let back_us = full_map.server_cpu_ms_each * 1000.0;
+        let return_us = 1e6 / noise.bound + bound.map_us;
+        let returns = return_us / 1e6 * *nodes as f64;
         let spread = |q: Quantiles| format!("{:.1} / {:.1} / {:.1} ms", q.p50, q.p99, q.max);
         vec![
             row("date, topology, nodes", format!("{:.0}, {}, {nodes}", self.date, self.topology), ""),
@@ -269,9 +288,10 @@ impl Report for Figures {
                 format!("{:.1} ms", change.server_cpu_ms_each),
                 "25 ms at 1000",
             ),
+            row("- per receiver", format!("{change_us:.1} us"), ""),
             row(
-                "- per receiver",
-                format!("{:.1} us", change.server_cpu_ms_each * 1000.0 / (nodes - 1) as f64),
+                "- of the bound: seal and write",
+                format!("{:.2} of {:.1} us", bound.delivery_us / change_us, bound.delivery_us),
                 "",
             ),
             row("- swarm's own CPU", format!("{:.1} ms", change.swarm_cpu_ms_each), ""),
@@ -279,11 +299,21 @@ impl Report for Figures {
             row("change to each receiver, p50 / p99 / max", spread(change.delivery_ms), "p99 40 ms at 1000"),
             row("change to the last receiver, p50 / p99 / max", spread(change.everybody_ms), ""),
             row("a device comes back, server CPU", format!("{:.2} ms", full_map.server_cpu_ms_each), ""),
+            row(
+                "- of the bound: curve operations, seal and write",
+                format!("{:.2} of {return_us:.0} us", return_us / back_us),
+                "",
+            ),
             row("- bytes of its map per peer", format!("{:.0}", full_map.bytes_per_peer), "170"),
             row(
                 "all come back at once, server CPU",
                 format!("{:.2} s", reconnect.server_cpu_seconds),
                 "0.8 s at 1000",
+            ),
+            row(
+                "- of the bound, of so many",
+                format!("{:.2} of {returns:.2} s", returns / reconnect.server_cpu_seconds),
+                "",
             ),
             row("- until the last has its map", format!("{:.1} s", reconnect.seconds), ""),
             row(

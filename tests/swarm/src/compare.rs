@@ -1,4 +1,5 @@
-//! `swarm compare`: the same loads on our server and on others, one after the other, and a table of the ratios.
+//! `swarm compare`: the same loads on our server, on others and on the floor, one after the other, and a table of the
+//! ratios.
 
 pub mod course;
 mod reading;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use serde::{Serialize, Serializer};
 
 use crate::{args::program, say, topology::Topology};
 use rounds::{control_round, relay_round, stun_round};
@@ -64,16 +66,34 @@ pub enum Column {
     Headscale,
     HeadscaleTuned,
     Derper,
+    /// The least there can be: `swarm floor`.
+    Floor,
 }
 
 impl Column {
+    /// What the next column says of ours beside this one; of our own there is none.
+    fn beside(self) -> Option<&'static str> {
+        match self {
+            Self::Ours => None,
+            Self::Headscale | Self::HeadscaleTuned | Self::Derper => Some("ratio"),
+            Self::Floor => Some("of the floor"),
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Ours => "meshctl",
             Self::Headscale => "headscale",
             Self::HeadscaleTuned => "headscale, 50 ms and 10 ms",
             Self::Derper => "derper",
+            Self::Floor => "floor",
         }
+    }
+}
+
+impl Serialize for Column {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
     }
 }
 

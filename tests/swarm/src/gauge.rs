@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use anyhow::{Context, Result};
 use nix::{
-    time::{clock_getcpuclockid, clock_gettime},
+    time::{ClockId, clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
 
@@ -62,6 +62,11 @@ impl Gauge {
         // The kernel brings the peak up to date less often.
         Ok(Memory { resident_bytes, peak_bytes: resident_bytes.max(of("VmHWM:")? * 1024) })
     }
+}
+
+/// User and system time of the calling thread, to the nanosecond.
+pub fn own_thread() -> Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).context("the thread's clock")?.into())
 }
 
 fn kilobytes(status: &str, name: &str) -> Option<u64> {

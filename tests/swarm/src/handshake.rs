@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use aws_lc_rs::agreement::{self, UnparsedPublicKey, X25519};
-use nix::time::{ClockId, clock_gettime};
 use noise::{Initiator, PrivateKey, Responder};
 use serde::Serialize;
 use snow::{
@@ -14,6 +13,8 @@ use snow::{
     resolvers::{CryptoResolver, DefaultResolver},
     types::{Cipher, Dh, Hash, Random},
 };
+
+use crate::{gauge::own_thread, report::median};
 
 const ROUNDS: usize = 9;
 const ROUND: Duration = Duration::from_millis(250);
@@ -131,27 +132,18 @@ fn ephemeral(n: u32) -> [u8; 32] {
 
 /// How often this can be done in a second of the thread's CPU time.
 fn rate(mut once: impl FnMut(u32) -> Result<()>) -> Result<f64> {
-    let start = thread_time()?;
+    let start = own_thread()?;
     let mut done = 0;
     loop {
         for _ in 0..BATCH {
             once(done)?;
             done += 1;
         }
-        let used = thread_time()?.saturating_sub(start);
+        let used = own_thread()?.saturating_sub(start);
         if used >= ROUND {
             return Ok(f64::from(done) / used.as_secs_f64());
         }
     }
-}
-
-fn thread_time() -> Result<Duration> {
-    Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).context("the thread's clock")?.into())
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates.get(rates.len() / 2).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod args;
 mod bench;
 mod compare;
 mod fleet;
+mod floor;
 mod gauge;
 mod growth;
 mod handshake;
@@ -59,6 +60,10 @@ fn run(cli: Cli) -> Result<bool> {
         Verb::Relay(load) => print(&runtime.block_on(relay_load::run(&load))?, load.json),
         Verb::List(list) => print(&runtime.block_on(listing::run(&list))?, list.json),
         Verb::Stun(load) => print(&runtime.block_on(stun_load::run(&load))?, load.json),
+        Verb::Floor(floor) => {
+            drop(runtime);
+            match floor::run(&floor)? {}
+        }
         Verb::Course(course) => runtime.block_on(compare::course::run(&course)),
         Verb::Compare(all) => runtime.block_on(compare::run(&all)),
         Verb::SelfTest { spawn, nodes, json } => {

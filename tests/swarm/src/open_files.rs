@@ -3,6 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::gauge::Gauge;
+
 /// What is open besides the clients that stay.
 const BESIDE: u64 = 300;
 
@@ -15,6 +17,13 @@ pub fn make_room(clients: usize) -> Result<()> {
     Ok(())
 }
 
+/// How many more may be opened before those that are kept beside clients are touched.
+pub fn left() -> Result<usize> {
+    let (now, _) = getrlimit(Resource::RLIMIT_NOFILE).context("the limit of open files")?;
+    let open = Gauge::of(std::process::id()).handles()?.open_files as u64;
+    Ok(usize::try_from(now.saturating_sub(open + BESIDE))?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -22,6 +31,7 @@ mod tests {
     #[test]
     fn as_many_as_fit() {
         make_room(2).unwrap();
+        assert!(left().unwrap() > 0);
         let refused = make_room(usize::MAX / 2).unwrap_err().to_string();
         assert!(refused.contains("open files"), "{refused}");
     }

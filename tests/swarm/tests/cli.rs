@@ -50,7 +50,7 @@ fn a_server_of_somebody_else_can_be_given_what_it_needs() {
 
 #[test]
 fn every_verb_shows_how_it_is_used() {
-    for verb in [&["bench"][..], &["run"], &["growth"], &["soak"], &["self-test"], &["policy"]] {
+    for verb in [&["bench"][..], &["run"], &["growth"], &["soak"], &["self-test"], &["policy"], &["floor"]] {
         let output = swarm(&[verb, &["--help"]].concat());
         let help = String::from_utf8(output.stdout).unwrap();
         assert!(help.contains("Examples:\n  swarm "), "{verb:?}: {help}");

@@ -1,6 +1,6 @@
 //! One load after the other on each server: the loads are processes of their own, so that a limit ends them for sure.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{net::SocketAddr, path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -16,7 +16,12 @@ use super::{
     rival::Rival,
     table::{Better, Figure, Table, Unit},
 };
-use crate::{say, scenario::join, topology::Topology};
+use crate::{
+    floor::{Floor, Load},
+    say,
+    scenario::join,
+    topology::Topology,
+};
 
 /// Name, step, unit, which is better, and how to read it off.
 type Reading = (&'static str, &'static str, Unit, Better, fn(&Step) -> f64);
@@ -84,10 +89,13 @@ pub async fn control_round(args: &CompareArgs, ours: &Path, nodes: u32, topology
         Figure { name: name.to_owned(), unit, better, values }
     });
     let title = format!("{nodes} clients, {}", topology.name());
-    Ok(Table { title, columns: columns.map(Column::name).to_vec(), figures: figures.collect() })
+    Ok(Table { title, columns: columns.to_vec(), figures: figures.collect() })
 }
 
-/// Our relay and derper.
+/// Whom relays and answers to address questions are compared with.
+const BESIDE: [Column; 3] = [Column::Ours, Column::Derper, Column::Floor];
+
+/// Our relay, derper, and the least there can be.
 pub async fn relay_round(args: &CompareArgs, ours: &Path) -> Result<Table> {
     let seconds = if args.quick { "3" } else { "10" };
     let loads: [(&str, &[&str], &[Place]); 6] = [
@@ -109,10 +117,9 @@ pub async fn relay_round(args: &CompareArgs, ours: &Path) -> Result<Table> {
     let mut figures = Vec::new();
     for (name, load, readings) in loads {
         let words = [["relay", "--json", "--seconds", seconds].as_slice(), load].concat();
-        figures.extend(against_derper(args, ours, name, &words, readings).await?);
+        figures.extend(on_each(args, ours, name, &words, readings).await?);
     }
-    let columns = vec![Column::Ours.name(), Column::Derper.name()];
-    Ok(Table { title: "relay, packets of 1,300 B".to_owned(), columns, figures })
+    Ok(Table { title: "relay, packets of 1,300 B".to_owned(), columns: BESIDE.to_vec(), figures })
 }
 
 const PER_CPU: Place =
@@ -121,7 +128,7 @@ const DELIVERED: Place = ("packets per s", "/packets_per_second", Unit::PerSecon
 const P99: Place = ("p99", "/latency_ms/p99", Unit::Milliseconds, Better::Less);
 const WRONG: Place = ("wrong packets", "/wrong", Unit::Count, Better::None);
 
-/// Our answers to address questions and derper's.
+/// Our answers to address questions, derper's, and the least there can be.
 pub async fn stun_round(args: &CompareArgs, ours: &Path) -> Result<Table> {
     let seconds = if args.quick { "2" } else { "10" };
     let readings = [
@@ -130,33 +137,36 @@ pub async fn stun_round(args: &CompareArgs, ours: &Path) -> Result<Table> {
         ("wrong answers", "/wrong", Unit::Count, Better::None),
     ];
     let words = ["stun", "--json", "--seconds", seconds];
-    let figures = against_derper(args, ours, "STUN", &words, &readings).await?;
-    Ok(Table { title: "STUN".to_owned(), columns: vec![Column::Ours.name(), Column::Derper.name()], figures })
+    let figures = on_each(args, ours, "STUN", &words, &readings).await?;
+    Ok(Table { title: "STUN".to_owned(), columns: BESIDE.to_vec(), figures })
 }
 
-async fn against_derper(
+async fn on_each(
     args: &CompareArgs,
     ours: &Path,
     name: &str,
     load: &[&str],
     readings: &[Place],
 ) -> Result<Vec<Figure>> {
+    let asks = load.first() == Some(&"stun");
     let mut answers = Vec::new();
-    for column in [Column::Ours, Column::Derper] {
+    for column in BESIDE {
         say(&format!("{}: {name}", column.name()));
-        let mut words = words(load);
-        let said = if column == Column::Ours {
-            words.extend(["--spawn".to_owned(), ours.display().to_string()]);
-            lines(words, args.limit).await?
-        } else {
-            let rival = Rival::derper(&args.rivals).await?;
-            let mut address = rival.address;
-            if load.first() == Some(&"stun") {
-                address.set_port(rival.stun);
+        let said = match column {
+            Column::Floor => {
+                let floor = Floor::start(if asks { Load::Stun } else { Load::Relay }).await?;
+                lines(at(load, floor.address, floor.pid), args.limit).await?
             }
-            words.extend(["--address".to_owned(), address.to_string()]);
-            words.extend(["--pid".to_owned(), rival.pid.to_string()]);
-            lines(words, args.limit).await?
+            Column::Derper => {
+                let rival = Rival::derper(&args.rivals).await?;
+                let port = if asks { rival.stun } else { rival.address.port() };
+                lines(at(load, SocketAddr::new(rival.address.ip(), port), rival.pid), args.limit).await?
+            }
+            Column::Ours | Column::Headscale | Column::HeadscaleTuned => {
+                let mut words = words(load);
+                words.extend(["--spawn".to_owned(), ours.display().to_string()]);
+                lines(words, args.limit).await?
+            }
         };
         answers.push(said.into_iter().next());
     }
@@ -168,6 +178,12 @@ async fn against_derper(
             Figure { name: format!("{name}: {figure}"), unit: *unit, better: *better, values }
         })
         .collect())
+}
+
+/// The load on a process that runs.
+fn at(load: &[&str], address: SocketAddr, pid: u32) -> Vec<String> {
+    let whom = ["--address".to_owned(), address.to_string(), "--pid".to_owned(), pid.to_string()];
+    [words(load), whom.to_vec()].concat()
 }
 
 fn words(of: &[&str]) -> Vec<String> {

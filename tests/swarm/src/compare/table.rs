@@ -5,12 +5,14 @@ use std::{fmt::Write as _, io::Write as _};
 use anyhow::Result;
 use serde::Serialize;
 
+use super::Column;
+
 /// Figures of several servers under the same load.
 #[derive(Debug, Serialize)]
 pub struct Table {
     pub title: String,
     /// The first is ours.
-    pub columns: Vec<&'static str>,
+    pub columns: Vec<Column>,
     pub figures: Vec<Figure>,
 }
 
@@ -51,23 +53,25 @@ impl Table {
         })
     }
 
-    /// A table that is also Markdown: a ratio above 1 is in our favour.
+    /// A table that is also Markdown: a ratio above 1 is in our favour. Of the floor's figure ours is so many per cent.
     pub fn text(&self) -> String {
         let mut head = vec![self.title.clone()];
-        for (n, column) in self.columns.iter().enumerate() {
-            head.push((*column).to_owned());
-            if n > 0 {
-                head.push("ratio".to_owned());
-            }
+        for column in &self.columns {
+            head.push(column.name().to_owned());
+            head.extend(column.beside().map(str::to_owned));
         }
         let mut lines = vec![head];
         for figure in &self.figures {
             let ours = figure.values.first().copied().flatten();
             let mut line = vec![figure.name.clone()];
-            for (n, value) in figure.values.iter().enumerate() {
+            for (column, value) in self.columns.iter().zip(&figure.values) {
                 line.push(value.map_or("DNF".to_owned(), |v| figure.unit.text(v)));
-                if n > 0 {
-                    line.push(figure.better.ratio(ours, *value));
+                match column {
+                    Column::Ours => {}
+                    Column::Floor => line.push(per_cent(ours, *value)),
+                    Column::Headscale | Column::HeadscaleTuned | Column::Derper => {
+                        line.push(figure.better.ratio(ours, *value));
+                    }
                 }
             }
             lines.push(line);
@@ -115,6 +119,13 @@ impl Better {
     }
 }
 
+fn per_cent(ours: Option<f64>, floor: Option<f64>) -> String {
+    match (ours, floor) {
+        (Some(ours), Some(floor)) if floor > 0.0 => format!("{:.0} %", ours / floor * 100.0),
+        _ => String::new(),
+    }
+}
+
 /// Prints a table as soon as it is there.
 pub fn print(table: &Table, json: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
@@ -133,17 +144,31 @@ mod tests {
 
     fn table(values: Vec<Option<f64>>, better: Better) -> Table {
         let figure = Figure { name: "CPU".into(), unit: Unit::Milliseconds, better, values };
-        Table { title: "mesh, 7".into(), columns: vec!["ours", "theirs", "others"], figures: vec![figure] }
+        let columns = vec![Column::Ours, Column::Headscale, Column::Floor];
+        Table { title: "mesh, 7".into(), columns, figures: vec![figure] }
     }
 
     #[test]
     fn who_did_not_finish_has_no_ratio() {
         assert_eq!(
             table(vec![Some(2.0), Some(5.0), None], Better::Less).text(),
-            "| mesh, 7 | ours   | theirs | ratio | others | ratio |\n\
-             |---------|--------|--------|-------|--------|-------|\n\
-             | CPU     | 2.0 ms | 5.0 ms | 2.5 x | DNF    |       |\n"
+            "| mesh, 7 | meshctl | headscale | ratio | floor | of the floor |\n\
+             |---------|---------|-----------|-------|-------|--------------|\n\
+             | CPU     | 2.0 ms  | 5.0 ms    | 2.5 x | DNF   |              |\n"
         );
+    }
+
+    #[test]
+    fn ours_is_so_much_of_the_floor() {
+        for (better, values, share) in [
+            (Better::More, [3.0, 4.0], "75 %"),
+            (Better::Less, [3.0, 2.0], "150 %"),
+            (Better::None, [0.0; 2], ""),
+        ] {
+            let table = table(vec![Some(values[0]), None, Some(values[1])], better).text();
+            let last = table.lines().last().unwrap().split('|').nth(6).unwrap();
+            assert_eq!(last.trim(), share, "{table}");
+        }
     }
 
     #[test]
