@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use crate::{
     args::{FleetArgs, program},
     fleet::{Arrival, Fleet, Plan, Verdict, progress},
+    floor::http2,
     handshake::{self, Handshakes},
     report::histogram::{Histogram, Quantiles},
     report::{Report, Row, mib, row},
@@ -24,7 +25,8 @@ use bound::Bound;
 
 /// Full models; more would take the machine from the server that is measured.
 const WITNESSES: usize = 32;
-
+/// Connections of the HTTP/2 library alone; what one takes does not change with more.
+const STREAMS: usize = 1000;
 /// Between two changes, so that each finds the server idle.
 const PAUSE: Duration = Duration::from_millis(150);
 const DELIVERED_WITHIN: Duration = Duration::from_secs(120);
@@ -44,6 +46,8 @@ pub struct Figures {
     change: ChangeCost,
     full_map: FullMap,
     bound: Bound,
+    /// What the HTTP/2 library takes by itself.
+    http2_stream_bytes: f64,
     reconnect: Reconnect,
     #[serde(flatten)]
     verdict: Verdict,
@@ -140,6 +144,7 @@ async fn measure(
     let reconnect = reconnect(server, &fleet).await?;
     progress("all came back", start);
     let bound = bound(nodes, &change, &full_map).await?;
+    let http2_stream_bytes = http2::memory_each(nodes.min(STREAMS)).await?;
     progress("bounds", start);
     let verdict = fleet.verdict().await?;
     progress("checked", start);
@@ -162,6 +167,7 @@ async fn measure(
         change,
         full_map,
         bound,
+        http2_stream_bytes,
         reconnect,
         verdict,
         errors,
@@ -252,6 +258,7 @@ impl Report for Figures {
     fn rows(&self) -> Vec<Row> {
         let Self { noise, registration, connection, memory, change, .. } = self;
         let Self { full_map, bound, reconnect, nodes, .. } = self;
+        let (node_kb, stream_kb) = (memory.per_node_bytes as f64 / 1000.0, self.http2_stream_bytes / 1000.0);
         let change_us = change.server_cpu_ms_each * 1000.0 / (nodes - 1) as f64;
         let back_us = full_map.server_cpu_ms_each * 1000.0;
         let return_us = 1e6 / noise.bound + bound.map_us;
@@ -280,9 +287,14 @@ impl Report for Figures {
             row("- server CPU each", format!("{:.2} ms", connection.server_cpu_ms_each), ""),
             row("memory: started", mib(memory.started_bytes), ""),
             row("memory: all registered", mib(memory.registered_bytes), ""),
-            row("memory: all connected", mib(memory.connected_bytes), "100 MiB at 1000"),
+            row("memory: all connected", mib(memory.connected_bytes), "70 MB at 1000"),
             row("memory: peak", mib(memory.peak_bytes), ""),
-            row("- per connected node", format!("{:.1} kB", memory.per_node_bytes as f64 / 1000.0), ""),
+            row("- per connected node", format!("{node_kb:.1} kB"), "36 kB"),
+            row(
+                "- of the bound: a stream of the HTTP/2 library",
+                format!("{:.2} of {stream_kb:.1} kB", stream_kb / node_kb),
+                "",
+            ),
             row(
                 "server CPU per endpoint change",
                 format!("{:.1} ms", change.server_cpu_ms_each),

@@ -1,6 +1,8 @@
-//! `swarm floor`: the least a program can do for the loads of `swarm stun` and `swarm relay`. It is no server: nobody is
-//! kept out, nothing is limited or counted. What a server costs above it is what the server adds of its own.
+//! `swarm floor`: the least a program can do for the loads of `swarm stun` and `swarm relay`, and for a stream that is
+//! held open. It is no server: nobody is kept out, nothing is limited or counted. What a server costs above it is what the
+//! server adds of its own.
 
+pub mod http2;
 mod relay;
 mod runs;
 mod stun;
@@ -39,6 +41,8 @@ pub enum Load {
     Stun,
     /// Passes packets on: TLS, TCP and one table lookup
     Relay,
+    /// Holds a stream open on each connection: the HTTP/2 library by itself
+    Http2,
 }
 
 /// Where it serves; one line of JSON as soon as it does.
@@ -62,6 +66,11 @@ pub fn run(args: &FloorArgs) -> Result<Infallible> {
             let door = TcpListener::bind(anywhere)?;
             tell(door.local_addr()?)?;
             relay::serve(door)
+        }
+        Load::Http2 => {
+            let door = TcpListener::bind(anywhere)?;
+            tell(door.local_addr()?)?;
+            http2::serve(door)
         }
     }
 }
