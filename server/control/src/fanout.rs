@@ -6,10 +6,8 @@ mod bodies;
 mod frame;
 mod log;
 mod pace;
-mod plan;
 mod seat;
 mod session;
-mod slices;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -31,10 +29,8 @@ use world::{Change, World};
 use bodies::Bodies;
 use log::Published;
 use pace::{Pace, Turn};
-use plan::Plans;
 use seat::Seats;
-use slices::Slices;
-use whole::Queue;
+use whole::Atlas;
 
 pub use frame::Encoding;
 pub use session::Session;
@@ -52,9 +48,7 @@ pub struct Hub {
     seats: Mutex<Seats>,
     pace: Pace,
     bodies: Bodies,
-    plans: Plans,
-    slices: Slices,
-    queue: Queue,
+    atlas: Atlas,
     keep_alive: [Bytes; 2],
     tally: Tally,
 }
@@ -85,9 +79,7 @@ impl Hub {
             seats: Mutex::default(),
             pace: Pace::default(),
             bodies: Bodies::default(),
-            plans: Plans::default(),
-            slices: Slices::default(),
-            queue: Queue::new(),
+            atlas: Atlas::default(),
             keep_alive: [beat(Encoding::Zstd), beat(Encoding::Plain)],
             tally: Tally::default(),
         })

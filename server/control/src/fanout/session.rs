@@ -17,9 +17,8 @@ use super::{
     frame::{FrameError, framed, rendered},
     log::Published,
     seat::Seat,
-    slices::SLICE,
     tally::{BEAT, DIFFERENCE, WHOLE},
-    whole::Place,
+    whole::{Place, SLICE},
 };
 
 /// Clients give up after 120 s of silence; proxies often after 60 s.
@@ -86,7 +85,7 @@ impl Session {
             }
             self.place = None;
             if self.needs_whole() {
-                self.place = self.hub.queue.place().await;
+                self.place = self.hub.atlas.place().await;
             }
             let begun = Instant::now();
             match self.compose() {
@@ -119,7 +118,7 @@ impl Session {
         if first.len() > SLICE {
             return Some(first.split_to(SLICE));
         }
-        let slice = self.hub.slices.filled(|slice| {
+        let slice = self.hub.atlas.slice(|slice| {
             while let Some(part) = self.parts.pop_front_if(|part| slice.len() + part.len() <= SLICE) {
                 slice.extend_from_slice(&part);
             }

@@ -1,13 +1,13 @@
 //! Whole maps: a private beginning and end around blocks of peers that many are told of in the same bytes.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+mod crowd;
+pub(super) mod plan;
+mod slices;
+
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use netmap::{Block, close, head, open, owner_profile};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
 use world::{Node, Page};
 
 use super::{
@@ -17,26 +17,29 @@ use super::{
     log::Published,
 };
 
-/// Whole maps on their way to clients at once, so that thousands who come together do not all hold one.
-const AT_ONCE: usize = 64;
-/// Nobody waits longer for others to take theirs.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crowd::Crowd;
+pub(super) use crowd::Place;
+use plan::Plans;
+pub(super) use slices::SLICE;
+use slices::Slices;
 
-/// Who may be told a whole map, in the order of asking.
-#[derive(Debug)]
-pub(super) struct Queue(Arc<Semaphore>);
+/// What whole maps are made with.
+#[derive(Debug, Default)]
+pub(super) struct Atlas {
+    plans: Plans,
+    slices: Slices,
+    crowd: Crowd,
+}
 
-/// A place among those who are told one.
-pub(super) type Place = OwnedSemaphorePermit;
-
-impl Queue {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+impl Atlas {
+    /// A place among those who are told a whole map; see [`Crowd::place`].
+    pub(super) async fn place(&self) -> Option<Place> {
+        self.crowd.place().await
     }
 
-    /// The next free place; none when those before take too long.
-    pub(super) async fn place(&self) -> Option<Place> {
-        timeout(PATIENCE, self.0.clone().acquire_owned()).await.ok()?.ok()
+    /// What `fill` puts into a buffer for [`SLICE`] bytes.
+    pub(super) fn slice(&self, fill: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+        self.slices.filled(fill)
     }
 }
 
@@ -52,7 +55,8 @@ impl Hub {
         let (mut peers, mut users) = (Vec::new(), BTreeSet::new());
         if let Some(class) = node.class {
             let own = Page::of(node.id);
-            let plan = self.plans.of(world, class, encoding, &mut |block| self.block(block, encoding))?;
+            let plan =
+                self.atlas.plans.of(world, class, encoding, &mut |block| self.block(block, encoding))?;
             for (page, sheet) in plan.pages {
                 match page == own {
                     true => peers.extend(self.blocks(&Block::around(world, node), encoding)?),

@@ -126,7 +126,7 @@ proptest::proptest! {
 #[test]
 fn who_comes_next_costs_what_has_changed() {
     let (hub, packed) = (many(), std::cell::RefCell::new(Vec::new()));
-    let plans = plan::Plans::default();
+    let plans = super::super::whole::plan::Plans::default();
     let class = hub.world().nodes.get(id(1)).unwrap().class.unwrap();
     let look = || {
         let pack = &mut |block: &netmap::Block| {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 /// Bytes in a slice. A client that reads slowly keeps others on its channel waiting for no more than this.
-pub(super) const SLICE: usize = 64 << 10;
+pub(in crate::fanout) const SLICE: usize = 64 << 10;
 /// Buffers that wait to be lent.
 const KEPT: usize = 16;
 

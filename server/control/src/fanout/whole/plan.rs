@@ -11,7 +11,7 @@ use ident::UserId;
 use netmap::Block;
 use world::{ClassId, Page, World};
 
-use super::{Encoding, frame::FrameError};
+use crate::fanout::{Encoding, frame::FrameError};
 
 /// Pages in all plans together; more are made anew when they are asked for.
 const MOST_PAGES: usize = 1 << 17;
@@ -22,14 +22,14 @@ type Key = (ClassId, Encoding);
 
 /// The plans of all classes that somebody of came lately.
 #[derive(Debug, Default)]
-pub(super) struct Plans(Mutex<BTreeMap<Key, Arc<Mutex<Plan>>>>);
+pub(in crate::fanout) struct Plans(Mutex<BTreeMap<Key, Arc<Mutex<Plan>>>>);
 
 /// What a class is told in one World.
-pub(super) struct Told {
+pub(in crate::fanout) struct Told {
     /// Packed peers, with a comma behind them; empty where nobody is seen.
-    pub(super) pages: Vec<(Page, Bytes)>,
+    pub(in crate::fanout) pages: Vec<(Page, Bytes)>,
     /// Whom these belong to.
-    pub(super) users: BTreeSet<UserId>,
+    pub(in crate::fanout) users: BTreeSet<UserId>,
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ struct Sheet {
 
 impl Plans {
     /// As of this World. `pack` is asked for pages that are not known as they are.
-    pub(super) fn of(
+    pub(in crate::fanout) fn of(
         &self,
         world: &World,
         class: ClassId,
