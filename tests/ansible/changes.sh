@@ -44,10 +44,10 @@ server() { ansible -i inventories/lab control -m systemd_service -a "name=meshct
 
 # ---- another version
 
-# What the repository of these hosts has from now on, beside what it had.
+# What the repositories of these hosts have from now on, beside what they had.
 offer() {
     local host
-    for host in control web; do
+    for host in control router web; do
         mkdir -p "$MESHCTL_LAB_FOLDER/$host/root/srv/newer"
         rm -f "$MESHCTL_LAB_FOLDER/$host/root/srv/newer"/*
         cp "$work/versions/$1"/* "$MESHCTL_LAB_FOLDER/$host/root/srv/newer/"
@@ -55,26 +55,75 @@ offer() {
     done
 }
 
+# Whether they have more than the newest version.
+remember() { # "" or "#"
+    sed -i "s|^#*|$1|" "$MESHCTL_LAB_FOLDER"/{control,router,web}/root/etc/apt/sources.list
+}
+
 versions() { tests/ansible/hosts/versions "$cache" "$work/versions"; }
+client() { dpkg-deb -f "$cache/debs/tailscale.deb" Version; }
 
 upgrade() { play meshctl.mesh.upgrade "$@"; }
-upgraded() { play tests/ansible/scenario/upgraded.yml -e meshctl_is="$1"; }
+upgraded() { play tests/ansible/scenario/upgraded.yml -e meshctl_is="$1" -e others="${2:-web}"; }
+
+# The run ends with one message that says this.
+fails_saying() {
+    local told=$1 log; shift
+    log=$(mktemp "$work/fails.XXXXXX")
+    ! "$@" >"$log" 2>&1 || { cat "$log"; echo "that did not fail"; return 1; }
+    cat "$log"
+    grep -q "\"msg\": \".*$told" "$log"
+}
+
+# The server answers while this is done, but for at most so many seconds.
+answers_within() {
+    local most=$1 pulse rc; shift
+    nsenter --net="/run/netns/$MESHCTL_LAB_PREFIX-control" tests/ansible/hosts/pulse http://127.0.0.1:8080/health >"$work/pulse" &
+    pulse=$!
+    "$@"; rc=$?
+    kill "$pulse" && wait "$pulse"
+    echo "without an answer of the server: $(cat "$work/pulse") ms at most"
+    [ $rc = 0 ] && [ "$(cat "$work/pulse")" -lt $((most * 1000)) ]
+}
 
 keeps_what_serves() {
     versions && offer refuses &&
-        refused 'it takes no configuration.*serves on' upgrade -l control && upgraded 0.1.0
+        answers_within 2 refused 'it takes no configuration.*serves on' upgrade -l control && upgraded 0.1.0
 }
 
-goes_back() {
-    offer fails && ! upgrade -l control,web >"$work/back.log" 2>&1 && cat "$work/back.log" &&
-        grep -q 'it does not serve\|Unable to start.*The one of before serves again' "$work/back.log" && upgraded 0.1.0
+goes_back() { offer fails && fails_saying 'Let the other version serve.*The one of before serves again' upgrade -l control,web && upgraded 0.1.0; }
+
+# A relay, an agent and a client that end as soon as they run: from packages that no repository has any more, and from a file.
+others_go_back() {
+    local again='works again; no further host is touched' files='{"derp_relay_install": "file", "agent_install": "file"}' here
+    here=(-e node_package="tailscale=$(client)")
+    remember '#' && offer dies &&
+        fails_saying "meshctl failed on router at \\\\\"Restart.*(0.1.0) $again" upgrade -l router "${here[@]}" &&
+        fails_saying "meshctl failed on web at .*agent runs.*(0.1.0) $again" upgrade -l web "${here[@]}" &&
+        offer client-dies && fails_saying "tailscale failed on web at .*($(client)) $again" upgrade -l web && remember '' &&
+        relay_ends && fails_saying "/usr/bin/meshctl failed on router at .*relay.*0.1.0) $again" upgrade -l router "${here[@]}" \
+            -e "$files" -e derp_relay_binary="$work/ends" -e agent_binary="$work/ends" && upgraded 0.1.0 router,web
+}
+
+# A program that is whole but for the relay.
+relay_ends() {
+    mkdir -p "$MESHCTL_LAB_FOLDER/router/root/srv/whole" && cp "$meshctl" "$MESHCTL_LAB_FOLDER/router/root/srv/whole/" &&
+        sed 's|"$0.whole"|/srv/whole/meshctl|; s/ | "agent run"\*//' "$work/versions/dies.program" >"$work/ends"
 }
 
 upgrades() {
-    offer works && upgrade -l control,web && upgraded 0.2.0 && changes_nothing upgrade -l control,web &&
+    offer works && answers_within 5 upgrade -l control,web && upgraded 0.2.0 &&
         refused 'no server reads what a newer one has written' upgrade -l control -e control_server_package=meshctl=0.1.0 &&
         refused 'no repository of this host has meshctl=9' upgrade -l control -e control_server_package=meshctl=9
 }
+
+# First what the relay runs, under its clients; then the client of its own host.
+upgrades_a_relay() {
+    relayed begin && upgrade -l router -e node_package="tailscale=$(client)" && relayed again && upgraded 0.2.0 router &&
+        upgrade -l router && relayed end && changes_nothing upgrade
+}
+
+relayed() { play tests/ansible/scenario/relay.yml -e stage="$1"; }
 
 # The connection to the controller, or the controller, went away when the server was stopped already.
 goes_on_after_a_cut() {

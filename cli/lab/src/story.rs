@@ -37,6 +37,8 @@ pub struct Story {
     pub calm: bool,
     /// What makes it fail, for the proof that it can.
     pub sabotage: Sabotage,
+    /// What its failure then says: another failure proves nothing.
+    pub symptom: &'static str,
     pub tell: fn(&mut Stage<'_>) -> Result<()>,
 }
 

@@ -2,7 +2,8 @@
 # Another version of the program, and the way back to the one before.
 #   upgrade.sh stage package NAME[=VERSION]   fetches it; ends with a line "same: …", "older: …" or "other: …"
 #   upgrade.sh stage file                     the same of a program that was brought as new/meshctl
-#   upgrade.sh keep                           stops the server and keeps program, configuration and data
+#   upgrade.sh keep                           keeps program and configuration, while the server serves
+#   upgrade.sh switch                         stops it, keeps its data, and starts what is in place by then
 #   upgrade.sh back                           what was kept serves again
 #   upgrade.sh tidy                           takes away what was tried, and everything else but what `back` needs
 # MESHCTL_WORK, _PROGRAM, _CONFIG (its folder), _DATA and _SOCKET say where things are.
@@ -55,15 +56,30 @@ keep() {
         apt-get -qq download "$name=$(dpkg-query -W -f '${Version}' "$name")" 2>/dev/null || true
     fi
     touch kept
-    systemctl stop meshctl.service
-    cp -a "$data" data.part
-    mv data.part data
 }
 
+# A server that ended by itself in between has been started as the other version: there is no data of before any more.
+switch() {
+    cd "$work/old"
+    systemctl daemon-reload
+    if runs_kept; then
+        touch switched
+        systemctl stop meshctl.service
+        cp -a "$data" data.part
+        mv data.part data
+    fi
+    touch switched
+    [ ! -e "$profile" ] || load
+    systemctl restart meshctl.service
+}
+
+runs_kept() { cmp -s "$work/old/program" "/proc/$(systemctl show --property=MainPID --value meshctl.service)/exe"; }
+
+# Before the switch nothing was stopped, and nothing has to be.
 back() {
     [ -e "$work/old/kept" ] || { serves || fail "the server does not answer: journalctl -u meshctl"; return 0; }
     cd "$work/old"
-    systemctl stop meshctl.service || true
+    { [ ! -e switched ] && runs_kept; } || systemctl stop meshctl.service || true
     for package in ./*.deb; do
         [ ! -e "$package" ] || dpkg --install --force-downgrade --force-confold "$package" >/dev/null || true
     done
@@ -102,6 +118,7 @@ serves() {
 case $1 in
     stage) stage "$2" "${3:-}" ;;
     keep) keep ;;
+    switch) switch ;;
     back) back ;;
     tidy) rm -rf "$work/new"; [ -e "$work/old/kept" ] || rm -rf "$work" ;;
 esac

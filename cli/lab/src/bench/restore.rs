@@ -3,12 +3,14 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::{Bench, MEMBERS, SETTLED, SPARE};
+use super::{Bench, MEMBERS, SETTLED, SPARE, pairs};
 use crate::plan::SERVER;
+use crate::server::SERVER_URL;
 use crate::tailscaled::Tailscaled;
 
 impl Bench<'_> {
-    /// Wires plugged, nothing cut, the server up, the members in the mesh under their names, the spare host bare.
+    /// Wires plugged, nothing cut, the server up, the members in the mesh under their names and in each other's reach, the spare host
+    /// bare.
     pub(crate) fn restore(&mut self) -> Result<()> {
         for lan in self.lab.plan().lans {
             self.lab.mend(lan.router)?;
@@ -44,7 +46,8 @@ impl Bench<'_> {
             }
         }
         self.rejoin()?;
-        self.await_mesh(SETTLED)
+        self.await_mesh(SETTLED)?;
+        pairs().try_for_each(|(from, to)| self.must_reach(from, self.ipv4(to)?))
     }
 
     /// Members that are out of the mesh come in again.
@@ -55,10 +58,10 @@ impl Bench<'_> {
             if is_listed && client.state()? == "Running" {
                 continue;
             }
-            // one whose node was removed believes for a while that it is in; one that is out has nothing to log out of
-            let _ = client.logout();
             let key = self.server.create_key("node", host)?;
-            super::joined(client, host, &key)?;
+            // With the node key of before and another id, from a server that lost its data, the Go client of a peer that stayed up
+            // (1.102) keeps no way to it.
+            client.up(SERVER_URL, &key, host, &["--force-reauth"])?;
         }
         Ok(())
     }

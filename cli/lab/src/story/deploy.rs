@@ -22,6 +22,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["SC-007"],
             calm: true,
             sabotage: Sabotage::SlowBuild,
+            symptom: "SC-007 is missed",
             tell: scratch,
         },
         Story {
@@ -30,6 +31,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["SC-008"],
             calm: true,
             sabotage: Sabotage::PolicyOpensOnePort,
+            symptom: "SC-008 is missed: 0 of",
             tell: first_try,
         },
     ]

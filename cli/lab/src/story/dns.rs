@@ -19,6 +19,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["US4.1", "FR-007", "SC-004"],
             calm: true,
             sabotage: Sabotage::NamesOff,
+            symptom: "getent ahostsv4",
             tell: resolve,
         },
         Story {
@@ -26,7 +27,8 @@ pub(super) fn stories() -> Vec<Story> {
             title: "a new host's name is known everywhere within 30 s",
             proves: &["US4.2"],
             calm: true,
-            sabotage: Sabotage::NamesOff,
+            sabotage: Sabotage::OtherName,
+            symptom: "a to find (0, [",
             tell: joined,
         },
         Story {
@@ -34,7 +36,8 @@ pub(super) fn stories() -> Vec<Story> {
             title: "a host that changes its name is found under the new one, and no more under the old",
             proves: &["US4.3"],
             calm: true,
-            sabotage: Sabotage::NamesOff,
+            sabotage: Sabotage::NeverRenamed,
+            symptom: "for after",
             tell: renamed,
         },
         Story {
@@ -42,7 +45,8 @@ pub(super) fn stories() -> Vec<Story> {
             title: "a host signs off, and its name is gone",
             proves: &["US4.4", "FR-010"],
             calm: true,
-            sabotage: Sabotage::NamesOff,
+            sabotage: Sabotage::NeverLeft,
+            symptom: "the client is still in: Running",
             tell: left,
         },
     ]
@@ -69,7 +73,8 @@ fn joined(stage: &mut Stage<'_>) -> Result<()> {
     for member in MEMBERS {
         bench.await_name(member, "newcomer", None, KNOWN_WITHIN)?;
     }
-    let spare = bench.spare("newcomer")?;
+    let asked = if stage.sabotaged(Sabotage::OtherName) { "stranger" } else { "newcomer" };
+    let spare = bench.spare(asked)?;
     let address = ipv4_of(&spare)?;
     for member in MEMBERS {
         bench.await_name(member, "newcomer", Some(address), KNOWN_WITHIN)?;
@@ -82,7 +87,9 @@ fn renamed(stage: &mut Stage<'_>) -> Result<()> {
     let spare = bench.spare("before")?;
     let address = ipv4_of(&spare)?;
     bench.await_name("a", "before", Some(address), KNOWN_WITHIN)?;
-    spare.tailscale(&["set", "--hostname=after"], Duration::from_secs(20))?.ok()?;
+    if !stage.sabotaged(Sabotage::NeverRenamed) {
+        spare.tailscale(&["set", "--hostname=after"], Duration::from_secs(20))?.ok()?;
+    }
     for member in MEMBERS {
         bench.await_name(member, "after", Some(address), KNOWN_WITHIN)?;
         bench.await_name(member, "before", None, KNOWN_WITHIN)?;
@@ -96,7 +103,9 @@ fn left(stage: &mut Stage<'_>) -> Result<()> {
     let address = ipv4_of(&spare)?;
     bench.await_name("b", "leaver", Some(address), KNOWN_WITHIN)?;
     let node = bench.server.node("leaver")?;
-    spare.logout()?;
+    if !stage.sabotaged(Sabotage::NeverLeft) {
+        spare.logout()?;
+    }
     ensure!(spare.state()? == "NeedsLogin", "the client is still in: {}", spare.state()?);
     for member in MEMBERS {
         bench.await_name(member, "leaver", None, KNOWN_WITHIN)?;

@@ -31,6 +31,7 @@ pub(super) fn loud() -> Vec<Story> {
             proves: &["E3", "FR-012"],
             calm: false,
             sabotage: Sabotage::ServerForgets,
+            symptom: "nodes are not who they were",
             tell: server_away,
         },
         Story {
@@ -39,6 +40,7 @@ pub(super) fn loud() -> Vec<Story> {
             proves: &["E6"],
             calm: false,
             sabotage: Sabotage::RelayCutToo,
+            symptom: "does not reach 100.64.",
             tell: partition,
         },
     ]
@@ -53,6 +55,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["E1"],
             calm: true,
             sabotage: Sabotage::FirstRenamed,
+            symptom: "the names are first and a",
             tell: same_hostname,
         },
         Story {
@@ -61,6 +64,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["E2"],
             calm: true,
             sabotage: Sabotage::NeverMended,
+            symptom: "does not reach 100.64.",
             tell: flapping,
         },
         Story {
@@ -69,6 +73,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["E4", "FR-006"],
             calm: true,
             sabotage: Sabotage::NotDeleted,
+            symptom: "a to forget 100.64.",
             tell: forced_removal,
         },
         Story {
@@ -77,6 +82,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["E5"],
             calm: true,
             sabotage: Sabotage::SameVersion,
+            symptom: "both are ",
             tell: mixed_versions,
         },
         Story {
@@ -85,6 +91,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["E7"],
             calm: true,
             sabotage: Sabotage::BoundEverywhere,
+            symptom: "has bound an address that is not there",
             tell: bind_early,
         },
         Story {
@@ -93,6 +100,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["E8"],
             calm: true,
             sabotage: Sabotage::NeverMended,
+            symptom: "nginx to be served again",
             tell: bind_loss,
         },
     ]

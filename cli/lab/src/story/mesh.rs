@@ -27,6 +27,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["US1.1", "FR-001", "FR-002", "FR-003", "FR-009", "FR-011", "SC-001"],
             calm: false,
             sabotage: Sabotage::ServerAway,
+            symptom: "connection refused",
             tell: basic,
         },
         Story {
@@ -35,6 +36,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["US1.2", "US1.3", "US1.4", "FR-004", "SC-002"],
             calm: false,
             sabotage: Sabotage::PolicyDeniesAll,
+            symptom: "does not reach 100.64.",
             tell: ping,
         },
         Story {
@@ -43,6 +45,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["US1.5", "SC-005"],
             calm: false,
             sabotage: Sabotage::NeverMended,
+            symptom: "for while-away",
             tell: rejoin,
         },
     ]

@@ -28,6 +28,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["US2.1", "FR-005", "FR-013"],
             calm: true,
             sabotage: Sabotage::PolicyDeniesAll,
+            symptom: "does not reach 100.64.",
             tell: subnets,
         },
         Story {
@@ -36,6 +37,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["US2.2", "SC-006"],
             calm: true,
             sabotage: Sabotage::Plaintext,
+            symptom: "seen on a wire",
             tell: encrypted,
         },
         Story {
@@ -44,6 +46,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["US2.3"],
             calm: true,
             sabotage: Sabotage::FenceOpen,
+            symptom: "is not relayed: Direct",
             tell: firewalled,
         },
     ]

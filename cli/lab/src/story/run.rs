@@ -22,7 +22,7 @@ pub struct Wish {
     pub soak: Duration,
     /// How often a fresh host joins.
     pub joins: u32,
-    /// Spoil each story; it passes when it fails.
+    /// Spoil each story; it passes when it fails with its symptom.
     pub sabotage: bool,
 }
 
@@ -87,7 +87,7 @@ impl<'lab> Stage<'lab> {
         Outcome::new(story, told, self.measures.clone(), begun.elapsed().as_secs_f64())
     }
 
-    /// The story under its sabotage: good when it fails.
+    /// The story under its sabotage: good when it fails, and with what the sabotage brings about.
     fn spoiled(&mut self, story: &Story) -> Result<Outcome> {
         self.spoil(story.sabotage)?;
         let mut outcome = self.tell(story);
@@ -95,11 +95,16 @@ impl<'lab> Stage<'lab> {
         self.bench.restore().context("the lab could not be restored after a sabotage")?;
         outcome.measures.clear();
         let words = story.sabotage.words();
-        outcome.detail = Some(match outcome.state {
-            State::Failed => format!("{words}: {}", outcome.detail.unwrap_or_default()),
-            _ => format!("{words}, and the story passes all the same"),
+        let told = outcome.detail.take();
+        outcome.state = match &told {
+            Some(told) if told.contains(story.symptom) => State::Passed,
+            _ => State::Failed,
+        };
+        outcome.detail = Some(match (told, outcome.state) {
+            (Some(told), State::Passed) => format!("{words}: {told}"),
+            (Some(told), _) => format!("{words}, and the story fails with something else: {told}"),
+            (None, _) => format!("{words}, and the story passes all the same"),
         });
-        outcome.state = if outcome.state == State::Failed { State::Passed } else { State::Failed };
         Ok(outcome)
     }
 }

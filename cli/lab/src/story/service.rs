@@ -16,6 +16,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["US3.1", "US3.2", "US3.3", "FR-014", "FR-015", "FR-016"],
             calm: true,
             sabotage: Sabotage::BoundEverywhere,
+            symptom: "outsider gets a connection",
             tell: mesh_only,
         },
         Story {
@@ -24,6 +25,7 @@ pub(super) fn stories() -> Vec<Story> {
             proves: &["US3.4"],
             calm: true,
             sabotage: Sabotage::NamesOff,
+            symptom: "getent ahostsv4 a",
             tell: by_name,
         },
     ]

@@ -33,6 +33,7 @@ pub(super) fn stories() -> Vec<Story> {
         proves: &["SC-003"],
         calm: true,
         sabotage: Sabotage::PolicyDeniesAll,
+        symptom: "SC-003 is missed",
         tell: uptime,
     }]
 }

@@ -18,6 +18,8 @@ use crate::talk::{Answer, Context, Exit, Failure, Lifetime};
 const SHORT_SOAK: &str = "60s";
 const JOINS: u32 = 5;
 const JOINS_IN_FULL: u32 = 50;
+/// What is spoiled is so from the first second, and at the first join.
+const SPOILED_SOAK: Duration = Duration::from_secs(10);
 const SOAK_IN_FULL: Duration = Duration::from_secs(3600);
 
 #[derive(clap::Args)]
@@ -100,6 +102,7 @@ impl Args {
         let short = SHORT_SOAK.parse().map_or(60, |soak: Lifetime| soak.seconds);
         let default = if self.full { SOAK_IN_FULL } else { Duration::from_secs(short) };
         let joins = if self.full { JOINS_IN_FULL } else { JOINS };
+        let (default, joins) = if self.sabotage { (SPOILED_SOAK, 1) } else { (default, joins) };
         Wish {
             keep_going: self.keep_going,
             soak: self.soak.map_or(default, |soak| Duration::from_secs(soak.seconds)),
