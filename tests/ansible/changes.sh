@@ -107,7 +107,7 @@ others_go_back() {
 
 # A program that is whole but for the relay.
 relay_ends() {
-    mkdir -p "$MESHCTL_LAB_FOLDER/router/root/srv/whole" && cp "$meshctl" "$MESHCTL_LAB_FOLDER/router/root/srv/whole/" &&
+    mkdir -p "$MESHCTL_LAB_FOLDER/router/root/srv/whole" && cp "$meshctl" "$MESHCTL_LAB_FOLDER/router/root/srv/whole/meshctl" &&
         sed 's|"$0.whole"|/srv/whole/meshctl|; s/ | "agent run"\*//' "$work/versions/dies.program" >"$work/ends"
 }
 
