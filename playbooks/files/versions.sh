@@ -46,9 +46,18 @@ is_stale() {
 restart() {
     for unit in "$@"; do
         is_stale "$unit" || continue
-        systemctl restart "$unit"
+        start_again "$unit"
         echo "$unit"
     done
+}
+
+# What is said last is told to the operator: the program's own last words.
+start_again() {
+    systemctl restart "$1" 2>/dev/null || {
+        pid=$(systemctl show --property=ExecMainPID --value "$1")
+        echo "$1 does not start: $(journalctl --quiet --lines=1 --output=cat "_SYSTEMD_UNIT=$1" "_PID=$pid")"
+        exit 1
+    }
 }
 
 back() {
@@ -65,7 +74,7 @@ back() {
         # One that failed too often is not started any more by itself.
         systemctl reset-failed "$unit" 2>/dev/null || true
         ! systemctl is-active --quiet "$unit" || is_stale "$unit" || continue
-        systemctl restart "$unit"
+        start_again "$unit"
     done
 }
 

@@ -91,23 +91,27 @@ keeps_what_serves() {
         answers_within 2 refused 'it takes no configuration.*serves on' upgrade -l control && upgraded 0.1.0
 }
 
-goes_back() { offer fails && fails_saying 'Let the other version serve.*The one of before serves again' upgrade -l control,web && upgraded 0.1.0; }
+goes_back() {
+    offer fails && fails_saying 'Let the other version serve.*it does not start: it does not serve.*The one of before serves again' \
+        upgrade -l control,web && upgraded 0.1.0
+}
 
 # A relay, an agent and a client that end as soon as they run: from packages that no repository has any more, and from a file.
 others_go_back() {
-    local again='works again; no further host is touched' files='{"derp_relay_install": "file", "agent_install": "file"}' here
+    local again='works again; no further host is touched' files='{"derp_relay_install": "file", "agent_install": "file"}'
+    local here ended='it ends at once'
     here=(-e node_package="tailscale=$(client)")
     remember '#' && offer dies &&
-        fails_saying "meshctl failed on router at \\\\\"Restart.*(0.1.0) $again" upgrade -l router "${here[@]}" &&
-        fails_saying "meshctl failed on web at .*agent runs.*(0.1.0) $again" upgrade -l web "${here[@]}" &&
-        offer client-dies && fails_saying "tailscale failed on web at .*($(client)) $again" upgrade -l web && remember '' &&
+        fails_saying "meshctl failed on router at .*meshctl-relay.service does not start: $ended.*(0.1.0) $again" upgrade -l router "${here[@]}" &&
+        fails_saying "meshctl failed on web at .*agent runs.*$ended.*(0.1.0) $again" upgrade -l web "${here[@]}" &&
+        offer client-dies && fails_saying "tailscale failed on web at .*$ended.*($(client)) $again" upgrade -l web && remember '' &&
         relay_ends && fails_saying "/usr/bin/meshctl failed on router at .*relay.*0.1.0) $again" upgrade -l router "${here[@]}" \
             -e "$files" -e derp_relay_binary="$work/ends" -e agent_binary="$work/ends" && upgraded 0.1.0 router,web
 }
 
 # A program that is whole but for the relay.
 relay_ends() {
-    mkdir -p "$MESHCTL_LAB_FOLDER/router/root/srv/whole" && cp "$meshctl" "$MESHCTL_LAB_FOLDER/router/root/srv/whole/" &&
+    mkdir -p "$MESHCTL_LAB_FOLDER/router/root/srv/whole" && cp "$meshctl" "$MESHCTL_LAB_FOLDER/router/root/srv/whole/meshctl" &&
         sed 's|"$0.whole"|/srv/whole/meshctl|; s/ | "agent run"\*//' "$work/versions/dies.program" >"$work/ends"
 }
 

@@ -70,7 +70,8 @@ switch() {
     fi
     touch switched
     [ ! -e "$profile" ] || load
-    systemctl restart meshctl.service
+    systemctl restart meshctl.service 2>/dev/null ||
+        fail "it does not start: $(journalctl --quiet --lines=1 --output=cat _SYSTEMD_UNIT=meshctl.service)"
 }
 
 runs_kept() { cmp -s "$work/old/program" "/proc/$(systemctl show --property=MainPID --value meshctl.service)/exe"; }

@@ -45,10 +45,10 @@ pub struct Args {
     /// Go on after a story has failed
     #[arg(long)]
     keep_going: bool,
-    /// How long the soak lasts [default: 60s, with --full 1h]
+    /// How long the soak lasts [default: 60s, with --full 1h, with --sabotage 10s]
     #[arg(long, value_name = "TIME")]
     soak: Option<Lifetime>,
-    /// How often a fresh host joins [default: 5, with --full 50]
+    /// How often a fresh host joins [default: 5, with --full 50, with --sabotage once]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     joins: Option<u32>,
     /// As the specification says: an hour of soak, 50 joins
