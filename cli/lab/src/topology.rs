@@ -205,7 +205,7 @@ fn plug(switches: &Host, switch: &str, host: &Host, interface: &str, address: &s
     command.arg(format!("--net=/proc/{}/ns/net", switches.first()));
     command.args(["ip", "link", "add", &port, "type", "veth", "peer", "name", interface, "netns"]);
     command.arg(host.first().to_string());
-    command::run(command, "", Duration::from_secs(10))?.ok()?;
+    command::run(command, "", Duration::from_secs(60))?.ok()?;
     switches.exec(&["ip", "link", "set", &port, "master", switch, "up"])?;
     host.exec(&["ip", "address", "add", &format!("{address}/24"), "dev", interface])?;
     host.exec(&["ip", "link", "set", interface, "up"]).map(drop)
