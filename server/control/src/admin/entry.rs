@@ -4,11 +4,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use api::{CheckQuery, DEFAULT_TAILNET, Declared, Method};
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     extract::{ConnectInfo, Query, Request, rejection::QueryRejection},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Uri, header, request::Parts};
+use http_body_util::BodyExt;
 use ident::{ApiKeyId, Secret};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -24,6 +25,8 @@ use crate::{
 
 /// The longest policy with a backslash before every other character of its JSON, and what goes with it.
 const LONGEST_BODY: usize = 2 * policy::MAX_BYTES + (64 << 10);
+/// Who is still sending does not hear an answer: so much is read although it is too long.
+const LONGEST_HEARD: usize = 16 * LONGEST_BODY;
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// How far the last use of a credential may lag.
 const USED_EVERY_SECONDS: i64 = 10;
@@ -94,8 +97,21 @@ async fn caller(doors: &Doors, parts: &Parts) -> Result<(Origin, Option<Arc<ApiK
 
 /// A whole body, if it comes in time and is not too long.
 pub async fn whole(body: Body) -> Result<Bytes, Refused> {
-    let body = timeout(BODY_WITHIN, to_bytes(body, LONGEST_BODY)).await;
-    body.map_err(Refused::bad_request)?.map_err(|_| Refused::too_large(LONGEST_BODY))
+    timeout(BODY_WITHIN, within(LONGEST_BODY, body)).await.map_err(Refused::bad_request)?
+}
+
+async fn within(longest: usize, mut body: Body) -> Result<Bytes, Refused> {
+    let (mut whole, mut heard) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Refused::too_large(longest))?.into_data() else { continue };
+        heard += data.len();
+        if heard <= longest {
+            whole.extend_from_slice(&data);
+        } else if heard > LONGEST_HEARD {
+            break;
+        }
+    }
+    if heard > longest { Err(Refused::too_large(longest)) } else { Ok(whole.freeze()) }
 }
 
 /// What was edited, as the caller says.
