@@ -67,6 +67,8 @@ struct MemoryUse {
     started_bytes: u64,
     registered_bytes: u64,
     connected_bytes: u64,
+    /// Of these the program's own file.
+    program_bytes: u64,
     peak_bytes: u64,
     per_node_bytes: u64,
 }
@@ -152,6 +154,7 @@ async fn measure(
         started_bytes,
         registered_bytes,
         connected_bytes: connected.resident_bytes,
+        program_bytes: connected.file_bytes,
         peak_bytes: server.gauge().memory()?.peak_bytes,
         per_node_bytes: connected.resident_bytes.saturating_sub(started_bytes) / nodes as u64,
     };
@@ -288,6 +291,7 @@ impl Report for Figures {
             row("memory: started", mib(memory.started_bytes), ""),
             row("memory: all registered", mib(memory.registered_bytes), ""),
             row("memory: all connected", mib(memory.connected_bytes), "70 MB at 1000"),
+            row("- of that the program's file", mib(memory.program_bytes), ""),
             row("memory: peak", mib(memory.peak_bytes), ""),
             row("- per connected node", format!("{node_kb:.1} kB"), "36 kB"),
             row(

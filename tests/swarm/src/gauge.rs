@@ -18,6 +18,8 @@ pub struct Gauge {
 #[derive(Debug, Clone, Copy)]
 pub struct Memory {
     pub resident_bytes: u64,
+    /// Of these the pages of files: the program itself, which the kernel can drop and read again.
+    pub file_bytes: u64,
     pub peak_bytes: u64,
 }
 
@@ -58,9 +60,9 @@ impl Gauge {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         let of =
             |name| kilobytes(&status, name).with_context(|| format!("no {name} of process {}", self.pid));
-        let resident_bytes = of("VmRSS:")? * 1024;
+        let (resident_bytes, file_bytes) = (of("VmRSS:")? * 1024, of("RssFile:")? * 1024);
         // The kernel brings the peak up to date less often.
-        Ok(Memory { resident_bytes, peak_bytes: resident_bytes.max(of("VmHWM:")? * 1024) })
+        Ok(Memory { resident_bytes, file_bytes, peak_bytes: resident_bytes.max(of("VmHWM:")? * 1024) })
     }
 }
 
@@ -81,7 +83,11 @@ mod tests {
     #[test]
     fn this_process_uses_something() {
         let memory = Gauge::of(std::process::id()).memory().unwrap();
-        assert!(memory.resident_bytes > 1 << 16 && memory.peak_bytes >= memory.resident_bytes);
+        assert!(
+            memory.resident_bytes > memory.file_bytes
+                && memory.file_bytes > 1 << 16
+                && memory.peak_bytes >= memory.resident_bytes
+        );
         let handles = Gauge::of(std::process::id()).handles().unwrap();
         assert!(handles.open_files > 2 && handles.threads > 0);
     }
