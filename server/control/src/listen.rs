@@ -7,7 +7,7 @@ mod preamble;
 mod proxied;
 mod visit;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -16,9 +16,9 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    time::timeout,
+    time::{error::Elapsed, timeout},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -141,13 +141,14 @@ impl Listener {
             .set_tcp_keepalive(&TcpKeepalive::new().with_time(QUIET).with_interval(PROBE));
         let Some((peer, pass)) = self.introduced(&mut stream, remote, pass).await else { return };
         match self.tls.clone() {
-            None => self.sniffed(stream, peer, pass).await,
-            Some(acceptor) => match timeout(TLS_WITHIN, acceptor.accept(Gulp::new(stream))).await {
+            // In boxes: a task has room for all that is handed on in it, and again at every step.
+            None => Box::pin(self.sniffed(stream, peer, pass)).await,
+            Some(acceptor) => match secured(acceptor, stream).await {
                 Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP2) => {
-                    self.http(stream, Version::Two, peer, pass).await;
+                    Box::pin(self.http(stream, Version::Two, peer, pass)).await;
                 }
                 Ok(Ok(stream)) if was_a_look(stream.get_ref().1.alpn_protocol()) => {}
-                Ok(Ok(stream)) => self.sniffed(stream, peer, pass).await,
+                Ok(Ok(stream)) => Box::pin(self.sniffed(stream, peer, pass)).await,
                 Ok(Err(e)) => tracing::debug!(%remote, error = %e, "TLS handshake failed"),
                 Err(_) => tracing::debug!(%remote, "TLS handshake took too long"),
             },
@@ -201,6 +202,14 @@ impl Listener {
     {
         visit::serve(stream, version, (self.face, self.entrance), (peer, pass), self.stop).await;
     }
+}
+
+async fn secured(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+) -> Result<io::Result<Box<TlsStream<Gulp<TcpStream>>>>, Elapsed> {
+    let accepted = timeout(TLS_WITHIN, Box::pin(acceptor.accept(Gulp::new(stream)))).await;
+    accepted.map(|stream| stream.map(Box::new))
 }
 
 #[cfg(test)]
