@@ -9,6 +9,7 @@ use anyhow::{Result, ensure};
 use tokio::time::sleep;
 
 use super::Fleet;
+use crate::listener::Witness;
 
 /// Within that long everybody must know everybody.
 const SETTLED_WITHIN: Duration = Duration::from_secs(300);
@@ -35,7 +36,12 @@ impl Fleet {
             if since.elapsed() >= QUIET && self.everybody_is_online(&expected) {
                 return Ok(since.duration_since(start));
             }
-            ensure!(start.elapsed() < SETTLED_WITHIN, "the witnesses do not see everybody online");
+            let heard = since.elapsed().as_secs();
+            ensure!(
+                start.elapsed() < SETTLED_WITHIN,
+                "the witnesses do not see everybody online, {heard} s after the last message: {}",
+                self.who_lacks(&expected)
+            );
         }
     }
 
@@ -88,9 +94,24 @@ impl Fleet {
     }
 
     fn everybody_is_online(&self, expected: &[usize]) -> bool {
-        self.witnesses.iter().zip(expected).all(|((_, witness), expected)| {
-            let model = witness.lock().unwrap_or_else(PoisonError::into_inner);
-            model.peers().len() == *expected && model.peers().values().all(|p| p.online == Some(true))
-        })
+        let seen = self.witnesses.iter().map(|(_, witness)| online(witness));
+        seen.zip(expected).all(|((known, online), expected)| (known, online) == (*expected, *expected))
     }
+
+    /// Some of the witnesses that do not, and what they see.
+    fn who_lacks(&self, expected: &[usize]) -> String {
+        let seen = self.witnesses.iter().map(|(device, witness)| (device, online(witness)));
+        let lacks = seen.zip(expected).filter(|((_, seen), expected)| *seen != (**expected, **expected));
+        let words = lacks.map(|((device, (known, online)), expected)| {
+            format!("device {device} sees {online} of {known} peers online and has {expected}")
+        });
+        words.take(5).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// How many peers it knows, and how many of them it believes to be online.
+fn online(witness: &Witness) -> (usize, usize) {
+    let model = witness.lock().unwrap_or_else(PoisonError::into_inner);
+    let online = model.peers().values().filter(|p| p.online == Some(true)).count();
+    (model.peers().len(), online)
 }
