@@ -66,7 +66,7 @@ fn event(n: u64, what: u8) -> Event {
     };
     let registered = |node: Node| DurableEvent::NodeRegistered { node: Box::new(node) }.into();
     let tags = |tag: &str| NonEmpty::new(vec![tag.parse().unwrap()]).unwrap();
-    match what % 10 {
+    match what % 12 {
         0 | 1 => endpoint(n, u16::from(what)).into(),
         2 => DurableEvent::NodeDeleted { node: id(n) }.into(),
         3 => registered(node(n, "tag:web")),
@@ -78,6 +78,13 @@ fn event(n: u64, what: u8) -> Event {
             VolatileEvent::RoutePrimary { prefix, via: None, node: Some(id(n)) }.into()
         }
         8 => DurableEvent::NodeRoutesApproved { node: id(n), routes: BTreeSet::new() }.into(),
+        9 | 10 => {
+            let presence = match what % 2 {
+                0 => Presence::Offline,
+                _ => Presence::Connected { instance: 1, epoch: u64::from(what) },
+            };
+            VolatileEvent::PresenceChanged { node: id(n), presence, last_seen: None }.into()
+        }
         _ => {
             let policy = if what > 128 { POLICY } else { PEOPLE };
             DurableEvent::PolicySet { policy: Prepared::parse(policy).unwrap(), message: String::new() }
@@ -96,7 +103,7 @@ const PEOPLE: &str = r#"{
 }"#;
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(20))]
 
     #[test]
     fn a_map_that_follows_the_world_is_one_from_scratch(
@@ -109,7 +116,7 @@ proptest::proptest! {
         happen(&hub, DurableEvent::UserCreated { user: alice });
         for (n, what) in happened {
             let known = hub.world().nodes.get(id(n)).is_some();
-            if known != matches!(what % 10, 3 | 4) {
+            if known != matches!(what % 12, 3 | 4) {
                 happen(&hub, event(n, what));
             }
             for viewer in [n, 1, 3, 8, 64, 300] {
