@@ -85,7 +85,7 @@ impl Session {
             }
             self.place = None;
             if self.needs_whole() {
-                self.place = self.hub.atlas.place().await;
+                self.place = Some(self.hub.atlas.place().await);
             }
             let begun = Instant::now();
             match self.compose() {

@@ -33,7 +33,7 @@ pub(super) struct Atlas {
 
 impl Atlas {
     /// A place among those who are told a whole map; see [`Crowd::place`].
-    pub(super) async fn place(&self) -> Option<Place> {
+    pub(super) async fn place(&self) -> Place {
         self.crowd.place().await
     }
 

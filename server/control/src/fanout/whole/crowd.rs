@@ -1,14 +1,13 @@
-//! Who is told a whole map when thousands come at the same moment: some at once, in the order of asking.
+//! Who is told a whole map when thousands come at the same moment: some at once, mostly in the order of asking.
 
 use std::{
     collections::VecDeque,
-    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout},
 };
 
@@ -24,13 +23,26 @@ type Permit = Mutex<Option<OwnedSemaphorePermit>>;
 pub(super) struct Crowd {
     patience: Duration,
     free: Arc<Semaphore>,
+    /// Somebody may look for a place. Nobody relies on it alone: whom it wakes may have no time, or no more interest.
+    freed: Arc<Notify>,
     /// Since when, the oldest first.
     taken: Mutex<VecDeque<(Instant, Weak<Permit>)>>,
 }
 
 /// A place among those who are told one, for as long as this is kept and at most for a while.
 #[derive(Debug)]
-pub(in crate::fanout) struct Place(#[expect(dead_code, reason = "it is given back with this")] Arc<Permit>);
+pub(in crate::fanout) struct Place {
+    permit: Arc<Permit>,
+    freed: Arc<Notify>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if lock(&self.permit).take().is_some() {
+            self.freed.notify_one();
+        }
+    }
+}
 
 impl Default for Crowd {
     fn default() -> Self {
@@ -40,22 +52,28 @@ impl Default for Crowd {
 
 impl Crowd {
     fn with(patience: Duration) -> Self {
-        Self { patience, free: Arc::new(Semaphore::new(AT_ONCE)), taken: Mutex::default() }
+        let (free, freed) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::default());
+        Self { patience, free, freed, taken: Mutex::default() }
     }
 
-    /// The next free place; none when there will never be one again.
-    pub(super) async fn place(&self) -> Option<Place> {
-        let mut next = pin!(self.free.clone().acquire_owned());
-        let permit = loop {
-            match timeout(self.patience, &mut next).await {
-                Ok(permit) => break permit.ok()?,
-                Err(_) => self.free_overdue(),
+    /// The next free place.
+    pub(super) async fn place(&self) -> Place {
+        loop {
+            let freed = self.freed.notified();
+            if let Ok(permit) = self.free.clone().try_acquire_owned() {
+                return self.taken(permit);
             }
-        };
-        let permit = Arc::new(Mutex::new(Some(permit)));
+            // Late or not, it looks again.
+            let _ = timeout(self.patience, freed).await;
+            self.free_overdue();
+        }
+    }
+
+    fn taken(&self, permit: OwnedSemaphorePermit) -> Place {
         self.free_overdue();
+        let permit = Arc::new(Mutex::new(Some(permit)));
         lock(&self.taken).push_back((Instant::now(), Arc::downgrade(&permit)));
-        Some(Place(permit))
+        Place { permit, freed: self.freed.clone() }
     }
 
     fn free_overdue(&self) {
@@ -65,7 +83,9 @@ impl Crowd {
             if permit.is_some() && since.elapsed() < self.patience {
                 return;
             }
-            drop(permit.and_then(|permit| lock(&permit).take()));
+            if permit.and_then(|permit| lock(&permit).take()).is_some() {
+                self.freed.notify_one();
+            }
             taken.pop_front();
         }
     }
@@ -84,12 +104,12 @@ mod tests {
         let crowd = Crowd::with(Duration::from_secs(600));
         let mut held = Vec::new();
         for _ in 0..AT_ONCE {
-            held.push(crowd.place().await.unwrap());
+            held.push(crowd.place().await);
         }
-        let mut next = pin!(crowd.place());
+        let mut next = std::pin::pin!(crowd.place());
         assert!(timeout(Duration::from_millis(20), &mut next).await.is_err());
         held.pop();
-        timeout(Duration::from_secs(60), next).await.unwrap().unwrap();
+        timeout(Duration::from_secs(60), next).await.unwrap();
     }
 
     #[tokio::test]
@@ -99,7 +119,7 @@ mod tests {
         let mut comers = tokio::task::JoinSet::new();
         for _ in 0..1000 {
             let crowd = crowd.clone();
-            comers.spawn(async move { crowd.place().await.unwrap() });
+            comers.spawn(async move { crowd.place().await });
         }
         let mut held = Vec::new();
         while let Some(place) = comers.join_next().await {
@@ -110,11 +130,28 @@ mod tests {
         assert_eq!(held.len(), 1000);
     }
 
+    /// As a stream that is not read: it was woken, and does nothing.
+    #[tokio::test]
+    async fn who_is_called_and_does_not_come_keeps_nobody_waiting() {
+        const PATIENCE: Duration = Duration::from_millis(20);
+        let crowd = Crowd::with(PATIENCE);
+        let mut held = Vec::new();
+        for _ in 0..AT_ONCE {
+            held.push(crowd.place().await);
+        }
+        let mut asleep: Vec<_> = (0..AT_ONCE).map(|_| Box::pin(crowd.place())).collect();
+        for sleeper in &mut asleep {
+            assert!(timeout(Duration::ZERO, sleeper).await.is_err());
+        }
+        drop(held);
+        timeout(Duration::from_secs(60), crowd.place()).await.unwrap();
+    }
+
     #[tokio::test]
     async fn nothing_is_kept_of_those_who_are_gone() {
         let crowd = Crowd::default();
         for _ in 0..10_000 {
-            crowd.place().await.unwrap();
+            crowd.place().await;
         }
         assert!(lock(&crowd.taken).len() <= 1);
     }
