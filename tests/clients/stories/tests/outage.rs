@@ -13,6 +13,11 @@ const OUTAGE: Duration = Duration::from_secs(8);
 const RELAY_BACK: Duration = Duration::from_secs(30);
 /// The longest pause of a client between two tries is 30 s.
 const CONTROL_BACK: Duration = Duration::from_secs(45);
+/// What a client says whose look at its network met the end of the server: it opens its sockets anew, and what it sends
+/// until the path is found again goes to the relay, which is away.
+const REBINDS: &str = "last netcheck reported send error. Rebinding";
+/// Half a second of packets.
+const LOST_BY_REBINDING: usize = 3;
 
 #[test]
 fn an_orderly_restart_costs_nothing() {
@@ -56,7 +61,9 @@ fn survives(mut mesh: Mesh<'_>, end_server: impl FnOnce(&mut Mesh<'_>)) {
     mesh.await_online(&["c1", "c2", "c3", "c4"], CONTROL_BACK).unwrap();
     let sum = stream.finish().unwrap();
     assert!(sum.sent >= 40, "the stream ran through the outage: {}", sum.sent);
-    assert!(sum.lost.is_empty(), "packets of the direct tunnel: {sum:?}\n{}", told_by(&mesh, &["c1", "c3"]));
+    let told = told_by(&mesh, &["c1", "c3"]);
+    let may_lose = if told.contains(REBINDS) { LOST_BY_REBINDING } else { 0 };
+    assert!(sum.lost.len() <= may_lose, "packets of the direct tunnel: {sum:?}\n{told}");
 
     // nobody joined anew: same ids, addresses, keys and times
     let mut after = mesh.identities().unwrap();
