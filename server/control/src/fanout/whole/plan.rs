@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use bytes::Bytes;
@@ -11,10 +11,10 @@ use ident::UserId;
 use netmap::Block;
 use world::{ClassId, Page, World};
 
-use crate::fanout::{Encoding, frame::FrameError};
+use crate::fanout::{Encoding, frame::FrameError, lock};
 
-/// Pages in all plans together; more are made anew when they are asked for.
-const MOST_PAGES: usize = 1 << 17;
+/// Pages in all plans together, of some 6 kB each where a class sees everybody; more are made anew when they are asked for.
+const MOST_PAGES: usize = 1 << 15;
 /// Plans that are kept however many pages there are.
 const FEW: usize = 16;
 
@@ -128,8 +128,4 @@ impl Plan {
             };
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

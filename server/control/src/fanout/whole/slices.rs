@@ -1,9 +1,11 @@
 //! Buffers for slices of whole maps. They are lent again and again, so that what clients leave behind when thousands come
 //! is not spread among what stays.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+
+use crate::fanout::lock;
 
 /// Bytes in a slice. A client that reads slowly keeps others on its channel waiting for no more than this.
 pub(in crate::fanout) const SLICE: usize = 64 << 10;
@@ -23,7 +25,7 @@ struct Lent {
 impl Slices {
     /// Whatever `fill` puts into the buffer, which is empty and has room for [`SLICE`] bytes.
     pub(super) fn filled(&self, fill: impl FnOnce(&mut Vec<u8>)) -> Bytes {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let kept = lock(&self.0).pop();
         let mut bytes = kept.unwrap_or_else(|| Vec::with_capacity(SLICE));
         fill(&mut bytes);
         Bytes::from_owner(Lent { bytes, home: self.clone() })
@@ -38,7 +40,7 @@ impl AsRef<[u8]> for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let mut kept = self.home.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.home.0);
         if kept.len() < KEPT && self.bytes.capacity() == SLICE {
             self.bytes.clear();
             kept.push(std::mem::take(&mut self.bytes));
