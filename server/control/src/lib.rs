@@ -41,6 +41,7 @@ pub mod writer;
 
 pub use doors::Doors;
 pub use files::FileFault;
+pub use listen::Listener;
 pub use server::{Fault, Ready, Server, Source};
 
 /// The policy that `quickstart` begins with: nothing but what its roles need.

@@ -123,6 +123,24 @@ impl Listener {
         }
     }
 
+    /// Serves a connection that came some other way than over a socket, through memory say, as one from there that has
+    /// no TLS. False when it is not let in. Needs the server's runtime.
+    pub fn welcome<S>(&self, stream: S, remote: SocketAddr) -> bool
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Some(pass) = self.lets_in(remote) else { return false };
+        let peer = Peer::at(remote, &self.face.load());
+        let (this, stop) = (self.clone(), self.stop.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = Box::pin(this.sniffed(stream, peer, pass)) => {}
+            }
+        });
+        true
+    }
+
     /// A place for a newcomer; before anything is spent on it.
     fn lets_in(&self, remote: SocketAddr) -> Option<Pass> {
         let face = self.face.load();

@@ -17,6 +17,7 @@ use crate::{
     doors::Doors,
     files::FileFault,
     keyring::KeyringError,
+    listen::Listener,
     relay::certificate::CertificateError,
     store::StoreError,
     writer::Running,
@@ -105,6 +106,7 @@ pub struct Ready {
 pub struct Server {
     ready: Ready,
     doors: Arc<Doors>,
+    main: Listener,
     stop: CancellationToken,
     tasks: TaskTracker,
     writer: Running,
@@ -118,9 +120,20 @@ impl Server {
         Self::start_from(config, Box::new(move || Ok(same.clone()))).await
     }
 
+    /// The same, with room for so many connections, which come by [`Listener::welcome`] and need no open files.
+    pub async fn start_with_room(config: Config, connections: usize) -> Result<Self, Fault> {
+        let same = config.clone();
+        start::start(config, Box::new(move || Ok(same.clone())), connections.saturating_mul(2)).await
+    }
+
     /// The same; whoever wants a reload gets what `source` then says.
     pub async fn start_from(config: Config, source: Source) -> Result<Self, Fault> {
-        start::start(config, source).await
+        start::start(config, source, 0).await
+    }
+
+    /// The main listener, for connections that come some other way than over its socket.
+    pub fn listener(&self) -> &Listener {
+        &self.main
     }
 
     /// Where it is found.

@@ -17,4 +17,4 @@ pub use dialect::Dialect;
 pub use identity::Identity;
 pub use map_stream::MapStream;
 pub use model::{Family, FoldError, Model, View};
-pub use server::{Server, Socket, trusting};
+pub use server::{Pipes, Server, Socket, trusting};

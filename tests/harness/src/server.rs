@@ -21,7 +21,7 @@ use hyper_util::rt::TokioIo;
 use ident::MachineKey;
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
     net::{TcpSocket, TcpStream},
 };
 use tokio_rustls::TlsConnector;
@@ -39,6 +39,7 @@ pub struct Server {
     sources: Option<(u8, Arc<AtomicUsize>)>,
     /// The client that a proxy in front of the server would name.
     client: Option<String>,
+    pipes: Option<Pipes>,
     pub key: MachineKey,
     /// Strict unless told otherwise.
     pub dialect: Dialect,
@@ -56,6 +57,7 @@ impl Server {
             tls,
             sources: None,
             client: None,
+            pipes: None,
             key: MachineKey::from_bytes([1; 32])?,
             dialect: Dialect::default(),
         };
@@ -67,8 +69,18 @@ impl Server {
 
     /// One without TLS whose key is known.
     pub fn at(host: &str, port: u16, key: MachineKey) -> Self {
-        let (tls, sources, client) = (None, None, None);
-        Self { host: host.to_owned(), port, tls, sources, client, key, dialect: Dialect::default() }
+        let (tls, sources, client, pipes) = (None, None, None, None);
+        Self { host: host.to_owned(), port, tls, sources, client, pipes, key, dialect: Dialect::default() }
+    }
+
+    /// Connects through memory from here on, without TLS.
+    pub fn through(self, pipes: Pipes) -> Self {
+        Self { pipes: Some(pipes), tls: None, ..self }
+    }
+
+    /// Whether its connections are no open files.
+    pub fn is_in_memory(&self) -> bool {
+        self.pipes.is_some()
     }
 
     /// Speaks as a proxy does, for a client at this address.
@@ -132,6 +144,12 @@ impl Server {
 
     /// A fresh connection, TLS done.
     pub async fn dial(&self) -> Result<Socket> {
+        if let Some(pipes) = &self.pipes {
+            return Ok(Socket {
+                ahead: Bytes::new(),
+                io: Box::new((pipes.0)().context("the server's door")?),
+            });
+        }
         let tcp = self.connect().await.context("the server's port")?;
         tcp.set_nodelay(true)?;
         let io: Box<dyn Duplex> = match &self.tls {
@@ -175,6 +193,16 @@ pub fn trusting(roots: &[CertificateDer<'static>]) -> Result<Arc<ClientConfig>> 
         .with_root_certificates(store)
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// Makes connections to a server in this process.
+#[derive(Clone)]
+pub struct Pipes(pub Arc<dyn Fn() -> io::Result<DuplexStream> + Send + Sync>);
+
+impl fmt::Debug for Pipes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pipes")
+    }
 }
 
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}

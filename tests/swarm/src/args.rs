@@ -32,10 +32,13 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Verb {
     /// Prints what the server costs: handshakes, registrations, memory, endpoint changes
-    #[command(after_help = examples("swarm bench\n  swarm bench --nodes 250 --changes 60 --json"))]
+    #[command(after_help = examples("swarm bench\n  swarm bench --topology hub\n  swarm bench --nodes 250 --changes 60 --json"))]
     Bench {
         #[command(flatten)]
         fleet: FleetArgs,
+        /// Who sees whom: mesh, groups or hub
+        #[arg(long, value_enum, default_value = "mesh")]
+        topology: Topology,
         /// Endpoint changes, one after another, each awaited by everybody
         #[arg(long, value_name = "K", default_value_t = 100)]
         changes: u32,

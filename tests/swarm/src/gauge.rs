@@ -1,18 +1,32 @@
 //! What a process has used, as the kernel counts it.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use nix::{
+    libc::clockid_t,
     time::{ClockId, clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
 
-/// A process to watch.
+/// A process to watch, or what of this one is no client.
 #[derive(Debug, Clone, Copy)]
 pub struct Gauge {
     pid: u32,
+    /// Threads of clients count for nobody.
+    is_here: bool,
 }
+
+/// What servers in this process had used when that was asked last: clocks that are read one after the other may make it
+/// less by some microseconds.
+static SERVERS_NANOS: AtomicU64 = AtomicU64::new(0);
+
+/// What threads of clients are called where a server is in the same process.
+pub const CLIENTS: &str = "clients";
 
 /// Resident memory.
 #[derive(Debug, Clone, Copy)]
@@ -39,14 +53,25 @@ impl Handles {
 
 impl Gauge {
     pub fn of(pid: u32) -> Self {
-        Self { pid }
+        Self { pid, is_here: false }
+    }
+
+    /// Servers in this process, all of them; memory, files and threads are those of clients too.
+    pub fn here() -> Self {
+        Self { pid: std::process::id(), is_here: true }
     }
 
     /// User and system time of all its threads, those that have ended included, to the nanosecond.
     pub fn cpu(self) -> Result<Duration> {
         let clock =
             clock_getcpuclockid(Pid::from_raw(self.pid.try_into()?)).context("the process's clock")?;
-        Ok(clock_gettime(clock)?.into())
+        if !self.is_here {
+            return Ok(clock_gettime(clock)?.into());
+        }
+        let clients = of_clients()?;
+        let rest = Duration::from(clock_gettime(clock)?).saturating_sub(clients);
+        let nanos = u64::try_from(rest.as_nanos())?;
+        Ok(Duration::from_nanos(SERVERS_NANOS.fetch_max(nanos, Relaxed).max(nanos)))
     }
 
     /// Open files and threads of this moment.
@@ -64,6 +89,22 @@ impl Gauge {
         // The kernel brings the peak up to date less often.
         Ok(Memory { resident_bytes, file_bytes, peak_bytes: resident_bytes.max(of("VmHWM:")? * 1024) })
     }
+}
+
+/// User and system time of the threads of clients.
+fn of_clients() -> Result<Duration> {
+    let mut sum = Duration::ZERO;
+    for task in fs::read_dir("/proc/self/task")? {
+        let path = task?.path();
+        let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
+        let id = path.file_name().and_then(|id| id.to_str()?.parse::<clockid_t>().ok());
+        if let (CLIENTS, Some(id)) = (name.trim_end(), id) {
+            // The clock of a thread, as the kernel numbers them (`CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED`).
+            sum +=
+                Duration::from(clock_gettime(ClockId::from_raw(!id << 3 | 6)).context("a thread's clock")?);
+        }
+    }
+    Ok(sum)
 }
 
 /// User and system time of the calling thread, to the nanosecond.
@@ -90,6 +131,25 @@ mod tests {
         );
         let handles = Gauge::of(std::process::id()).handles().unwrap();
         assert!(handles.open_files > 2 && handles.threads > 0);
+    }
+
+    #[test]
+    fn work_of_clients_is_not_the_servers() {
+        let worked = |name: &str| {
+            let thread = std::thread::Builder::new().name(name.into()).spawn(|| {
+                let (own, clients, all) = (own_thread(), of_clients(), Gauge::here().cpu());
+                let sum: u64 = (0..20_000_000).map(std::hint::black_box).sum();
+                assert!(sum > 0);
+                let since = |before: Result<Duration>, now: Result<Duration>| now.unwrap() - before.unwrap();
+                let clients = since(clients, of_clients());
+                (since(all, Gauge::here().cpu()), clients, since(own, own_thread()))
+            });
+            thread.unwrap().join().unwrap()
+        };
+        let (servers, clients, own) = worked("server");
+        assert!(servers >= clients && clients < own, "{servers:?} {clients:?} {own:?}");
+        let (_, clients, own) = worked(CLIENTS);
+        assert!(clients > own / 2 && clients <= own * 2, "{clients:?} {own:?}");
     }
 
     #[test]

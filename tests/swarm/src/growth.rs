@@ -18,6 +18,7 @@ use crate::{
     fleet::Verdict,
     report::{Report, Row, row},
     say,
+    target::Launch,
     topology::Topology,
 };
 use event::Event;
@@ -86,7 +87,12 @@ fn limit(topology: Topology, event: Event) -> f64 {
 
 /// Raises the servers, measures and judges.
 pub async fn run(args: &GrowthArgs) -> Result<Growth> {
-    let (topology, mut nodes) = (args.topology, args.nodes.clone());
+    let launch = Launch::Program(program(args.spawn.as_ref())?);
+    run_on(&launch, args.topology, args.nodes.clone()).await
+}
+
+/// The same on servers that are started so.
+pub async fn run_on(launch: &Launch, topology: Topology, mut nodes: Vec<usize>) -> Result<Growth> {
     nodes.sort_unstable();
     nodes.dedup();
     ensure!(nodes.len() > 1, "a slope needs two numbers of nodes");
@@ -94,10 +100,9 @@ pub async fn run(args: &GrowthArgs) -> Result<Growth> {
     let known = matches!(topology, Topology::Mesh | Topology::Hub | Topology::Own);
     ensure!(known, "growth is known for mesh, hub and self only");
     topology.check(nodes[0])?;
-    let program = program(args.spawn.as_ref())?;
     let mut rungs = Vec::new();
     for nodes in nodes {
-        rungs.push(Rung::raise(&program, topology, nodes, SERIES * ROUNDS).await?);
+        rungs.push(Rung::raise(launch, topology, nodes, SERIES * ROUNDS).await?);
     }
     rest(&mut rungs).await?;
     let mut events = Vec::new();

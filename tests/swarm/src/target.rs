@@ -1,6 +1,11 @@
 //! The server under test: one that swarm starts and may look into, or one that somebody else runs.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use ident::Secret;
@@ -12,6 +17,7 @@ use rustls::{
 use crate::{
     args::{RunArgs, program},
     gauge::{Gauge, Handles, Memory},
+    here::Host,
     server::{Admin, Server},
     topology::{Phase, Topology},
 };
@@ -27,6 +33,15 @@ pub struct Target {
     pub keys: Keys,
     server: Option<Server>,
     gauge: Option<Gauge>,
+}
+
+/// How servers are started.
+#[derive(Clone)]
+pub enum Launch {
+    /// Each as a process of this program.
+    Program(PathBuf),
+    /// All in this process.
+    Here(Arc<dyn Host>),
 }
 
 /// Lets devices in.
@@ -48,7 +63,15 @@ pub enum Pass {
 impl Target {
     /// A fresh server of this program with these settings, with the policy of the topology in force.
     pub async fn spawn(program: &Path, topology: Topology, settings: &str) -> Result<Self> {
-        let server = Server::spawn(program, settings).await?;
+        Self::launch(&Launch::Program(program.to_owned()), topology, settings).await
+    }
+
+    /// A fresh server with these settings, with the policy of the topology in force.
+    pub async fn launch(launch: &Launch, topology: Topology, settings: &str) -> Result<Self> {
+        let server = match launch {
+            Launch::Program(program) => Server::spawn(program, settings).await?,
+            Launch::Here(host) => Server::here(&**host, settings).await?,
+        };
         let admin = server.admin()?;
         admin.prepare(topology).await.with_context(|| server.log())?;
         Ok(Self {
@@ -81,7 +104,11 @@ impl Target {
     pub async fn find(&self) -> Result<harness::Server> {
         let found = harness::Server::find(&self.url, self.tls.clone()).await;
         let found = found.with_context(|| format!("no server at {}", self.url))?;
-        Ok(if self.server.is_some() { found.from_addresses(SOURCES) } else { found })
+        let Some(server) = &self.server else { return Ok(found) };
+        Ok(match server.pipes() {
+            Some(pipes) => found.through(pipes),
+            None => found.from_addresses(SOURCES),
+        })
     }
 
     /// A running server, with keys of its own and a process on this machine.

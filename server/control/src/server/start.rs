@@ -54,8 +54,9 @@ const RELOADS: usize = 4;
 /// Connections to the listener of metrics and health.
 const SCRAPERS: usize = 64;
 
-pub(super) async fn start(mut config: Config, source: Source) -> Result<Server, Fault> {
-    let open_files = files::raise_limit();
+/// With room for as many connections as there may be open files, or for `room` if that is more.
+pub(super) async fn start(mut config: Config, source: Source, room: usize) -> Result<Server, Fault> {
+    let open_files = files::raise_limit().max(room);
     files::own_folder(&config.data_dir)?;
     let lock = LockFile::take(&config.data_dir)
         .map_err(Fault::io(config.data_dir.join(lockfile::NAME).display().to_string()))?;
@@ -121,11 +122,11 @@ pub(super) async fn start(mut config: Config, source: Source) -> Result<Server, 
     parts.tasks.spawn(write_uses(doors.keyring.clone(), doors.store.clone(), parts.stop.clone()));
     let relay_cert_name = certificate.relay_cert_name.clone();
     let lobby = Lobby::new(&doors);
-    let (base, face) = parts.listen(&doors, &lobby, certificate).await?;
+    let (base, face, main) = parts.listen(&doors, &lobby, certificate).await?;
     let reloader = Reloader { doors: doors.clone(), source, face, base, lobby, relay_cert_name };
     parts.tasks.spawn(reloader.run(wishes, parts.stop.clone()));
     parts.monitor(&doors, monitor);
-    Ok(parts.server(doors, running, lock))
+    Ok(parts.server(doors, main, running, lock))
 }
 
 fn open_store(folder: &Path) -> Result<(Arc<Store>, Keyring), Fault> {
@@ -217,7 +218,7 @@ impl Parts {
         doors: &Arc<Doors>,
         lobby: &Lobby,
         certificates: Certificates,
-    ) -> Result<(Router, Arc<ArcSwap<Face>>), Fault> {
+    ) -> Result<(Router, Arc<ArcSwap<Face>>, Listener), Fault> {
         let (config, relay) = (doors.config(), doors.relay.clone());
         let machine = machine::routes(doors.clone());
         let mut base = ts2021::routes(doors.clone(), machine, self.open_files);
@@ -229,13 +230,13 @@ impl Parts {
         }
         let face = Arc::new(ArcSwap::from_pointee(face(doors, lobby, &base, &config)));
         let fast = relay.clone().filter(|_| shared);
-        self.tcp(config.listen, certificates.main, face.clone(), fast).await?;
+        let main = self.tcp(config.listen, certificates.main, face.clone(), fast).await?;
         if let (Some(relay), Some(own)) = (relay, config.relay.as_ref()) {
             self.relay(relay, own, certificates.relay).await?;
         }
         self.local(doors)?;
         self.certificate(doors).await?;
-        Ok((base, face))
+        Ok((base, face, main))
     }
 
     /// Has it watched or renewed.
@@ -285,12 +286,12 @@ impl Parts {
         tls: Option<Arc<ServerConfig>>,
         face: Arc<ArcSwap<Face>>,
         relay: Option<Arc<Relay>>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Listener, Fault> {
         let socket =
             TcpListener::bind(address).await.map_err(Fault::io(format!("listening on {address}")))?;
         let listener = Listener::new(tls, face, relay, self.strangers.clone(), self.stop.clone());
-        self.tasks.spawn(listener.serve(socket));
-        Ok(())
+        self.tasks.spawn(listener.clone().serve(socket));
+        Ok(listener)
     }
 
     fn monitor(&self, doors: &Arc<Doors>, socket: Option<TcpListener>) {
@@ -312,13 +313,13 @@ impl Parts {
         Ok(())
     }
 
-    fn server(self, doors: Arc<Doors>, writer: Running, lock: LockFile) -> Server {
+    fn server(self, doors: Arc<Doors>, main: Listener, writer: Running, lock: LockFile) -> Server {
         let config = doors.config();
         let ready = Ready {
             server_url: config.server_url.clone(),
             socket: config.socket.clone(),
             data_dir: config.data_dir.clone(),
         };
-        Server { ready, doors, stop: self.stop, tasks: self.tasks, writer, _lock: lock }
+        Server { ready, doors, main, stop: self.stop, tasks: self.tasks, writer, _lock: lock }
     }
 }

@@ -2,16 +2,17 @@
 
 pub mod binary;
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use api::{key, policy, role};
 use control::{
     Fault, Server,
     config::{AdminFile, Config, DnsFile, File, Flags, KeysFile, RelayFile, resolve},
 };
-use harness::Identity;
+use harness::{Identity, Pipes};
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::io::duplex;
 use world::World;
 
 use crate::{
@@ -117,6 +118,16 @@ impl House {
     /// What another server on the same folder says.
     pub async fn intruder(&self) -> Fault {
         refusal(config(self.folder.path(), free_address(), self.setup)).await
+    }
+
+    /// The same server, reached through memory, as from this address.
+    pub fn through_memory(&self, from: SocketAddr) -> harness::Server {
+        let listener = self.server.listener().clone();
+        let refused = || io::Error::other("not let in");
+        self.at.clone().through(Pipes(Arc::new(move || {
+            let (outside, inside) = duplex(4096);
+            listener.welcome(inside, from).then_some(outside).ok_or_else(refused)
+        })))
     }
 
     pub fn world(&self) -> Arc<World> {

@@ -10,6 +10,7 @@ mod callers;
 mod calls;
 mod durable;
 mod house;
+mod in_memory;
 mod joining;
 mod leaving;
 mod lifetimes;

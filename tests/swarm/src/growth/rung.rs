@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    path::Path,
     time::{Duration, Instant},
 };
 
@@ -11,7 +10,7 @@ use anyhow::{Context, Result};
 use super::{event::Event, slope::least};
 use crate::{
     fleet::{Arrival, Fleet, Plan, Verdict, progress},
-    target::{Pass, Target},
+    target::{Launch, Pass, Target},
     topology::{Phase, Topology},
 };
 
@@ -42,9 +41,9 @@ struct Reading {
 
 impl Rung {
     /// Starts a server and brings everybody in.
-    pub async fn raise(program: &Path, topology: Topology, nodes: usize, turns: usize) -> Result<Self> {
+    pub async fn raise(launch: &Launch, topology: Topology, nodes: usize, turns: usize) -> Result<Self> {
         let start = Instant::now();
-        let target = Target::spawn(program, topology, SETTINGS).await?;
+        let target = Target::launch(launch, topology, SETTINGS).await?;
         let guests = turns * Event::Membership.times(topology);
         let plan = Plan { devices: nodes, guests, witnesses: WITNESSES, ..Plan::default() };
         let fleet = Fleet::new(target.find().await?, topology, plan)?;
