@@ -25,8 +25,8 @@ use event::Event;
 use rung::Rung;
 use slope::{least, slope};
 
-/// As many as there must be for some of them to be no witnesses.
-const FEWEST: usize = 40;
+/// As many as there must be for no device to have two turns at once: hubs and witnesses have none.
+const FEWEST: usize = 64;
 /// How often and how long everybody rests to see what that costs; the quietest time counts, as the quietest round does.
 const RESTS: usize = 4;
 const REST: Duration = Duration::from_secs(1);

@@ -30,7 +30,7 @@ fn what_cannot_be_done_is_said_with_its_reason() {
         ),
         (&["growth", "--nodes", "250"][..], 1, "two numbers of nodes"),
         (&["growth", "--topology", "groups"][..], 1, "mesh, hub and self only"),
-        (&["growth", "--nodes", "0,250"][..], 1, "at least 40 nodes"),
+        (&["growth", "--nodes", "0,250"][..], 1, "at least 64 nodes"),
         (&["soak", "--seconds", "1"][..], 2, "1 is not in 40.."),
     ] {
         let (found, complaint) = refused(arguments);
