@@ -11,7 +11,7 @@ mod trouble;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ pub use trouble::Trouble;
 /// Where labs are unless another folder is named.
 pub const FOLDER: &str = "/run/meshctl-lab";
 const LOCK: &str = "lock";
+const BASE_MODE: u32 = 0o700;
 
 /// A lab by its name. While this value lives, no other program builds, tests or removes the lab.
 #[derive(Debug)]
@@ -112,7 +113,7 @@ pub fn remove(base: &Path, name: &str) -> Result<bool> {
     if !dir.exists() {
         return Ok(false);
     }
-    let Ok(record) = Record::load(&dir) else { return remove_unrecorded(&dir, name) };
+    let Ok(record) = Record::load(&dir) else { return remove_unrecorded(base, &dir, name) };
     let lock = lock(&dir, name)?;
     holders::end(&record.id, Duration::from_secs(10))?;
     fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
@@ -147,7 +148,7 @@ fn attach(dir: &Path, record: &Record) -> Result<Lab> {
 
 /// Makes the folder of all labs; true when it was not there.
 fn make(base: &Path) -> Result<bool> {
-    match DirBuilder::new().mode(0o700).create(base) {
+    match DirBuilder::new().mode(BASE_MODE).create(base) {
         Ok(()) => Ok(true),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(e) => Err(e).with_context(|| format!("cannot make {}", base.display())),
@@ -177,12 +178,16 @@ fn foreign_or_half(dir: &Path, name: &str) -> Trouble {
     if is_bare(dir) { Trouble::Half(name.to_owned()) } else { Trouble::Foreign(dir.to_owned()) }
 }
 
-fn remove_unrecorded(dir: &Path, name: &str) -> Result<bool> {
+fn remove_unrecorded(base: &Path, dir: &Path, name: &str) -> Result<bool> {
     if !is_bare(dir) {
         return Err(Trouble::Foreign(dir.to_owned()).into());
     }
     drop(lock(dir, name)?);
     fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+    // The builder had no time to write down whether it made the folder of all labs; those that it makes are private.
+    if fs::symlink_metadata(base).is_ok_and(|meta| meta.is_dir() && meta.mode() & 0o777 == BASE_MODE) {
+        let _ = fs::remove_dir(base);
+    }
     Ok(true)
 }
 
@@ -194,4 +199,38 @@ fn is_bare(dir: &Path) -> bool {
     let Ok(mut entries) = fs::read_dir(dir) else { return false };
     let known = |entry: fs::DirEntry| own.iter().any(|name| entry.file_name() == *name);
     is_folder && is_ours && entries.all(|entry| entry.is_ok_and(known))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "test code")]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A builder that was killed before it wrote its record.
+    fn half(base: &Path, name: &str) {
+        let dir = base.join(name);
+        DirBuilder::new().mode(0o700).create(&dir).unwrap();
+        drop(lock(&dir, name).unwrap());
+    }
+
+    #[test]
+    fn half_a_lab_goes_with_the_folder_that_was_made_for_it_and_with_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().join("labs");
+        assert!(make(&base).unwrap());
+        half(&base, "one");
+        half(&base, "other");
+        assert!(remove(&base, "one").unwrap());
+        assert!(base.join("other").is_dir(), "there is another lab");
+        assert!(remove(&base, "other").unwrap());
+        assert!(!base.exists());
+
+        fs::create_dir(&base).unwrap();
+        fs::set_permissions(&base, fs::Permissions::from_mode(0o755)).unwrap();
+        half(&base, "one");
+        assert!(remove(&base, "one").unwrap());
+        assert!(base.is_dir(), "somebody else's");
+    }
 }
