@@ -123,6 +123,7 @@ impl Server {
     /// The same, with room for so many connections, which come by [`Listener::welcome`] and need no open files.
     pub async fn start_with_room(config: Config, connections: usize) -> Result<Self, Fault> {
         let same = config.clone();
+        // Of what may be open, five of eight are for members (`ts2021::allowance`).
         start::start(config, Box::new(move || Ok(same.clone())), connections.saturating_mul(2)).await
     }
 
